@@ -1,0 +1,42 @@
+"""Fixtures shared by all tests: real data, oracle and outside programs, each present, skipped or required."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def lacking(part: str, why: str) -> None:
+    """Skip, saying why; fail where PNIFLOW_REQUIRE names the part."""
+    if part in os.environ.get("PNIFLOW_REQUIRE", "").split(","):
+        pytest.fail(f"PNIFLOW_REQUIRE names '{part}', but {why}")
+    pytest.skip(f"{part}: {why}")
+
+
+def _folder(part: str, variable: str) -> Path:
+    path = os.environ.get(variable)
+    if not path or not Path(path).is_dir():
+        lacking(part, f"{variable} names no folder")
+    return Path(str(path))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real data that nobody here wrote."""
+    return _folder("real", "PNIFLOW_REAL_DATA")
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Path:
+    """Folder of mixed-model fits by lme4, lmerTest, pbkrtest and clubSandwich."""
+    return _folder("oracle", "PNIFLOW_ORACLE")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The clone."""
+    return ROOT

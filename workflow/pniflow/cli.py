@@ -1,0 +1,115 @@
+"""The command line: every command is a public function of the same name, its options are the function's parameters.
+
+Parameters before `*` are positional, keyword-only ones are `--flags`; help texts are the docstring's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pniflow import __version__
+from pniflow.errors import InputError
+
+COMMANDS = {
+    "simulate-study": "pniflow.demo",
+    "ingest-study": "pniflow.study",
+    "score-questionnaires": "pniflow.questionnaires",
+    "score-assays": "pniflow.assays",
+    "ingest-expression": "pniflow.expression",
+    "normalize-expression": "pniflow.expression",
+    "score-ctra": "pniflow.expression",
+    "index-cat12": "pniflow.cat12",
+    "parse-cat12": "pniflow.cat12",
+    "gather-cat12": "pniflow.cat12",
+    "assemble-cohort": "pniflow.cohort",
+    "fit-models": "pniflow.models",
+    "fit-lmm": "pniflow.models",
+    "plot-paired-change": "pniflow.figures",
+    "plot-ctra-heatmap": "pniflow.figures",
+    "plot-associations": "pniflow.figures",
+    "plot-regions": "pniflow.figures",
+    "render-report": "pniflow.report",
+}
+
+
+def function_of(command: str) -> Callable[..., None]:
+    """Return the public function behind a command."""
+    return getattr(importlib.import_module(COMMANDS[command]), command.replace("-", "_"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 1 for bad input. Wrong usage exits with 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    top = argparse.ArgumentParser(prog="pniflow", description="One command per rule of the workflow.")
+    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("command", choices=sorted(COMMANDS), metavar="COMMAND", help=", ".join(sorted(COMMANDS)))
+    chosen = top.parse_args(words[:1]).command
+    function = function_of(chosen)
+    options = vars(parser_of(function, chosen).parse_args(words[1:]))
+    try:
+        function(**options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename or chosen}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentParser:
+    """Derive a command's parser from its function's signature and numpydoc docstring."""
+    document = inspect.getdoc(function) or ""
+    parser = argparse.ArgumentParser(prog=f"pniflow {command}", description=document.split("\n\n")[0], allow_abbrev=False)
+    texts = _parameter_texts(document)
+    hints = typing.get_type_hints(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        required = parameter.default is inspect.Parameter.empty
+        options = _options(hints[name])
+        options["help"] = texts.get(name, "").replace("%", "%%")
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            options.pop("action", None)
+            parser.add_argument(name, **(options | {"nargs": "+"} if "nargs" in options else options))
+            continue
+        if not required:
+            options["default"] = parameter.default
+        parser.add_argument("--" + name.replace("_", "-"), dest=name, required=required, **options)
+    return parser
+
+
+def _options(hint: Any) -> dict[str, Any]:
+    """Translate a type hint into argparse's words."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if hint is bool:
+        return {"action": "store_true"}
+    if typing.get_origin(hint) is list:
+        return {**_options(typing.get_args(hint)[0]), "nargs": "*", "action": "extend"}
+    if typing.get_origin(hint) is Literal:
+        return {"choices": typing.get_args(hint)}
+    return {"type": hint, "metavar": {Path: "PATH", int: "N", float: "X", str: "NAME"}[hint]}
+
+
+def _parameter_texts(document: str) -> dict[str, str]:
+    """Read the numpydoc 'Parameters' section: name -> its text."""
+    section = re.search(r"Parameters\n-+\n(.*?)(?:\n\n[A-Z]\w+\n-+\n|\Z)", document, re.S)
+    texts: dict[str, str] = {}
+    if section:
+        for block in re.split(r"\n(?=\S)", section.group(1)):
+            head, _, body = block.partition("\n")
+            for name in head.split(":")[0].split(","):
+                texts[name.strip()] = " ".join(body.split())
+    return texts
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Contracts of the tables that cross a stage: Table Schema files in `workflow/schemas/*.table.yaml`.
+
+A contract lists the fields in order (name, type, description, constraints), the primary key, and whether further columns
+may follow (`fieldsMatch: superset`, as for declared covariates). Types: string, number, integer, boolean.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from pniflow.errors import InputError, listing
+from pniflow.files import read_yaml
+from pniflow.resources import shipped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@functools.cache
+def contract(name: str) -> dict[str, Any]:
+    """Return the contract of a table by name."""
+    return read_yaml(shipped("schemas") / f"{name}.table.yaml")
+
+
+def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
+    """Cast a table to its contract and check it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Text as read from a file, or typed columns as computed.
+    name : str
+        The contract.
+    source : str
+        The file, for the sentence.
+
+    Returns
+    -------
+    DataFrame
+        Columns in the contract's order, further ones (where allowed) behind; number -> float64, integer -> Int64,
+        boolean -> boolean, string -> str with missing kept missing.
+
+    Raises
+    ------
+    InputError
+        A column is missing or unknown, a value is of another type, out of range or missing where required, or a key is
+        given twice. The sentence names row (the header is row 1) and column.
+    """
+    rules = contract(name)
+    fields = rules["fields"]
+    names = [field["name"] for field in fields]
+    needed = [field["name"] for field in fields if not field.get("optional")]
+    missing = [column for column in needed if column not in frame.columns]
+    if missing:
+        raise InputError(
+            f"{source}: column '{missing[0]}' is missing; a table of {name} has the columns {listing(needed, 40)}."
+        )
+    extra = [str(column) for column in frame.columns if column not in names]
+    if extra and rules.get("fieldsMatch") != "superset":
+        raise InputError(
+            f"{source}: column '{extra[0]}' is not known; a table of {name} has the columns {listing(names, 40)}."
+        )
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise InputError(f"{source}: column '{repeated[0]}' stands twice in the header; keep one.")
+    if rules.get("minRows", 0) > len(frame):
+        raise InputError(f"{source}: the table has no rows; at least {rules['minRows']} expected.")
+    present = [field for field in fields if field["name"] in frame.columns]
+    columns = {field["name"]: _column(frame[field["name"]], field, source) for field in present}
+    result = frame.assign(**columns)[[*columns, *extra]]
+    key = rules.get("primaryKey")
+    if key:
+        _unique(result, key, source)
+    return result
+
+
+_TYPES = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
+_WORDS = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
+
+
+def _column(values: pd.Series, field: dict[str, Any], source: str) -> pd.Series:
+    import pandas as pd
+
+    kind = field["type"]
+    text = pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
+    if kind == "string":
+        cast = values.astype("str").where(values.notna()) if not text else values.astype("str")
+    elif kind == "boolean":
+        cast = (values.map(lambda cell: _WORDS.get(str(cell)), na_action="ignore")).astype("boolean")
+    else:
+        numbers = pd.to_numeric(values, errors="coerce") if text else values
+        if kind == "integer":
+            numbers = numbers.where(numbers.isna() | (numbers.astype("float64") % 1 == 0))
+        cast = numbers.astype(_TYPES[kind])
+    lost = values.notna() & cast.isna()
+    if kind == "number" and not text:
+        lost &= False
+    _refuse(lost, values, field["name"], f"a {kind} was expected", source)
+    _constraints(cast, field, source)
+    return cast
+
+
+def _constraints(values: pd.Series, field: dict[str, Any], source: str) -> None:
+    rules = field.get("constraints", {})
+    name = field["name"]
+    given = values.notna()
+    if rules.get("required"):
+        _refuse(~given, values, name, "a value is required", source)
+    if "enum" in rules:
+        _refuse(given & ~values.isin(rules["enum"]), values, name, f"one of {listing(rules['enum'], 20)} was expected", source)
+    if "minimum" in rules:
+        _refuse((values < rules["minimum"]).fillna(False), values, name, f"at least {rules['minimum']} was expected", source)
+    if "maximum" in rules:
+        _refuse((values > rules["maximum"]).fillna(False), values, name, f"at most {rules['maximum']} was expected", source)
+    if "pattern" in rules:
+        matches = values.str.fullmatch(rules["pattern"]).fillna(True).astype(bool)
+        _refuse(~matches, values, name, rules.get("says", f"text like {rules['pattern']} was expected"), source)
+
+
+def _refuse(bad: pd.Series, values: pd.Series, column: str, expected: str, source: str) -> None:
+    rows = [position for position, flag in enumerate(bad.to_numpy(dtype=bool)) if flag]
+    if rows:
+        cell = values.iloc[rows[0]]
+        shown = "blank" if cell is None or cell != cell else f"'{cell}'"
+        more = f" (and {len(rows) - 1} more rows)" if len(rows) > 1 else ""
+        raise InputError(f"{source}: row {rows[0] + 2}, column '{column}' is {shown}; {expected}{more}.")
+
+
+def _unique(frame: pd.DataFrame, key: list[str], source: str) -> None:
+    again = frame.duplicated(key, keep="first").to_numpy()
+    if again.any():
+        row = int(again.argmax())
+        values = ", ".join(f"{column} {frame[column].iloc[row]}" for column in key)
+        raise InputError(f"{source}: row {row + 2} repeats {values}; each may stand once.")

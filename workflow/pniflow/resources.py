@@ -1,0 +1,42 @@
+"""Knowledge as data: gene sets, instruments, atlases, published claims, found by name and never by path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pniflow.errors import InputError, listing
+
+_HERE = Path(__file__).resolve().parent
+
+
+def shipped(folder: str) -> Path:
+    """Return a folder that pniflow ships (`resources`, `schemas`): in the wheel beside the code, in a clone above it."""
+    candidates = [_HERE / folder, _HERE.parent / folder, _HERE.parent.parent / folder]
+    return next((path for path in candidates if path.is_dir()), candidates[-1])
+
+
+def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
+    """Find a resource file by kind (`genes`, `instruments`, `atlases`, `published`) and name.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The user's own resources (config key `resources`), searched before what pniflow ships.
+
+    Raises
+    ------
+    InputError
+        No such name; the sentence lists the names there are.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+        raise InputError(f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path.")
+    places = [Path(folder)] if folder else []
+    places.append(shipped("resources"))
+    for place in places:
+        for suffix in (".yaml", ".tsv"):
+            path = place / kind / f"{name}{suffix}"
+            if path.is_file():
+                return path
+    known = sorted({path.stem for place in places for path in (place / kind).glob("*.*")})
+    raise InputError(f"{kind}: there is no '{name}'; known are {listing(known, 40)}.")
