@@ -93,6 +93,8 @@ def _filled(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any]) -> An
     """Return the document with the schema's defaults filled in, in the schema's order of keys."""
     if "$ref" in rules:
         return _filled(value, functools.reduce(lambda node, key: node[key], rules["$ref"][2:].split("/"), root), root)
+    if isinstance(value, list) and "items" in rules:
+        return [_filled(item, rules["items"], root) for item in value]
     if not isinstance(value, Mapping):
         return value
     known = rules.get("properties", {})
@@ -107,3 +109,48 @@ def _filled(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any]) -> An
         if key not in known:
             result[key] = _filled(value[key], further, root) if isinstance(further, Mapping) else value[key]
     return result
+
+
+def describe() -> str:
+    """Return config/README.md: every key of config.yaml and study.yaml, from their schemas."""
+    parts = [
+        "# Configuration",
+        "",
+        "Made from the schemas in `workflow/schemas/` (`python -m pniflow.config > config/README.md`); a test keeps it in step.",
+        "",
+        "A study is a folder with `config.yaml`, `study.yaml` and, if it has analyses of its own, `models.yaml`; run it with",
+        "`snakemake --configfile FOLDER/config.yaml`. Without a config the simulated demo study in this folder runs. Unknown keys",
+        "are refused. Nothing in these files is evaluated: models are structured terms, not formulas.",
+    ]
+    for name in ("config", "study"):
+        rules = schema(name)
+        parts += ["", f"## {rules['title']}", "", rules["description"], "", "| key | what | default |", "|---|---|---|"]
+        parts += [f"| `{key}` | {text} | {default} |" for key, text, default in _rows(rules, rules, "")]
+    return "\n".join(parts) + "\n"
+
+
+def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> list[tuple[str, str, str]]:
+    """Return (key, description, default) of each key, nested keys behind their parent."""
+    rows = []
+    required = rules.get("required", [])
+    for key, rule in rules.get("properties", {}).items():
+        rule = functools.reduce(lambda node, part: node[part], rule["$ref"][2:].split("/"), root) if "$ref" in rule else rule
+        text = rule.get("description", "").replace("|", "\\|")
+        words = ", ".join(str(word) for word in rule.get("enum", []))
+        default = f"`{_yaml(rule['default'])}`" if "default" in rule else ("required" if key in required else "")
+        rows.append((f"{prefix}{key}", f"{text} One of: {words}." if words else text, default))
+        rows += _rows(rule, root, f"{prefix}{key}.")
+        further = rule.get("additionalProperties")
+        if isinstance(further, Mapping):
+            rows += _rows(further, root, f"{prefix}{key}.NAME.")
+    return rows
+
+
+def _yaml(value: Any) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    print(describe(), end="")

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Make .venv/ from requirements.lock and install this clone into it. Safe to repeat: nothing happens while the lock,
+# pyproject.toml and this script are what they were.
+set -eu
+cd "$(dirname "$0")"
+venv=${VENV:-.venv}
+want=$(cat requirements.lock pyproject.toml bootstrap.sh | cksum)
+[ "$(cat "$venv/.complete" 2>/dev/null)" = "$want" ] && exit 0
+
+python=
+for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3; do
+  if command -v "$candidate" >/dev/null 2>&1 &&
+    "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "No Python 3.11 to 3.14 was found; install one, on Debian or Ubuntu: apt install python3 python3-venv" >&2
+  exit 1
+fi
+
+uv=$(command -v uv || true)
+if ! "$venv/bin/python" -c 'import sys' 2>/dev/null; then
+  rm -rf "$venv"
+  if "$python" -c 'import ensurepip' 2>/dev/null; then
+    "$python" -m venv "$venv"
+  elif [ -n "$uv" ]; then
+    "$uv" venv --quiet --python "$python" "$venv"
+  elif "$python" -c 'import virtualenv' 2>/dev/null; then
+    "$python" -m virtualenv --quiet "$venv"
+  else
+    echo "This Python cannot make environments; install its venv module, on Debian or Ubuntu: apt install python3-venv" >&2
+    exit 1
+  fi
+fi
+
+echo "Installing the locked environment into $venv (once; a minute or two) ..." >&2
+# --no-deps: the lock is complete, and t1prep is wanted for its surfaces only.
+if [ -n "$uv" ]; then
+  "$uv" pip install --quiet --compile-bytecode --no-deps --require-hashes --python "$venv" -r requirements.lock
+  "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv" --editable .
+else
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+fi
+printf %s "$want" >"$venv/.complete"

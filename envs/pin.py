@@ -1,0 +1,35 @@
+"""Write envs/pniflow.yaml from requirements.lock: what the commands import, at the locked versions.
+
+Run as `python envs/pin.py`; a test compares the two files.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Not on conda-forge; its own dependencies are not wanted, which only `pip --no-deps` can say (bootstrap.sh does).
+LEFT_OUT = {"t1prep"}
+
+
+def environment() -> str:
+    """Return the conda environment file."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=]", name)[0] for name in project["dependencies"]} - LEFT_OUT
+    locked = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        match = re.match(r"([a-z0-9-]+)==(\S+)(?: ; python_full_version < '3\.12')?", line)
+        if match:
+            locked.setdefault(match[1], match[2])
+    pins = "".join(f"  - {name}={locked[name]}\n" for name in sorted(wanted))
+    return (
+        "# Made by envs/pin.py from requirements.lock. For `snakemake --software-deployment-method conda`; the locked\n"
+        "# pip environment that bootstrap.sh makes is the tested one.\n"
+        f"channels:\n  - conda-forge\n  - nodefaults\ndependencies:\n  - python=3.11\n{pins}"
+    )
+
+
+if __name__ == "__main__":
+    (ROOT / "envs" / "pniflow.yaml").write_text(environment())

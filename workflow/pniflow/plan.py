@@ -1,0 +1,224 @@
+"""What the workflow needs to know before it plans: checked config, study, where files are, and digests of code.
+
+It depends on config.yaml, study.yaml and models.yaml alone; raw files are neither opened nor listed (one exception:
+the names, sizes and times below the scan folder, so that new scans are noticed).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pniflow.config import checked, read_study
+from pniflow.errors import InputError
+from pniflow.resources import shipped
+
+_LIBRARY = Path(__file__).resolve().parent
+
+# Keys of study.yaml that name a raw file or folder.
+_RAW_KEYS = (
+    "redcap.export",
+    "redcap.dictionary",
+    "participants.file",
+    "expression.matrix",
+    "expression.samples",
+    "cat12.folder",
+    "cat12.scans",
+    "lesions.folder",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study as the workflow sees it; all paths are relative to the working directory.
+
+    Attributes
+    ----------
+    config, study : dict
+        Checked, with defaults filled in.
+    study_file, models_file, data_folder : str
+        Where they are.
+    raw : dict of str to str
+        Key of study.yaml (`redcap.export`, `assays.hair_cortisol`) -> raw file or folder.
+    """
+
+    config: dict[str, Any]
+    study: dict[str, Any]
+    study_file: str
+    models_file: str
+    data_folder: str
+    raw: dict[str, str]
+
+    def absent(self) -> list[str]:
+        """Return the keys whose raw file is not there (never for a simulated study, which is made first)."""
+        return [] if self.config["simulate"] else [key for key, path in self.raw.items() if not Path(path).exists()]
+
+    def require_raw(self) -> None:
+        """Raise one sentence when a raw file is not there."""
+        for key in self.absent():
+            raise InputError(
+                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the name there or the key"
+                " 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
+            )
+
+    def tracked(self) -> dict[str, str | list[str]]:
+        """Return raw files as rule inputs; absent ones (dry run without data) are left out of the tracking."""
+        absent = self.absent()
+        return {key: [] if key in absent else path for key, path in self.raw.items()}
+
+
+def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
+    """Check a config as Snakemake read it, and the study.yaml and models.yaml beside it.
+
+    Parameters
+    ----------
+    config : mapping
+        The config, not yet checked.
+    config_file : path
+        The file it came from; study.yaml stands beside it, and models.yaml where the study has its own.
+
+    Raises
+    ------
+    InputError
+        A key is unknown or a value wrong, in one sentence.
+    """
+    folder = os.path.relpath(Path(config_file).resolve().parent)
+    full = checked(dict(config), "config", os.path.relpath(config_file))
+    study_file = os.path.normpath(os.path.join(folder, "study.yaml"))
+    study = read_study(study_file)
+    own_models = os.path.normpath(os.path.join(folder, "models.yaml"))
+    shipped_models = os.path.relpath(shipped_models_file())
+    data = "results/raw" if full["simulate"] else os.path.normpath(os.path.join(folder, full["data"]))
+    if full["resources"]:
+        full["resources"] = os.path.normpath(os.path.join(folder, full["resources"]))
+    for name in full["questionnaires"]["instruments"]:
+        if name not in study["instruments"]:
+            raise InputError(f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields.")
+    raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
+    return Plan(full, study, study_file, own_models if Path(own_models).is_file() else shipped_models, data, raw)
+
+
+def shipped_models_file() -> Path:
+    """Return the prespecified analyses that pniflow ships, used where a study has no models.yaml of its own."""
+    places = [shipped("resources") / "models.yaml", _LIBRARY.parent.parent / "config" / "models.yaml"]
+    return next((place for place in places if place.is_file()), places[-1])
+
+
+def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str, str]]:
+    """Yield (key, file name) of each raw file, refusing names that leave the data folder."""
+    found = [(key, study.get(key.split(".")[0], {}).get(key.split(".")[1])) for key in _RAW_KEYS]
+    found += [(f"assays.{name}", assay["file"]) for name, assay in study["assays"].items()]
+    for key, name in found:
+        if name is None:
+            continue
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise InputError(f"{study_file}: {key} is '{name}'; a name relative to the data folder, without '..', was expected.")
+        yield key, name
+
+
+def shell_prefix(library: str, deployed: bool) -> str:
+    """Return what every command is prefixed with, so that `pniflow` is found and is this clone's.
+
+    Parameters
+    ----------
+    library : str
+        Folder that holds the package.
+    deployed : bool
+        True when Snakemake deploys an environment of its own, whose programs then come first.
+    """
+    own = f"export PYTHONPATH={_quoted(os.path.abspath(library))}; "
+    if deployed:
+        return own + 'pniflow() {{ python -m pniflow.cli "$@"; }}; '
+    return f"export PATH={_quoted(os.path.dirname(sys.executable))}:$PATH; {own}"
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path).replace("{", "{{").replace("}", "}}")
+
+
+def folder_digest(folder: str) -> str:
+    """Return a digest of names, sizes and times below a folder, so that new scans rerun what reads them."""
+    digest = hashlib.sha256()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            status = os.stat(os.path.join(place, name))
+            entry = f"{os.path.relpath(place, folder)}/{name} {status.st_size} {status.st_mtime_ns}\n"
+            digest.update(entry.encode())
+    return digest.hexdigest()[:16]
+
+
+def code_digest(stage: str) -> str:
+    """Return a digest of a stage's modules, the pniflow modules they import and the resources and schemas they name.
+
+    Snakemake does not see that a command's code changed; as a parameter of the rule this digest makes it rerun.
+
+    Parameters
+    ----------
+    stage : str
+        Module or subpackage of pniflow (`expression`).
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_sources(stage)):
+        digest.update(_contribution(path)[0])
+    return digest.hexdigest()[:16]
+
+
+def _sources(stage: str) -> set[Path]:
+    """Return the files a stage depends on: modules by import, resources and schemas by the names the code speaks of."""
+    waiting, seen = list(_modules(f"pniflow.{stage}")), set()
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(_contribution(path)[1])
+    return seen
+
+
+@functools.cache
+def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
+    """Return a file's own digest and the files it leads to."""
+    content = path.read_bytes()
+    own = hashlib.sha256(path.name.encode() + content).digest()
+    if path.suffix != ".py":
+        return own, ()
+    leads: list[Path] = []
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            leads.extend(file for name in node.names for file in _modules(name.name))
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            leads.extend(_modules(node.module))
+            leads.extend(file for name in node.names for file in _modules(f"{node.module}.{name.name}"))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            leads.extend(_modules(node.value) if node.value.startswith("pniflow.") else _named().get(node.value, ()))
+    return own, tuple(leads)
+
+
+def _modules(name: str) -> tuple[Path, ...]:
+    """Return the file of a module, or all files of a subpackage; nothing for what is not pniflow's."""
+    first, _, rest = name.partition(".")
+    if first != "pniflow" or not rest or not rest.replace(".", "_").isidentifier():
+        return ()
+    base = _LIBRARY.joinpath(*rest.split("."))
+    if base.is_dir():
+        return tuple(sorted(base.rglob("*.py")))
+    return (base.with_suffix(".py"),) if base.with_suffix(".py").is_file() else ()
+
+
+@functools.cache
+def _named() -> dict[str, tuple[Path, ...]]:
+    """Return what a string in the code can refer to: a folder of resources, or a contract or schema."""
+    resources = shipped("resources")
+    named = {place.name: tuple(sorted(p for p in place.iterdir() if p.is_file())) for place in resources.iterdir() if place.is_dir()}
+    for path in shipped("schemas").glob("*.yaml"):
+        named.setdefault(path.name.split(".")[0], (path,))
+    return named

@@ -1,0 +1,77 @@
+# MRI: from CAT12's output files to tidy tables.
+SCANS = word(plan.raw["cat12.folder"])
+
+
+rule index_cat12:
+    input:
+        study=plan.study_file,
+        folder=raw["cat12.folder"],
+    output:
+        scans="<results>/cat12/scans.tsv",
+    log:
+        "<logs>/index_cat12.log",
+    benchmark:
+        "<benchmarks>/index_cat12.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        batches=lookup(dpath="cat12/batches", within=config),
+        digest=SCANS_DIGEST,
+        code=code_digest("cat12"),
+    message:
+        "Scans, joined to participants and sessions"
+    shell:
+        f"pniflow index-cat12 --folder {SCANS} --study {{input.study}}"
+        " --batches {params.batches} --scans {output.scans} 2> {log}"
+
+
+rule parse_cat12:
+    input:
+        folder=raw["cat12.folder"],
+        scans="<results>/cat12/scans.tsv",
+    output:
+        regions="<results>/cat12/batches/{batch}/regions.parquet",
+        globals="<results>/cat12/batches/{batch}/globals.tsv",
+        quality="<results>/cat12/batches/{batch}/quality.tsv",
+    log:
+        "<logs>/parse_cat12/{batch}.log",
+    benchmark:
+        "<benchmarks>/parse_cat12/{batch}.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        allow_failed=switch("allow-failed-files", config["cat12"]["allow_failed_files"]),
+        code=code_digest("cat12"),
+    message:
+        "CAT12 regions, volumes and quality of batch {wildcards.batch}"
+    shell:
+        f"pniflow parse-cat12 {SCANS} --scans {{input.scans}}"
+        " --batch {wildcards.batch}{params.allow_failed}"
+        " --regions {output.regions} --globals {output.globals} --quality {output.quality} 2> {log}"
+
+
+rule gather_cat12:
+    input:
+        regions=collect(
+            "<results>/cat12/batches/{batch}/regions.parquet", batch=BATCHES
+        ),
+        globals=collect("<results>/cat12/batches/{batch}/globals.tsv", batch=BATCHES),
+        quality=collect("<results>/cat12/batches/{batch}/quality.tsv", batch=BATCHES),
+    output:
+        regions="<results>/cat12/regions.parquet",
+        globals="<results>/cat12/globals.tsv",
+        quality="<results>/cat12/quality.tsv",
+    log:
+        "<logs>/gather_cat12.log",
+    benchmark:
+        "<benchmarks>/gather_cat12.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        out=subpath(output.globals, parent=True),
+        code=code_digest("cat12"),
+    message:
+        "CAT12 tables of all batches"
+    shell:
+        "pniflow gather-cat12 --regions {input.regions} --globals {input.globals}"
+        " --quality {input.quality} --out {params.out} 2> {log}"

@@ -1,0 +1,34 @@
+# Cohort: every measure of every participant and session in one table, and what was left out.
+
+
+rule assemble_cohort:
+    input:
+        **COHORT_TABLES,
+        study=plan.study_file,
+        participants="<results>/study/participants.tsv",
+        sessions="<results>/study/sessions.tsv",
+    output:
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        flow="<results>/cohort/flow.tsv",
+        exclusions="<results>/cohort/exclusions.tsv",
+        table1="<results>/cohort/table1.tsv",
+        dictionary="<results>/cohort/dictionary.json",
+    log:
+        "<logs>/assemble_cohort.log",
+    benchmark:
+        "<benchmarks>/assemble_cohort.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        minimum_quality=lookup(dpath="cat12/minimum_quality", within=config),
+        mixed=switch("allow-mixed-versions", config["cat12"]["allow_mixed_versions"]),
+        out=subpath(output.flow, parent=True),
+        code=code_digest("cohort"),
+    message:
+        "Measures, participant flow, exclusions and Table 1"
+    shell:
+        "pniflow assemble-cohort --study {input.study}"
+        " --participants {input.participants} --sessions {input.sessions}"
+        f"{flags(COHORT_TABLES)}"
+        " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out} 2> {log}"

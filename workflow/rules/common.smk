@@ -1,0 +1,74 @@
+# What all rules share: the checked config, the study, where its raw files are, and how commands are found.
+import shlex
+import sys
+
+LIBRARY = os.path.abspath(os.path.join(workflow.current_basedir, ".."))
+sys.path.insert(0, LIBRARY)
+
+from pniflow.errors import InputError
+from pniflow.plan import code_digest, folder_digest, read_plan, shell_prefix
+
+try:
+    plan = read_plan(config, workflow.configfiles[-1])
+    if not workflow.dryrun:
+        plan.require_raw()
+except InputError as error:
+    raise SystemExit(str(error))
+
+config.update(plan.config)
+study = plan.study
+raw = plan.tracked()
+
+# The running interpreter's own programs come first, unless an environment is deployed; the library is this clone's.
+shell.prefix(
+    shell_prefix(LIBRARY, deployed=bool(workflow.deployment_settings.deployment_method))
+)
+
+# The tables of the branches that this study has; the cohort is assembled from them.
+COHORT_TABLES = {}
+if config["questionnaires"]["instruments"]:
+    COHORT_TABLES["scales"] = "<results>/questionnaires/scales.tsv"
+if study["assays"]:
+    COHORT_TABLES["assays"] = "<results>/assays/assay_scores.tsv"
+if "expression" in study:
+    COHORT_TABLES["samples"] = "<results>/study/samples.tsv"
+    COHORT_TABLES["ctra"] = "<results>/expression/ctra_scores.tsv"
+if "cat12" in study:
+    COHORT_TABLES["regions"] = "<results>/cat12/regions.parquet"
+    COHORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
+    COHORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
+if "lesions" in study:
+    COHORT_TABLES["lesions"] = "<results>/cat12/lesions.tsv"
+
+
+def flags(names):
+    """Write the command-line flags of named inputs: ` --scales {input.scales}`."""
+    return "".join(f" --{name} {{input.{name}}}" for name in names)
+
+
+def word(path):
+    """Write a path as one word of a shell command, braces kept from Snakemake's formatting."""
+    return shlex.quote(path).replace("{", "{{").replace("}", "}}")
+
+
+def switch(name, on):
+    """Write a flag that is either there or not."""
+    return f" --{name}" if on else ""
+
+
+RESOURCES = f" --resources {word(config['resources'])}" if config["resources"] else ""
+RECORDS = [
+    path
+    for key, path in raw.items()
+    if key.split(".")[0] in ("redcap", "participants", "assays")
+]
+RECORDS += [raw["expression.samples"]] if "expression" in study else []
+BATCHES = range(1, config["cat12"]["batches"] + 1)
+SCANS_DIGEST = (
+    ""
+    if config["simulate"] or "cat12" not in study
+    else folder_digest(plan.raw["cat12.folder"])
+)
+FIGURES = ["paired_change", "associations"]
+FIGURES += ["ctra_heatmap"] if "expression" in study else []
+FIGURES += ["regions"] if "cat12" in study else []

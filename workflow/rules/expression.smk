@@ -1,0 +1,71 @@
+# Gene expression: from what the sequencing core delivered to the CTRA score.
+
+
+rule ingest_expression:
+    input:
+        matrix=raw["expression.matrix"],
+        samples="<results>/study/samples.tsv",
+    output:
+        levels="<results>/expression/levels.parquet",
+        genes="<results>/expression/gene_match.tsv",
+    log:
+        "<logs>/ingest_expression.log",
+    benchmark:
+        "<benchmarks>/ingest_expression.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        unit=study["expression"]["unit"],
+        code=code_digest("expression"),
+    message:
+        "Expression levels by gene, identifiers resolved: {params.unit}"
+    shell:
+        f"pniflow ingest-expression --matrix {word(plan.raw['expression.matrix'])}"
+        " --unit {params.unit}"
+        " --samples {input.samples} --out {output.levels} --genes {output.genes} 2> {log}"
+
+
+rule normalize_expression:
+    input:
+        levels="<results>/expression/levels.parquet",
+    output:
+        expression="<results>/expression/normalized.parquet",
+    log:
+        "<logs>/normalize_expression.log",
+    benchmark:
+        "<benchmarks>/normalize_expression.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        method=lookup(dpath="expression/normalization/method", within=config),
+        code=code_digest("expression"),
+    message:
+        "Normalized log2 expression: {params.method}"
+    shell:
+        "pniflow normalize-expression --levels {input.levels} --method {params.method}"
+        " --out {output.expression} 2> {log}"
+
+
+rule score_ctra:
+    input:
+        expression="<results>/expression/normalized.parquet",
+    output:
+        scores="<results>/expression/ctra_scores.tsv",
+        genes="<results>/expression/ctra_genes.tsv",
+    log:
+        "<logs>/score_ctra.log",
+    benchmark:
+        "<benchmarks>/score_ctra.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
+        variant=lookup(dpath="expression/ctra/variant", within=config),
+        code=code_digest("expression"),
+    message:
+        "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
+    shell:
+        "pniflow score-ctra --expression {input.expression}"
+        " --gene-set {params.gene_set} --variant {params.variant}"
+        f"{RESOURCES}"
+        " --scores {output.scores} --genes {output.genes} 2> {log}"

@@ -1,0 +1,26 @@
+# Models: the prespecified analyses and their sensitivity.
+
+
+rule fit_models:
+    input:
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        models=plan.models_file,
+    output:
+        estimates="<results>/models/estimates.tsv",
+        sensitivity="<results>/models/sensitivity.tsv",
+        diagnostics="<results>/models/diagnostics.tsv",
+    log:
+        "<logs>/fit_models.log",
+    benchmark:
+        "<benchmarks>/fit_models.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("models"),
+    message:
+        "Mixed-effects models of {input.models}"
+    shell:
+        "pniflow fit-models --measures {input.measures} --participants {input.participants}"
+        " --models {input.models} --estimates {output.estimates}"
+        " --sensitivity {output.sensitivity} --diagnostics {output.diagnostics} 2> {log}"

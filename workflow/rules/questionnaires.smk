@@ -1,0 +1,25 @@
+# Questionnaires: from item responses to scales.
+
+
+rule score_questionnaires:
+    input:
+        responses="<results>/study/responses.parquet",
+    output:
+        scales="<results>/questionnaires/scales.tsv",
+        reliability="<results>/questionnaires/reliability.tsv",
+    log:
+        "<logs>/score_questionnaires.log",
+    benchmark:
+        "<benchmarks>/score_questionnaires.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        instruments=lookup(dpath="questionnaires/instruments", within=config),
+        code=code_digest("questionnaires"),
+    message:
+        "Scales of {params.instruments}"
+    shell:
+        "pniflow score-questionnaires --responses {input.responses}"
+        " --instruments {params.instruments}"
+        f"{RESOURCES}"
+        " --scales {output.scales} --reliability {output.reliability} 2> {log}"

@@ -1,0 +1,33 @@
+# The report: one page that a reviewer can trace down to each number.
+
+
+rule render_report:
+    input:
+        study=plan.study_file,
+        estimates="<results>/models/estimates.tsv",
+        sensitivity="<results>/models/sensitivity.tsv",
+        diagnostics="<results>/models/diagnostics.tsv",
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        flow="<results>/cohort/flow.tsv",
+        exclusions="<results>/cohort/exclusions.tsv",
+        table1="<results>/cohort/table1.tsv",
+        figures=collect("<results>/figures/{figure}.json", figure=FIGURES),
+    output:
+        report="<results>/report/report.html",
+    log:
+        "<logs>/render_report.log",
+    benchmark:
+        "<benchmarks>/render_report.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("report"),
+    message:
+        "Report"
+    shell:
+        "pniflow render-report --study {input.study}"
+        " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
+        " --measures {input.measures} --participants {input.participants}"
+        " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
+        " --figures {input.figures} --out {output.report} 2> {log}"

@@ -1,0 +1,48 @@
+# Records and laboratory values: from a lab's own files to tidy tables.
+
+
+rule ingest_study:
+    input:
+        study=plan.study_file,
+        records=RECORDS,
+    output:
+        participants="<results>/study/participants.tsv",
+        sessions="<results>/study/sessions.tsv",
+        samples="<results>/study/samples.tsv",
+        responses="<results>/study/responses.parquet",
+        assays="<results>/study/assays.tsv",
+    log:
+        "<logs>/ingest_study.log",
+    benchmark:
+        "<benchmarks>/ingest_study.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        out=subpath(output.participants, parent=True),
+        code=code_digest("study"),
+    message:
+        "Participants, sessions, samples, responses and assays of the study"
+    shell:
+        f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}"
+        " --out {params.out} 2> {log}"
+
+
+rule score_assays:
+    input:
+        study=plan.study_file,
+        assays="<results>/study/assays.tsv",
+    output:
+        scores="<results>/assays/assay_scores.tsv",
+    log:
+        "<logs>/score_assays.log",
+    benchmark:
+        "<benchmarks>/score_assays.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("assays"),
+    message:
+        "Laboratory values on the analysed scale, values below the detection limit counted"
+    shell:
+        "pniflow score-assays --assays {input.assays} --study {input.study}"
+        " --scores {output.scores} 2> {log}"
