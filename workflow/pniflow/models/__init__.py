@@ -1,0 +1,21 @@
+"""Mixed-effects models: every p-value of a study comes out of here.
+
+`random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping factors
+or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_COMMANDS = ("fit_lmm", "fit_models")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a command's function when it is asked for (its module has the same name)."""
+    if name not in _COMMANDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    function = getattr(importlib.import_module(f"{__name__}.{name}"), name)
+    globals()[name] = function
+    return function

@@ -1,0 +1,240 @@
+"""A one-intercept design reduced to the directions in which every covariance s2 (I + lambda Z Z') is diagonal.
+
+An outcome y is rotated, without loss, into
+- fixed, p numbers: y in an orthonormal basis of the design,
+- rest, K numbers: what lies between the design and the groups, one eigenvalue d of Z Z' each,
+- between, one sum of squares for each group size m: group means off the design (eigenvalue m),
+- within, one sum of squares: what neither design nor groups explain (eigenvalue 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pniflow.models.inference import (
+    FEW_GROUPS,
+    FEW_REPEATS,
+    Array,
+    Columns,
+    independent_columns,
+    one_blas_thread,
+)
+
+_ABSENT = 1e-10  # singular values of a part of an orthonormal basis below this are rounding
+_EPS = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class ReducedDesign:
+    """What the engine keeps of a design. M group sizes, p + K reduced directions.
+
+    Attributes
+    ----------
+    columns : Columns
+        Which columns of the design are independent; p of them.
+    order : (n,) int array
+        Rows by group size, group and covariates: the order given changes no rounding.
+    classes : M tuples (rows, groups, size)
+    between : M arrays (b, groups)
+        Orthonormal basis of the design's group means, by group size.
+    within : (w, n) array
+        Orthonormal basis of the design's deviations from group means.
+    to_fixed, to_rest : (p, p + K), (K, p + K) arrays
+        Rotate the coordinates on those bases into `fixed` and `rest`.
+    to_coefficients : (p, p) array
+        Coefficients of the kept columns from `fixed`.
+    ones : (p,) array
+        The constant one in `fixed`; zero where the design has no intercept.
+    size, n_groups : (M,) arrays
+    d, nu : (K + M, 1) arrays
+        Eigenvalues of Z Z' off the design (first K single ones, then the group sizes) and their multiplicities.
+    share : (M + 1, p, p) array
+        Design part in each group size, then within; they sum to the identity.
+    cross : (M + 1, p, K) array
+        The same between `fixed` and `rest`; they sum to zero.
+    logdet : float
+        Log determinant of X'X.
+    df_residual, df_within : int
+    unfit : str
+        Why no outcome can be fitted, or empty.
+    """
+
+    columns: Columns
+    order: np.ndarray
+    classes: list[tuple[slice, int, int]]
+    between: list[Array]
+    within: Array
+    to_fixed: Array
+    to_rest: Array
+    to_coefficients: Array
+    ones: Array
+    size: Array
+    n_groups: Array
+    d: Array
+    nu: Array
+    share: Array
+    cross: Array
+    logdet: float
+    df_residual: int
+    df_within: int
+    unfit: str
+
+
+@dataclass(frozen=True)
+class Summaries:
+    """Outcomes (one per column) reduced; `squares` holds rest squared and between, as `d` does.
+
+    `constant` and `perfect` flag outcomes without (residual) variance beyond their rounding.
+    """
+
+    mean: Array
+    fixed: Array
+    rest: Array
+    squares: Array
+    within: Array
+    constant: np.ndarray
+    perfect: np.ndarray
+    missing: np.ndarray
+
+
+def reduce_design(design: Array, groups: Any, names: Sequence[str] | None = None) -> ReducedDesign:
+    """Reduce a design with one grouping factor.
+
+    Parameters
+    ----------
+    design : (n, p) array
+    groups : n labels
+    names : p names of columns, optional
+
+    Raises
+    ------
+    ValueError
+        Shapes disagree or the design is not finite.
+    """
+    design, groups = np.asarray(design, dtype=np.float64), np.asarray(groups)
+    if design.ndim != 2 or groups.shape != (len(design),) or not np.isfinite(design).all():
+        raise ValueError(
+            "The design must be a finite (n, p) array with one group label for each of its n rows."
+        )
+    group = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(group)
+    order = np.lexsort([*design.T, group, sizes[group]])
+    with one_blas_thread():
+        columns = independent_columns(design[order], names)
+        return _reduce(design[order][:, columns.kept], sizes, columns, order)
+
+
+def _reduce(design: Array, sizes: np.ndarray, columns: Columns, order: np.ndarray) -> ReducedDesign:
+    n, p = design.shape
+    size, n_groups = np.unique(sizes, return_counts=True)
+    stops = np.cumsum(size * n_groups)
+    classes = [
+        (slice(int(stop - g * m), int(stop)), int(g), int(m))
+        for stop, g, m in zip(stops, n_groups, size, strict=True)
+    ]
+    basis, factor = np.linalg.qr(design)
+    ones = basis.T @ np.ones(n)
+    has_intercept = bool(np.abs(basis @ ones - 1).max(initial=0) < 1e-10)
+
+    # Rotate the basis so that its within-group part is diagonal: directions that are purely between groups
+    # are then exact zeros there, and stay accurate however large lambda is.
+    means = [basis[rows].reshape(g, m, p).mean(axis=1) for rows, g, m in classes]
+    spread = np.concatenate(
+        [np.repeat(part, m, axis=0) for part, (_, _, m) in zip(means, classes, strict=True)]
+    )
+    left, strength, turn = np.linalg.svd(basis - spread, full_matrices=False)
+    present = strength > _ABSENT
+    within_part = np.diag(strength)[present]
+    between, parts = [], []
+    for part, (_, _, m) in zip(means, classes, strict=True):
+        left_, strength_, _ = np.linalg.svd(part * np.sqrt(m), full_matrices=False)
+        between.append(left_[:, strength_ > _ABSENT].T.copy())
+        parts.append(between[-1] @ (part @ turn.T) * np.sqrt(m))
+    reduced = np.vstack([*parts, within_part])
+    owner = np.repeat(np.arange(len(parts) + 1), [*map(len, parts), len(within_part)])
+
+    # What the reduced coordinates hold beyond the design, and the eigenvalues of Z Z' there.
+    rest = np.linalg.qr(reduced, mode="complete")[0][:, p:]
+    values, vectors = np.linalg.eigh(rest.T @ (np.append(size, 0)[owner][:, None] * rest))
+    to_rest = (rest @ vectors).T.copy()
+    multiplicity = np.append(np.ones(len(values)), n_groups - [len(part) for part in between])
+    members = [owner == index for index in range(len(parts) + 1)]
+    df_within = n - int(n_groups.sum()) - len(within_part)
+    return ReducedDesign(
+        columns=columns,
+        order=order,
+        classes=classes,
+        between=between,
+        within=left[:, present].T.copy(),
+        to_fixed=reduced.T.copy(),
+        to_rest=to_rest,
+        to_coefficients=np.linalg.solve(factor, turn.T),
+        ones=turn @ ones * has_intercept,
+        size=size.astype(float),
+        n_groups=n_groups.astype(float),
+        d=np.append(values, size)[:, None],
+        nu=multiplicity[:, None],
+        share=np.array([reduced[rows].T @ reduced[rows] for rows in members]),
+        cross=np.array([reduced[rows].T @ to_rest[:, rows].T for rows in members]),
+        logdet=2 * float(np.log(np.abs(np.diag(factor))).sum()),
+        df_residual=n - p,
+        df_within=df_within,
+        unfit=FEW_REPEATS if df_within < 1 else "" if multiplicity.any() else FEW_GROUPS,
+    )
+
+
+def summarize(design: ReducedDesign, outcomes: Array) -> Summaries:
+    """Reduce a block of outcomes.
+
+    Parameters
+    ----------
+    design : ReducedDesign
+    outcomes : (n, w) array
+        In the order given to `reduce_design`. No step mixes columns or depends on w.
+    """
+    y = np.take(outcomes, design.order, axis=0).astype(np.float64, copy=False)
+    missing = ~np.isfinite(y).all(axis=0)
+    y[:, missing] = 0.0
+    constant = (y == y[0]).all(axis=0)
+    mean = y.sum(axis=0) / len(y)
+    mean[constant] = y[0, constant]
+    y -= mean
+    total = np.einsum("nw,nw->w", y, y)
+    rounding = (32 * _EPS) ** 2 * (total + len(y) * mean * mean)
+    if not design.ones.any():
+        y += mean
+        mean = np.zeros_like(mean)
+    coordinates, squares = [], []
+    for (rows, g, m), basis in zip(design.classes, design.between, strict=True):
+        block = y[rows].reshape(g, m, -1)
+        means = block.sum(axis=1) / m
+        block -= means[:, None]
+        means *= np.sqrt(m)
+        part = _dot(basis, means)
+        means -= _dot(basis.T.copy(), part)
+        coordinates.append(part)
+        squares.append(np.einsum("gw,gw->w", means, means))
+    part = _dot(design.within, y)
+    y -= _dot(design.within.T.copy(), part)
+    within = np.einsum("nw,nw->w", y, y)
+    reduced = np.concatenate([*coordinates, part])
+    rest = _dot(design.to_rest, reduced)
+    return Summaries(
+        mean=mean,
+        fixed=_dot(design.to_fixed, reduced),
+        rest=rest,
+        squares=np.concatenate([rest * rest, squares]),
+        within=within,
+        constant=constant,
+        perfect=within <= max(design.df_within, 1) * np.maximum(1e-20 * total, rounding) / len(y),
+        missing=missing,
+    )
+
+
+def _dot(matrix: Array, columns: Array) -> Array:
+    """Matrix times columns, without BLAS: each column's sums run in one order, whatever stands beside it."""
+    return np.einsum("kn,nw->kw", matrix, columns)
