@@ -1,0 +1,125 @@
+"""The branches of a study (questionnaires, assays, ...): what was collected, what is usable, what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pniflow.cohort import left_out, observations
+from pniflow.cohort import scans as scanning
+from pniflow.cohort.roster import PLACE
+from pniflow.errors import InputError, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tables = Mapping[str, "pd.DataFrame"]
+Paths = Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One branch of a study.
+
+    Attributes
+    ----------
+    assessed : DataFrame
+        participant_id, session_id where anything was collected.
+    measures : DataFrame
+        Its numbers that are used.
+    exclusions : DataFrame
+        What was left out.
+    note : str
+        What the reader of the flow must know about the usable ones.
+    excluded_measures : DataFrame, optional
+        Numbers that a quality rule left out, with the rule.
+    """
+
+    assessed: pd.DataFrame
+    measures: pd.DataFrame
+    exclusions: pd.DataFrame
+    note: str = "at least one usable value"
+    excluded_measures: pd.DataFrame | None = None
+
+
+def questionnaires(scales: pd.DataFrame) -> Branch:
+    """Questionnaire scores; assessed is who answered at least one item."""
+    answered = scales[scales["items_answered"] > 0]
+    return Branch(answered[PLACE], observations.of_scales(scales), left_out.of_scales(scales))
+
+
+def assays(scores: pd.DataFrame) -> Branch:
+    """Laboratory measures; assessed is who has a value, be it below the limit of detection."""
+    measured = scores[scores["value"].notna() | scores["below_limit"]]
+    return Branch(measured[PLACE], observations.of_assays(scores), left_out.of_assays(scores))
+
+
+def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths) -> Branch:
+    """CTRA scores of blood samples; without scores every sample is listed as not scored.
+
+    Raises
+    ------
+    InputError
+        A score belongs to no sample, or two samples are of one participant-session.
+    """
+    if scores is None:
+        scores = samples.iloc[:0].reindex(columns=["sample_id", "ctra", "genes_used", "genes_missing"])
+    strange = ~scores["sample_id"].isin(samples["sample_id"])
+    if strange.any():
+        row = int(strange.to_numpy().argmax())
+        raise InputError(
+            f"{paths['ctra']}: row {row + 2} is about sample {scores['sample_id'].iloc[row]}, which "
+            f"{paths['samples'].name} does not have; add it there with its participant and session."
+        )
+    refuse_twice(samples, "sample_id", "blood samples", paths["samples"])
+    return Branch(samples[PLACE], observations.of_ctra(scores, samples), left_out.of_samples(samples, scores))
+
+
+def imaging(tables: Tables, paths: Paths, minimum_quality: float, allow_mixed_versions: bool) -> Branch:
+    """Numbers of the scans that pass the quality gate.
+
+    Raises
+    ------
+    InputError
+        Tables disagree about a scan, a participant-session has two scans, or CAT12 versions are mixed.
+    """
+    kinds = [name for name in ("scans", "quality", "globals", "regions") if name in tables]
+    listed = scanning.sorted_out(
+        scanning.scan_list({paths[name]: tables[name] for name in kinds}), minimum_quality
+    )
+    gated = listed["rule"] == scanning.GATE
+    processed = listed[listed["rule"].isna() | gated]
+    refuse_twice(processed, "scan", "scans", paths[kinds[0]])
+    note = scanning.versions(processed, allow_mixed_versions, paths[kinds[-1]])
+    numbers = observations.of_scans(processed, tables.get("regions"), tables.get("globals"))
+    places = processed.loc[gated[processed.index], PLACE]
+    out = numbers.merge(places, on=PLACE).assign(rule=scanning.GATE)
+    used = numbers.merge(places, on=PLACE, how="left", indicator=True).query("_merge == 'left_only'")
+    unrated = processed[["siqr_percent", "iqr_percent"]].isna().all(axis=1).sum()
+    if unrated:
+        note += f"; image quality not recorded for {unrated} of {len(processed)} scans"
+    seen = listed[~listed["average"]].dropna(subset=PLACE)
+    return Branch(
+        seen[PLACE].drop_duplicates(), used.drop(columns="_merge"), left_out.of_scans(listed), note, out
+    )
+
+
+def lesions(table: pd.DataFrame) -> Branch:
+    """Lesion load."""
+    return Branch(
+        table[PLACE], observations.of_lesions(table), table.iloc[:0].reindex(columns=left_out.COLUMNS)
+    )
+
+
+def refuse_twice(frame: pd.DataFrame, name: str, kind: str, path: Path) -> None:
+    """Refuse two things of one kind at one participant-session, naming them."""
+    twice = frame[frame.duplicated(PLACE, keep=False)]
+    if len(twice):
+        who, when = twice.sort_values(PLACE)[PLACE].iloc[0]
+        same = sorted(twice.loc[(twice["participant_id"] == who) & (twice["session_id"] == when), name])
+        raise InputError(
+            f"{path}: participant {who} has {len(same)} {kind} at session {when} ({listing(same)}); "
+            "keep the one that counts, or give them different sessions."
+        )

@@ -1,0 +1,84 @@
+"""The stages' tables as measures: one row per number observed on a participant at a session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from pniflow.cohort.roster import PLACE
+
+COLUMNS = [*PLACE, "measure", "value", "unit", "domain"]
+COUNTS = ["genes_used", "genes_missing", "floored_share"]  # about the CTRA score, not measures themselves
+GLOBAL_UNITS = {"tiv": "ml", "gm": "ml", "wm": "ml", "csf": "ml", "wmh": "ml", "mean_thickness": "mm"}
+MARKS = ["siqr", "iqr"]
+
+
+def of_scales(scales: pd.DataFrame) -> pd.DataFrame:
+    """Questionnaire scores as measures."""
+    named = scales.rename(columns={"scale": "measure", "score": "value"})
+    return named.assign(unit="points", domain="questionnaire")[COLUMNS]
+
+
+def of_assays(assays: pd.DataFrame) -> pd.DataFrame:
+    """Laboratory measures."""
+    return assays.assign(domain="assay")[COLUMNS]
+
+
+def of_ctra(scores: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """CTRA scores, components and marker genes as measures; every numeric column of the scores is one."""
+    located = scores.merge(samples[["sample_id", *PLACE]], on="sample_id", how="inner", validate="1:1")
+    names = [column for column in scores.columns if column not in ("sample_id", *COUNTS)]
+    long = _long(located, names)
+    return long.assign(unit=long["measure"].map(_ctra_units(scores)), domain="expression")[COLUMNS]
+
+
+def _ctra_units(scores: pd.DataFrame) -> dict[str, str]:
+    units = {
+        name: "log2" if name.startswith("log2_") or name.endswith("_log2") else "mean z"
+        for name in scores.columns
+    }
+    if "ctra_mean_log2" in scores and scores["ctra"].equals(scores["ctra_mean_log2"]):
+        units["ctra"] = "log2"
+    return units
+
+
+def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.DataFrame | None) -> pd.DataFrame:
+    """Numbers of scans, one per participant-session: region groups, whole-brain numbers, quality marks.
+
+    Parameters
+    ----------
+    scans : DataFrame
+        scan, participant_id, session_id, siqr, iqr.
+    regions, globals : DataFrame, optional
+        As CAT12's files say.
+    """
+    import pandas as pd
+
+    place = scans[["scan", *PLACE]]
+    parts = [_long(scans, MARKS).dropna(subset=["value"]).assign(unit="mark")]
+    if globals is not None:
+        columns = [name for name in GLOBAL_UNITS if name in globals]
+        here = globals.drop(columns=PLACE, errors="ignore").merge(place, on="scan", validate="1:1")
+        long = _long(here, columns).dropna(subset=["value"])
+        parts.append(long.assign(unit=long["measure"].map(GLOBAL_UNITS)))
+    if regions is not None and len(scans):
+        from pniflow import cat12
+
+        here = regions.drop(columns=PLACE).merge(place, on="scan", validate="m:1")
+        parts.append(cat12.region_groups(here).drop(columns="scan"))
+    return pd.concat(parts, ignore_index=True).assign(domain="imaging")[COLUMNS]
+
+
+def of_lesions(lesions: pd.DataFrame) -> pd.DataFrame:
+    """Lesion load as measures."""
+    long = _long(lesions, ["lesion_volume", "lesion_count"])
+    return long.assign(
+        unit=long["measure"].map({"lesion_volume": "ml", "lesion_count": "lesions"}), domain="imaging"
+    )[COLUMNS]
+
+
+def _long(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    values = frame[[*PLACE, *names]].astype(dict.fromkeys(names, "float64"))
+    return values.melt(PLACE, names, var_name="measure", value_name="value")
