@@ -1,0 +1,161 @@
+"""What the study has: which models and outcomes can be planned, and which names are nowhere known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from pniflow import resources
+from pniflow.errors import InputError, listing
+from pniflow.files import read_yaml
+from pniflow.models.design import Cohort
+from pniflow.models.structure import PERSON_MEAN, Model, Plan
+
+# Measures whose names the stages before this one fix, by domain.
+_NAMED = {
+    "expression": (
+        "ctra",
+        "ctra_mean_z",
+        "ctra_mean_log2",
+        "ctra_balanced",
+        "ctra_without_antibody",
+        "ctra_low_expression_filter",
+        "ctra_variance_filter",
+        "inflammatory",
+        "interferon",
+        "antibody",
+    ),
+    "imaging": (
+        "tiv",
+        "gm",
+        "wm",
+        "csf",
+        "wmh",
+        "mean_thickness",
+        "siqr",
+        "iqr",
+        "lesion_volume",
+        "lesion_count",
+    ),
+}
+_PREFIXED = {"log_": "assay", "log2_": "expression"}
+_ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
+
+
+def planned(
+    plan: Plan, cohort: Cohort, folder: Path | None = None
+) -> tuple[list[Model], list[dict[str, str]]]:
+    """Return the models the study can have, and what was left out with its reason.
+
+    A branch that the study does not have is not planned: its models and outcomes are listed and do not count
+    as tests. A name that neither the data nor any resource knows is an error.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The user's own resources.
+
+    Returns
+    -------
+    models : list of Model
+        With the outcomes the study has.
+    left_out : list of mapping
+        `model`, `outcome` (blank: the whole model), `reason`.
+    """
+    models, left_out = [], []
+    for model in plan.models:
+        where = f"{plan.source}: model '{model.name}'"
+        reason = _lacking_branch(model, cohort)
+        for name in () if reason else model.variables:
+            reason = reason or _lacking(name, cohort, where, folder, covariate=True)
+        if reason:
+            left_out.append({"model": model.name, "outcome": "", "reason": reason})
+            continue
+        lacking = {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
+        present = tuple(name for name, why in lacking.items() if why is None)
+        if present:
+            models.append(replace(model, outcomes=present))
+        for name, why in lacking.items():
+            if why is not None:
+                left_out.append({"model": model.name, "outcome": name, "reason": why})
+    return models, left_out
+
+
+def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
+    if model.requires is None or model.requires in cohort.domains.values():
+        return None
+    if model.requires == "hippocampal_subfields" and any("subfields" in name for name in cohort.measures):
+        return None
+    return f"the study has no {model.requires.replace('_', ' ')} data"
+
+
+def _lacking(
+    name: str, cohort: Cohort, where: str, folder: Path | None, covariate: bool = False
+) -> str | None:
+    """Return why the study lacks a name, None where it has it; raise where nothing knows it."""
+    if name in cohort.measures or (covariate and cohort.has(name)):
+        return None
+    base = name.removesuffix(PERSON_MEAN)
+    domain, certain = _domain(base, None if folder is None else str(folder))
+    if domain is not None and domain not in cohort.domains.values():
+        return f"the study has no {domain} data ('{base}')"
+    if domain is not None and certain:
+        return f"the study has no measure '{base}'"
+    near = _nearest(base, [*cohort.measures, *(cohort.covariates if covariate else ())])
+    kind = "neither a measure nor a covariate" if covariate else "not a measure"
+    raise InputError(
+        f"{where} names '{name}', which is {kind} of this study; {near}correct the name or leave it out."
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f"there is {listing(close)}; " if close else ""
+
+
+def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
+    """Return the domain a name belongs to, and whether the name is surely one of it."""
+    for domain, names in _NAMED.items():
+        if name in names:
+            return domain, True
+    if name in _scales(folder):
+        return "questionnaire", True
+    if name.count(".") == 3:
+        atlas, group = name.split(".")[:2]
+        return "imaging", group in _groups(atlas, folder)
+    for prefix, domain in _PREFIXED.items():
+        if name.startswith(prefix):
+            return domain, False
+    return None, False
+
+
+@cache
+def _scales(folder: str | None) -> frozenset[str]:
+    """Names of all scales of all instruments."""
+    names: set[str] = set()
+    for path in _files("instruments", folder):
+        document = read_yaml(path)
+        scales = document.get("scales", {}) if isinstance(document, Mapping) else {}
+        names |= set(map(str, scales))
+    return frozenset(names)
+
+
+@cache
+def _groups(atlas: str, folder: str | None) -> frozenset[str]:
+    """Region groups of an atlas, by its resource files."""
+    names: set[str] = set()
+    for path in _files("atlases", folder):
+        if path.suffix == ".yaml":
+            document = read_yaml(path)
+            if isinstance(document, Mapping) and document.get("atlas", path.stem) == atlas:
+                names |= set(map(str, document.get("groups", {})))
+    return frozenset(names)
+
+
+def _files(kind: str, folder: str | None) -> list[Path]:
+    places = [*([Path(folder)] if folder else []), resources.shipped("resources")]
+    return [path for place in places for path in sorted((place / kind).glob("*.*"))]

@@ -1,0 +1,353 @@
+"""From tidy tables to numeric arrays: rows of an analysis, columns of its terms, splitting and centring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.errors import InputError, listing
+from pniflow.models.structure import PERSON_MEAN, SESSION, TIME, Model, Term
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INTERCEPT = "(intercept)"
+_CONSTANT = 1e-12  # a spread below this share of the largest value is none
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Values of a variable on the cohort's rows, or codes of its levels if categorical. Missing is NaN."""
+
+    values: NDArray[np.float64]
+    levels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All measures and covariates, one row per participant and session, in the order of both names.
+
+    Attributes
+    ----------
+    person, session : (rows,) int
+        Codes into `participants` and `sessions`; the first session is the reference.
+    measures : mapping of str to (rows,) float
+        Missing is NaN.
+    domains, units : mapping of str to str
+        Of each measure.
+    covariates : mapping of str to Variable
+        Values over participants.
+    """
+
+    participants: tuple[str, ...]
+    sessions: tuple[str, ...]
+    person: NDArray[np.intp]
+    session: NDArray[np.intp]
+    measures: Mapping[str, NDArray[np.float64]]
+    domains: Mapping[str, str]
+    units: Mapping[str, str]
+    covariates: Mapping[str, Variable]
+    days: Mapping[str, float]
+
+    def has(self, name: str) -> bool:
+        """Tell whether a name is a measure, a covariate, a measure's person mean, the session or the time."""
+        base = name.removesuffix(PERSON_MEAN)
+        return name in (SESSION, TIME) or name in self.covariates or base in self.measures
+
+    def variable(self, name: str) -> Variable:
+        """Return a variable on the cohort's rows."""
+        if name == SESSION:
+            return Variable(self.session.astype(float), self.sessions)
+        if name == TIME:
+            return Variable(np.array([self.days.get(one, np.nan) for one in self.sessions])[self.session])
+        if name in self.measures:
+            return Variable(self.measures[name])
+        if name in self.covariates:
+            covariate = self.covariates[name]
+            return Variable(covariate.values[self.person], covariate.levels)
+        values = self.measures[name.removesuffix(PERSON_MEAN)]
+        return Variable(person_means(values, self.person, len(self.participants))[self.person])
+
+
+def read_cohort(
+    measures: pd.DataFrame,
+    participants: pd.DataFrame,
+    reference: str | None = None,
+    days: Mapping[str, float] | None = None,
+    source: str = "measures",
+) -> Cohort:
+    """Arrange the tidy tables as arrays; the order of their rows does not matter.
+
+    Parameters
+    ----------
+    measures, participants : DataFrame
+        As their contracts say; further columns of `participants` are covariates. A covariate whose values are
+        all numbers is numeric, any other is categorical with its levels in the order of their names.
+    reference : str, optional
+        Session that comes first.
+
+    Raises
+    ------
+    InputError
+        No rows, a participant without a row in `participants`, a reference that is not among the sessions.
+    """
+    import pandas as pd
+
+    if not len(measures):
+        raise InputError(f"{source}: the table has no rows; nothing can be fitted.")
+    people = tuple(sorted(participants["participant_id"].astype(str)))
+    codes = {name: code for code, name in enumerate(people)}
+    stranger = sorted(set(measures["participant_id"]) - codes.keys())
+    if stranger:
+        raise InputError(
+            f"{source}: participant '{stranger[0]}' is not in the participants table; add a row there."
+        )
+    sessions = sorted(set(measures["session_id"]))
+    if reference is not None and reference not in sessions and len(sessions) > 1:
+        raise InputError(
+            f"{source}: the reference session '{reference}' of models.yaml is not among the sessions "
+            f"({listing(sessions)}); correct defaults.session.reference."
+        )
+    sessions.sort(key=lambda name: (name != reference, name))
+    person = measures["participant_id"].map(codes).to_numpy(np.intp)
+    visit = measures["session_id"].map({name: code for code, name in enumerate(sessions)}).to_numpy(np.intp)
+    cells, row = np.unique(person * len(sessions) + visit, return_inverse=True)
+    code, names = pd.factorize(measures["measure"], sort=True)
+    matrix = np.full((len(names), len(cells)), np.nan)
+    matrix[code, row] = measures["value"].to_numpy(float)
+    first = measures.drop_duplicates("measure").set_index("measure")
+    table = participants.set_index(participants["participant_id"].astype(str)).loc[list(people)]
+    return Cohort(
+        participants=people,
+        sessions=tuple(sessions),
+        person=cells // len(sessions),
+        session=cells % len(sessions),
+        measures={str(name): matrix[k] for k, name in enumerate(names)},
+        domains={str(name): str(first.at[name, "domain"]) for name in names},
+        units={str(name): str(first.at[name, "unit"]) for name in names},
+        covariates={
+            str(name): _covariate(table[name]) for name in participants.columns if name != "participant_id"
+        },
+        days=dict(days or {}),
+    )
+
+
+def _covariate(column: pd.Series) -> Variable:
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(column.dtype):
+        column = column.map({True: "yes", False: "no"})
+    numbers = pd.to_numeric(column, errors="coerce")
+    if (numbers.notna() == column.notna()).all():
+        return Variable(numbers.to_numpy(float, na_value=np.nan))
+    levels = tuple(sorted({str(value) for value in column.dropna()}))
+    values = column.map(lambda value: levels.index(str(value)), na_action="ignore")
+    return Variable(values.to_numpy(float, na_value=np.nan), levels)
+
+
+def person_means(values: NDArray[np.float64], person: NDArray[np.intp], people: int) -> NDArray[np.float64]:
+    """Return each person's mean over the values there are; NaN for a person without any."""
+    given = ~np.isnan(values)
+    count = np.bincount(person[given], minlength=people)
+    total = np.bincount(person[given], values[given], minlength=people)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+@dataclass(frozen=True)
+class Design:
+    """The numeric design of one analysis.
+
+    Attributes
+    ----------
+    X : (n, p) float
+        Columns named `columns`, the intercept first.
+    person : (n,) int
+        Group codes 0..people-1.
+    rows : (n,) int
+        Rows of the cohort.
+    terms : mapping of str to tuple of int
+        Result row -> its columns; more than one where a term has several coefficients.
+    kinds : mapping of str to str
+        Result row -> intercept, categorical, numeric, within, between, product.
+    """
+
+    X: NDArray[np.float64]
+    columns: tuple[str, ...]
+    person: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    terms: Mapping[str, tuple[int, ...]]
+    kinds: Mapping[str, str]
+    people: int
+    with_pairs: int
+
+
+def complete_rows(model: Model, variables: Mapping[str, Variable]) -> NDArray[np.bool_]:
+    """Return which of the cohort's rows have every term of the model (the outcome is asked elsewhere)."""
+    size = len(next(iter(variables.values())).values)
+    complete = np.ones(size, dtype=bool)
+    for name in dict.fromkeys([*model.variables, *_time(model)]):
+        complete &= ~np.isnan(variables[name].values)
+    return complete
+
+
+def _time(model: Model) -> list[str]:
+    return [TIME] if any(TIME in term.variables for term in model.terms) else []
+
+
+def variables_of(model: Model, cohort: Cohort) -> dict[str, Variable]:
+    """Return the variables that the model's terms need, by name."""
+    return {name: cohort.variable(name) for name in [SESSION, *_time(model), *model.variables]}
+
+
+def build(
+    model: Model,
+    variables: Mapping[str, Variable],
+    cohort: Cohort,
+    rows: NDArray[np.intp],
+    centred: bool = True,
+) -> Design:
+    """Build the design matrix of a model over some rows of the cohort.
+
+    Split predictors lose the mean of their session over these rows; the person's mean of that is the between
+    column, the rest the within column, so a person with one session informs only the between slope. Numeric
+    variables are centred on the mean over participants (of each participant's mean).
+
+    Raises
+    ------
+    InputError
+        A term is constant over the rows, a reference level is unknown, or there are more columns than
+        participants. The sentence starts with the fact; the caller adds the place.
+    """
+    _, person = np.unique(cohort.person[rows], return_inverse=True)
+    people = int(person.max()) + 1
+    size = np.bincount(person)
+    matrix: dict[str, NDArray[np.float64]] = {INTERCEPT: np.ones(len(rows))}
+    terms: dict[str, tuple[str, ...]] = {INTERCEPT: (INTERCEPT,)}
+    kinds = {INTERCEPT: "intercept"}
+    for term in model.terms:
+        if term.kind == "interaction":
+            new = _products(term, terms, matrix)
+            kind = "product"
+        elif term.kind == "split":
+            values = variables[term.variables[0]].values[rows]
+            new = _split(term, values, person, size, cohort.session[rows])
+            for name in new:
+                kinds[name] = name.rsplit("_", 1)[1]
+                terms[name] = (name,)
+            matrix |= new
+            continue
+        else:
+            variable = variables[term.variables[0]]
+            kind = "numeric" if variable.levels is None else "categorical"
+            new = _columns(term, variable, rows, person, size, centred)
+        matrix |= new
+        terms[term.name] = tuple(new)
+        kinds[term.name] = kind
+    if len(matrix) > people:
+        raise InputError(
+            f"the model has {len(matrix)} coefficients and {people} participants with complete rows; "
+            "leave terms out of `fixed`"
+        )
+    names = list(matrix)
+    return Design(
+        X=np.column_stack(list(matrix.values())),
+        columns=tuple(names),
+        person=person,
+        rows=rows,
+        terms={name: tuple(names.index(column) for column in columns) for name, columns in terms.items()},
+        kinds=kinds,
+        people=people,
+        with_pairs=int((size > 1).sum()),
+    )
+
+
+def _split(
+    term: Term,
+    values: NDArray[np.float64],
+    person: NDArray[np.intp],
+    size: NDArray[np.intp],
+    session: NDArray[np.intp],
+) -> dict[str, NDArray[np.float64]]:
+    seen = np.bincount(session)
+    centred = values - (np.bincount(session, values) / np.maximum(seen, 1))[session]
+    between = (np.bincount(person, centred) / size)[person]
+    within = np.where(size[person] > 1, centred - between, 0.0)
+    scale = np.abs(centred).max()
+    within_name, between_name = term.rows
+    if np.abs(within).max() <= _CONSTANT * max(scale, np.abs(values).max()):
+        raise InputError(
+            f"the term '{within_name}' is constant: '{term.name}' does not vary within participants"
+        )
+    if np.ptp(between) <= _CONSTANT * max(scale, np.abs(values).max()):
+        raise InputError(
+            f"the term '{between_name}' is constant: '{term.name}' does not vary between participants"
+        )
+    return {within_name: within, between_name: between}
+
+
+def _columns(
+    term: Term,
+    variable: Variable,
+    rows: NDArray[np.intp],
+    person: NDArray[np.intp],
+    size: NDArray[np.intp],
+    centred: bool,
+) -> dict[str, NDArray[np.float64]]:
+    values = variable.values[rows]
+    if np.ptp(values) <= _CONSTANT * np.abs(values).max():
+        raise InputError(
+            f"the term '{term.name}' is constant over the {len(rows)} complete rows; leave it out"
+        )
+    if variable.levels is not None:
+        return _levels(term, values, variable.levels)
+    means = np.bincount(person, values) / size
+    centre = (
+        (means.mean() if centred else 0.0)
+        if term.centre == "mean"
+        else 0.0
+        if term.centre == "none"
+        else term.centre
+    )
+    scale = 1.0 if term.scale == "none" else means.std(ddof=1) if term.scale == "sd" else term.scale
+    values = (values - float(centre)) / float(scale)
+    if term.kind == "polynomial":
+        return {f"{term.name}[{power}]": values**power for power in range(1, term.degree + 1)}
+    return {term.name: values}
+
+
+def _levels(term: Term, codes: NDArray[np.float64], levels: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Treatment coding: a column for each level but the reference; one column has the term's name."""
+    present = [code for code in range(len(levels)) if (codes == code).any()]
+    reference = present[0]
+    if term.reference is not None:
+        if term.reference not in levels:
+            raise InputError(
+                f"the term '{term.name}' has the reference '{term.reference}', which is not among its levels "
+                f"({listing(levels)})"
+            )
+        reference = list(levels).index(term.reference)
+    others = [code for code in present if code != reference]
+    if len(others) == 1:
+        return {term.name: (codes == others[0]).astype(float)}
+    return {f"{term.name}[{levels[code]}]": (codes == code).astype(float) for code in others}
+
+
+def _products(
+    term: Term, terms: Mapping[str, tuple[str, ...]], matrix: Mapping[str, NDArray[np.float64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Multiply the columns of terms that the model already has."""
+    result = {"": np.ones(len(matrix[INTERCEPT]))}
+    for name in term.variables:
+        result = {
+            f"{left}:{column}" if left else column: values * matrix[column]
+            for left, values in result.items()
+            for column in terms[name]
+        }
+    for name, values in result.items():
+        if np.ptp(values) == 0:
+            raise InputError(f"the term '{name}' is constant; leave it out")
+    return result
