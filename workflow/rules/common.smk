@@ -34,6 +34,7 @@ if "expression" in study:
     COHORT_TABLES["samples"] = "<results>/study/samples.tsv"
     COHORT_TABLES["ctra"] = "<results>/expression/ctra_scores.tsv"
 if "cat12" in study:
+    COHORT_TABLES["scans"] = "<results>/cat12/scans.tsv"
     COHORT_TABLES["regions"] = "<results>/cat12/regions.parquet"
     COHORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
     COHORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
