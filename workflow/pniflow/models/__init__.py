@@ -1,7 +1,7 @@
 """Mixed-effects models: every p-value of a study comes out of here.
 
-`random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping factors
-or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models.
+`random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping
+factors or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models.
 """
 
 from __future__ import annotations

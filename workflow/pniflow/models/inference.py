@@ -1,4 +1,4 @@
-"""What every model here shares: independent columns, estimable contrasts, p-values and denominator degrees of freedom."""
+"""What every model shares: independent columns, estimable contrasts, p-values, degrees of freedom of F tests."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@
     prepared = RandomIntercept(design, groups, names)                 # for blocks of outcomes: prepare once,
     prepared.fit(block, contrasts=...)                                # then fit each block
 
-Model of each outcome: y = X b + u[group] + e, var(e) = s2, var(u) = lambda s2. `reduction` turns an outcome into a
-handful of numbers, whatever the number of observations; `reml` is elementwise over outcomes, with the outcome as the
-last axis. No BLAS runs on outcomes, so an outcome's bytes do not depend on its neighbours, the block
-size, or threads.
+Model of each outcome: y = X b + u[group] + e, var(e) = s2, var(u) = lambda s2. `reduction` turns an outcome into
+a handful of numbers, whatever the number of observations; `reml` is elementwise over outcomes, with the outcome as
+the last axis. No BLAS runs on outcomes, so an outcome's bytes do not depend on its neighbours, the block size, or
+threads.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def random_intercept(
     Parameters
     ----------
     design : (n, p) array
-        X with its intercept column, numeric. Dependent columns are allowed: what they leave undetermined is NaN.
+        X with its intercept column. Dependent columns are allowed: what they leave undetermined is NaN.
     groups : n labels
         The participant of each row.
     outcomes : (n,) or (n, P) array
-        One column per outcome, of any real dtype; computed in float64. A column with a missing value is NaN, noted.
+        One column per outcome, any real dtype; computed in float64. A missing value makes the column NaN.
     names : p names, optional
         Of the design's columns, for notes.
     contrasts : (q, p) array, optional
@@ -225,10 +225,10 @@ class RandomIntercept:
         return RandomInterceptFit(
             *tests,
             *scalars,
-            state=state,
-            joint=[FTest(len(rows), *values) for rows, values in zip(hypotheses, f_tests, strict=True)],
-            design_note="; ".join(filter(None, (columns.note, design.unfit))),
-            contrast_note=["" if one else NOT_ESTIMABLE for one in known],
+            state,
+            [FTest(len(rows), *values) for rows, values in zip(hypotheses, f_tests, strict=True)],
+            "; ".join(filter(None, (columns.note, design.unfit))),
+            ["" if one else NOT_ESTIMABLE for one in known],
         )
 
 

@@ -1,4 +1,4 @@
-"""A one-intercept design reduced to the directions in which every covariance s2 (I + lambda Z Z') is diagonal.
+"""A one-intercept design reduced to the directions in which every covariance s2 (I + lambda ZZ') is diagonal.
 
 An outcome y is rotated, without loss, into
 - fixed, p numbers: y in an orthonormal basis of the design,
@@ -51,7 +51,7 @@ class ReducedDesign:
         The constant one in `fixed`; zero where the design has no intercept.
     size, n_groups : (M,) arrays
     d, nu : (K + M, 1) arrays
-        Eigenvalues of Z Z' off the design (first K single ones, then the group sizes) and their multiplicities.
+        Eigenvalues of ZZ' off the design (K single ones, then the group sizes) and their multiplicities.
     share : (M + 1, p, p) array
         Design part in each group size, then within; they sum to the identity.
     cross : (M + 1, p, K) array
@@ -197,7 +197,7 @@ def summarize(design: ReducedDesign, outcomes: Array) -> Summaries:
         In the order given to `reduce_design`. No step mixes columns or depends on w.
     """
     y = np.take(outcomes, design.order, axis=0).astype(np.float64, copy=False)
-    missing = ~np.isfinite(y).all(axis=0)
+    missing = np.asarray(~np.isfinite(y).all(axis=0))
     y[:, missing] = 0.0
     constant = (y == y[0]).all(axis=0)
     mean = y.sum(axis=0) / len(y)
