@@ -1,4 +1,4 @@
-"""What every model shares: independent columns, estimable contrasts, p-values, degrees of freedom of F tests."""
+"""What every model shares: independent columns, estimable contrasts, p-values, df of F tests."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@
     prepared = RandomIntercept(design, groups, names)                 # for blocks of outcomes: prepare once,
     prepared.fit(block, contrasts=...)                                # then fit each block
 
-Model of each outcome: y = X b + u[group] + e, var(e) = s2, var(u) = lambda s2. `reduction` turns an outcome into
-a handful of numbers, whatever the number of observations; `reml` is elementwise over outcomes, with the outcome as
-the last axis. No BLAS runs on outcomes, so an outcome's bytes do not depend on its neighbours, the block size, or
-threads.
+Model of each outcome: y = X b + u[group] + e, var(e) = s2, var(u) = lambda s2. `reduction` turns an outcome
+into a handful of numbers, whatever the number of observations; `reml` is elementwise over outcomes, with
+the outcome as the last axis. No BLAS runs on outcomes, so an outcome's bytes do not depend on its
+neighbours, the block size, or threads.
 """
 
 from __future__ import annotations
@@ -222,13 +222,22 @@ class RandomIntercept:
                 block = slice(start, min(start + width, count))
                 fitted = _fit_block(design, outcomes[:, block], rows, sets, ml)
                 tests[:, known, block], f_tests[solvable, :, block], scalars[:, block], state[block] = fitted
+        estimate, se_reml, se_kr, df_satterthwaite, df_kr = tests
+        sigma2, person_variance, reml_loglik, ml_best = scalars
         return RandomInterceptFit(
-            *tests,
-            *scalars,
-            state,
-            [FTest(len(rows), *values) for rows, values in zip(hypotheses, f_tests, strict=True)],
-            "; ".join(filter(None, (columns.note, design.unfit))),
-            ["" if one else NOT_ESTIMABLE for one in known],
+            estimate=estimate,
+            se_reml=se_reml,
+            se_kr=se_kr,
+            df_satterthwaite=df_satterthwaite,
+            df_kr=df_kr,
+            sigma2=sigma2,
+            person_variance=person_variance,
+            reml_loglik=reml_loglik,
+            ml_loglik=ml_best,
+            state=state,
+            joint=[FTest(len(rows), *values) for rows, values in zip(hypotheses, f_tests, strict=True)],
+            design_note="; ".join(filter(None, (columns.note, design.unfit))),
+            contrast_note=["" if one else NOT_ESTIMABLE for one in known],
         )
 
 

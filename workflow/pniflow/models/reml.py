@@ -1,13 +1,14 @@
 """REML of one variance ratio, and the inference at it, for many outcomes at once (the last axis, w).
 
-With N = n - p, d the eigenvalues of ZZ' off the design and a(lambda) the variance of a contrast in units of s2,
-both df of a single contrast are N k / (N (e - e0)^2 + k), where e = d log a / d lambda. For Kenward and Roger e0 is
-the mean of d / (1 + lambda d) over the N directions and k its sum of squared deviations (expected information); for
-Satterthwaite they weigh each direction by its observed share of the residual (observed information). The textbooks'
-two-parameter matrices collapse to this because the scale s2 drops out of Kenward and Roger's correction.
+With N = n - p, d the eigenvalues of ZZ' off the design and a(lambda) the variance of a contrast in units of
+s2, both df of a single contrast are N k / (N (e - e0)^2 + k), where e = d log a / d lambda. For Kenward and
+Roger e0 is the mean of d / (1 + lambda d) over the N directions and k its sum of squared deviations
+(expected information); for Satterthwaite they weigh each direction by its observed share of the residual
+(observed information). The textbooks' two-parameter matrices collapse to this because the scale s2 drops
+out of Kenward and Roger's correction.
 
-Sources: Kenward & Roger 1997, Biometrics 53:983; Giesbrecht & Burns 1985, Biometrics 41:477; checked against the
-R packages pbkrtest and lmerTest.
+Sources: Kenward & Roger 1997, Biometrics 53:983; Giesbrecht & Burns 1985, Biometrics 41:477; checked
+against the R packages pbkrtest and lmerTest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pniflow.models.reduction import ReducedDesign, Summaries
 
 
 def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float) -> Array:
-    """The lambda >= 0 that minimizes total log(within + sum squares/(1 + lambda d)) + sum nu log(1 + lambda d).
+    """Minimize total log(within + sum(squares h)) - sum(nu log h) over lambda >= 0, where h = 1/(1 + lambda d).
 
     A grid finds the lowest valley, safeguarded Newton steps in log(lambda) its bottom.
 
@@ -129,7 +130,7 @@ def infer(
 
 @dataclass(frozen=True)
 class _Variance:
-    """Residual variance and the information about (lambda, log s2): e0 and k of the text above, by outcome."""
+    """Residual variance and the information about (lambda, log s2), e0 and k above, by outcome."""
 
     n: int
     sigma2: Array
@@ -176,14 +177,14 @@ class _Matrices:
     second: Array
 
     def pull(self, c: Array) -> tuple[Array, Array, Array]:
-        """Vectors (r, p, w) for contrasts c: A c, B A c and A B A c, with A the `inverse` and B the `first`."""
+        """Vectors (r, p, w) for contrasts c: A c, B A c and A B A c with A = `inverse`, B = `first`."""
         forward = np.einsum("ijw,rj->riw", self.inverse, c)
         middle = np.einsum("ijw,rjw->riw", self.first, forward)
         return forward, middle, np.einsum("ijw,rjw->riw", self.inverse, middle)
 
 
 def _single(matrices: _Matrices, variance: _Variance, c: Array) -> tuple[Array, Array, Array, Array]:
-    """REML and Kenward-Roger standard errors, Satterthwaite and Kenward-Roger df of contrasts: (q, w) each."""
+    """Standard errors (REML, Kenward-Roger) and df (Satterthwaite, Kenward-Roger): (q, w) each."""
     forward, middle, back = matrices.pull(c)
     a = np.einsum("ri,riw->rw", c, forward)
     slope = np.einsum("riw,riw->rw", forward, middle) / a
