@@ -10,12 +10,20 @@ from pniflow.plan import code_digest, folder_digest, read_plan, shell_prefix
 
 try:
     plan = read_plan(config, workflow.configfiles[-1])
-    if not workflow.dryrun:
-        plan.require_raw()
 except InputError as error:
     raise SystemExit(str(error))
 
 config.update(plan.config)
+
+
+# A dry run works without the data, a run does not.
+onstart:
+    try:
+        plan.require_raw()
+    except InputError as error:
+        raise SystemExit(str(error))
+
+
 study = plan.study
 raw = plan.tracked()
 
