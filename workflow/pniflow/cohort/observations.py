@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 from pniflow.cohort.roster import PLACE
 
 COLUMNS = [*PLACE, "measure", "value", "unit", "domain"]
-COUNTS = ["genes_used", "genes_missing", "floored_share"]  # about the CTRA score, not measures themselves
+COUNTS = ["genes_used", "genes_missing", "floored_share", "note"]  # about the CTRA score, no measures
 GLOBAL_UNITS = {"tiv": "ml", "gm": "ml", "wm": "ml", "csf": "ml", "wmh": "ml", "mean_thickness": "mm"}
 MARKS = ["siqr", "iqr"]
 

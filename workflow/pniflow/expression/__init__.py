@@ -1,0 +1,7 @@
+"""Gene expression in blood: from a lab's quantification to the CTRA score, and how sure the score is."""
+
+from pniflow.expression.ctra import score_ctra
+from pniflow.expression.ingest import ingest_expression
+from pniflow.expression.normalize import normalize_expression
+
+__all__ = ["ingest_expression", "normalize_expression", "score_ctra"]

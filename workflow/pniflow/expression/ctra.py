@@ -1,0 +1,335 @@
+"""CTRA: the score of each blood sample, its parts, and how much hangs on each gene.
+
+The sign is the same everywhere: scores named `ctra...` are higher when the profile is more adverse (more
+inflammatory, less interferon and antibody expression); parts named inflammatory, interferon and antibody are
+higher when expression is.
+Scores are computed once over all samples; a model of a subset takes them as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from pniflow.errors import InputError, listing
+from pniflow.expression import scoring
+from pniflow.expression.genes import COMPONENTS, GeneSet, gene_map, identify, read_gene_set, symbols
+from pniflow.files import read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILTERS = {
+    "low_expression": "low_expression_filter",
+    "low_variance": "variance_filter",
+    "near_floor": "without_near_floor",
+}
+FEW_GENES = 0.75  # of 53: fewer than 40
+
+
+class Expression(NamedTuple):
+    """Log2 expression: values (genes x samples), and the name of each gene in the file."""
+
+    genes: list[str]
+    identifiers: list[str]
+    samples: list[str]
+    values: np.ndarray
+
+
+def score_ctra(
+    *,
+    expression: Path,
+    scores: Path,
+    genes: Path,
+    gene_set: str = "ctra53",
+    variant: Literal["mean_z", "mean_log2", "balanced"] = "mean_z",
+    samples: Path | None = None,
+    baseline: str | None = None,
+    floor: float = -3.0,
+    minimum_log2: float = 0.0,
+    minimum_sd: float = 0.5,
+    maximum_floored: float = 0.2,
+    parts: bool = False,
+    resources: Path | None = None,
+) -> None:
+    """Score the conserved transcriptional response to adversity (CTRA) of each blood sample.
+
+    Parameters
+    ----------
+    expression : path
+        Normalized log2 expression (.tsv or .parquet): first column the gene, then one column per sample.
+    scores : path
+        One row per sample (contract ctra_scores).
+    genes : path
+        One row per gene of the set (contract ctra_genes).
+    gene_set : str
+        Name of a gene set in resources/genes.
+    variant : str
+        Which variant the column `ctra` is: mean_z, mean_log2 or balanced.
+    samples : path, optional
+        Table of samples (contract samples), for z against the baseline.
+    baseline : str, optional
+        Session whose samples give mean and standard deviation for the sensitivity ctra_baseline_z.
+    floor : float
+        Log2 value that is the floor of the normalization (default: log2 of 0.125); values equal to it count
+        as floored.
+    minimum_log2 : float
+        Sensitivity ctra_low_expression_filter leaves out genes with a lower mean.
+    minimum_sd : float
+        Sensitivity ctra_variance_filter leaves out genes with a lower standard deviation over all samples.
+    maximum_floored : float
+        Sensitivity ctra_without_near_floor leaves out genes that are at the floor in a larger share of
+        samples.
+    parts : bool
+        Give the parts that have genes, and no score, where a component has no gene at all; without it such a
+        table is refused.
+    resources : path, optional
+        The user's own resources.
+
+    Raises
+    ------
+    InputError
+        The table is not as described, has fewer than two samples, or lacks all genes of a component.
+    """
+    chosen = read_gene_set(gene_set, resources)
+    table = read_expression(expression)
+    if len(table.samples) < 2:
+        raise InputError(f"{expression}: the table has one sample; z values need at least two.")
+    component, weight = np.array(chosen.components), np.array(chosen.weights)
+    values = _rows_of(chosen, table)
+    status = np.where(
+        np.isnan(values).all(axis=1), "absent", np.where(scoring.constant(values), "constant", "used")
+    ).astype(object)
+    used = status == "used"
+    lacking = [part for part in dict.fromkeys(chosen.components) if not used[component == part].any()]
+    if lacking and not (parts and used.any()):
+        names = [
+            gene for gene, part in zip(chosen.genes, chosen.components, strict=True) if part == lacking[0]
+        ]
+        raise InputError(
+            f"{expression}: no {lacking[0]} gene ({listing(names)}) is there with any variation, so"
+            f" {gene_set} cannot be"
+            " scored; --parts gives the components that are there, --gene-set inflammatory19 or"
+            " interferon31 scores one of them."
+        )
+    z = scoring.z_scores(values)
+    columns = _scores(values, z, used, component, weight, lacking, variant)
+    floored = values == floor
+    columns["floored_share"] = scoring.mean_over_genes(np.where(np.isnan(values), np.nan, floored), used)
+    filters = _filters(values, floored, minimum_log2, minimum_sd, maximum_floored)
+    for name, out in {
+        **filters,
+        **{f"ctra_without_{part}": component == part for part in COMPONENTS[1:]},
+    }.items():
+        columns[name] = _blank_if(
+            bool(lacking) and name in filters, scoring.mean_over_genes(z, used & ~out, weight)
+        )
+    reference = _baseline(table, samples, baseline)
+    if reference is not None:
+        again = scoring.z_scores(values, reference)
+        columns["ctra_baseline_z"] = _blank_if(bool(lacking), scoring.mean_over_genes(again, used, weight))
+    columns |= {
+        f"log2_{gene}": table.values[table.genes.index(gene)]
+        for gene in symbols("leukocyte8")
+        if gene in table.genes
+    }
+    note = _note(int(used.sum()), chosen, lacking, expression)
+    write_table(_frame({"sample_id": table.samples, **columns, "note": note}), scores, "ctra_scores")
+    write_table(_gene_table(chosen, table, values, z, status, floored, filters), genes, "ctra_genes")
+
+
+def read_expression(path: Path) -> Expression:
+    """Read a table of log2 expression: first column the gene, then one column per sample.
+
+    Genes may bear any identifier of the gene map; rows that are none of its genes are passed over.
+
+    Raises
+    ------
+    InputError
+        A cell is not a number, a gene stands twice, or no gene is known.
+    """
+    import pandas as pd
+
+    frame = read_table(path)
+    if frame.shape[1] < 2:
+        raise InputError(
+            f"{path}: a column of genes and a column per sample were expected; the table has"
+            f" {frame.shape[1]} column."
+        )
+    label = str(frame.columns[0])
+    names = [str(cell) for cell in frame[label]]
+    matches = identify(names, gene_map(), entrez=all(name.isdigit() for name in names))
+    rows = [row for row, match in enumerate(matches) if match is not None]
+    if not rows:
+        raise InputError(
+            f"{path}: the first column ('{label}') holds no known gene; one gene per row was expected."
+        )
+    genes = [match.gene for match in matches if match is not None]
+    repeated = sorted({gene for gene in genes if genes.count(gene) > 1})
+    if repeated:
+        again = [names[row] for row in rows if matches[row].gene == repeated[0]]  # type: ignore[union-attr]
+        raise InputError(
+            f"{path}: gene {repeated[0]} stands in {len(again)} rows ({listing(again)}); log2 values"
+            " cannot be summed, keep one."
+        )
+    chosen = frame.iloc[rows, 1:]
+    numbers = chosen.apply(pd.to_numeric, errors="coerce")
+    bad = (numbers.isna() & chosen.notna() & ~chosen.isin(["NA", "NaN", "nan"])).to_numpy() | np.isinf(
+        numbers.to_numpy(dtype=float)
+    )
+    if bad.any():
+        row, column = divmod(int(bad.argmax()), bad.shape[1])
+        raise InputError(
+            f"{path}: row {rows[row] + 2}, column '{chosen.columns[column]}' is"
+            f" '{chosen.iloc[row, column]}'; a log2 value was expected."
+        )
+    identifiers = [names[row] for row in rows]
+    return Expression(
+        genes, identifiers, [str(name) for name in chosen.columns], numbers.to_numpy(dtype=float)
+    )
+
+
+def _rows_of(chosen: GeneSet, table: Expression) -> np.ndarray:
+    """Return the set's genes in its order (genes x samples); an absent gene is a row of nan."""
+    place = {gene: row for row, gene in enumerate(table.genes)}
+    values = np.full((len(chosen.genes), len(table.samples)), np.nan)
+    for row, gene in enumerate(chosen.genes):
+        if gene in place:
+            values[row] = table.values[place[gene]]
+    return values
+
+
+def _scores(
+    values: np.ndarray,
+    z: np.ndarray,
+    used: np.ndarray,
+    component: np.ndarray,
+    weight: np.ndarray,
+    lacking: list[str],
+    variant: str,
+) -> dict[str, np.ndarray]:
+    """Return the variants and the parts."""
+    blank = np.full(values.shape[1], np.nan)
+    parts = {part: scoring.mean_over_genes(z, used & (component == part)) for part in COMPONENTS}
+    inflammatory, other = used & (component == "inflammatory"), used & (component != "inflammatory")
+    variants = {
+        "ctra_mean_z": scoring.mean_over_genes(z, used, weight),
+        "ctra_mean_log2": scoring.mean_over_genes(values, used, weight),
+        "ctra_balanced": scoring.mean_over_genes(z, inflammatory) - scoring.mean_over_genes(z, other),
+    }
+    # A sample that lacks every value of a component of the set has no score either.
+    for part in dict.fromkeys(component):
+        gone = np.isnan(parts[part]) | bool(lacking)
+        variants = {name: np.where(gone, blank, score) for name, score in variants.items()}
+    count = (~np.isnan(z[used])).sum(axis=0)
+    missing = len(component) - count
+    return {
+        "ctra": variants[f"ctra_{variant}"],
+        **variants,
+        **parts,
+        "genes_used": count,
+        "genes_missing": missing,
+    }
+
+
+def _filters(
+    values: np.ndarray, floored: np.ndarray, minimum_log2: float, minimum_sd: float, maximum_floored: float
+) -> dict[str, np.ndarray]:
+    """Tell for each sensitivity which genes it leaves out."""
+    mean, deviation = _moments(values)
+    with np.errstate(invalid="ignore"):
+        return {
+            "ctra_low_expression_filter": mean < minimum_log2,
+            "ctra_variance_filter": deviation < minimum_sd,
+            "ctra_without_near_floor": floored.mean(axis=1) > maximum_floored,
+        }
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return each gene's mean and standard deviation (ddof 1) over samples."""
+    count = (~np.isnan(values)).sum(axis=1).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.nansum(values, axis=1) / count
+        return mean, np.sqrt(np.nansum((values - mean[:, None]) ** 2, axis=1) / (count - 1))
+
+
+def _blank_if(condition: bool, score: np.ndarray) -> np.ndarray:
+    return np.full(len(score), np.nan) if condition else score
+
+
+def _baseline(table: Expression, samples: Path | None, session: str | None) -> np.ndarray | None:
+    """Tell which samples are of the baseline session."""
+    if session is None:
+        return None
+    if samples is None:
+        raise InputError(
+            "score-ctra: --baseline needs --samples, the table that says which sample is of which session."
+        )
+    sheet = read_table(samples, "samples").set_index("sample_id")["session_id"]
+    chosen = np.array([sheet.get(sample) == session for sample in table.samples])
+    if chosen.sum() < 2:
+        raise InputError(
+            f"{samples}: session '{session}' has {chosen.sum()} of the samples; z values against it need"
+            " at least two."
+        )
+    return chosen
+
+
+def _note(used: int, chosen: GeneSet, lacking: list[str], source: Path) -> str | None:
+    """Say what a reader must know of the score; also on stderr."""
+    notes = [f"no {part} gene: no score" for part in lacking]
+    if used < FEW_GENES * len(chosen.genes):
+        notes.append(f"{used} of the {len(chosen.genes)} genes of {chosen.name} used")
+    if notes:
+        print(f"{source}: {'; '.join(notes)}.", file=sys.stderr)
+    return "; ".join(notes) or None
+
+
+def _gene_table(
+    chosen: GeneSet,
+    table: Expression,
+    values: np.ndarray,
+    z: np.ndarray,
+    status: np.ndarray,
+    floored: np.ndarray,
+    filters: dict[str, np.ndarray],
+) -> pd.DataFrame:
+    """Return one row per gene: status, level, spread, influence, and which sensitivities leave it out."""
+    used, weight = status == "used", np.array(chosen.weights)
+    full, without = scoring.mean_over_genes(z, used, weight), scoring.without_each_gene(z, used, weight)
+    influence, correlation = np.full(len(used), np.nan), np.full(len(used), np.nan)
+    if used.sum() > 1:
+        influence[used] = np.nanmax(np.abs(without - full), axis=1)
+        complete = ~np.isnan(full) & ~np.isnan(without).any(axis=0)
+        correlation[used] = scoring.correlation_with(without[:, complete], full[complete])
+    mean, deviation = _moments(values)
+    present = status != "absent"
+    name = dict(zip(table.genes, table.identifiers, strict=True))
+    return _frame(
+        {
+            "gene": list(chosen.genes),
+            "component": list(chosen.components),
+            "weight": weight,
+            "status": status,
+            "identifier": [name.get(gene) for gene in chosen.genes],
+            "mean_log2": np.where(present, mean, np.nan),
+            "sd_log2": np.where(present, deviation, np.nan),
+            "floored_share": np.where(present, floored.mean(axis=1), np.nan),
+            "influence": influence,
+            "correlation_without": correlation,
+        }
+        | {name: _where(filters[f"ctra_{rule}"], present) for name, rule in FILTERS.items()}
+    )
+
+
+def _where(flags: np.ndarray, present: np.ndarray) -> list[bool | None]:
+    return [bool(flag) if here else None for flag, here in zip(flags, present, strict=True)]
+
+
+def _frame(columns: dict[str, object]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(columns)

@@ -1,0 +1,226 @@
+"""From blocks of rows to levels: needed genes summed up, and totals over the whole file for each sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pniflow.errors import InputError, listing
+from pniflow.expression.genes import GeneMap, Match, identify
+from pniflow.expression.matrix import Block
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# 1-Mar, Mar-01, 1-Sep-01: what a spreadsheet makes of MARCHF1, SEPTIN1, DELEC1 and their former names.
+MANGLED = re.compile(
+    r"(?i)\d{1,2}[-./](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)([-./]\d{2,4})?|(mar|sep|dec|oct)-\d{1,2}"
+)
+# Lines of htseq-count and STAR that are no genes.
+SUMMARY = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
+LARGEST_LOG2 = 40.0
+PROFILE_MINIMUM = 1.0
+
+
+class Accumulator:
+    """Adds up blocks of a matrix: what is needed per gene, and totals per sample.
+
+    Parameters
+    ----------
+    source : str
+        The file, for sentences.
+    samples : sequence of str
+        Labels of the columns.
+    unit : str
+        counts, tpm or log2.
+    known : GeneMap
+        The curated map.
+    estimated : bool
+        Counts are estimates (salmon, kallisto, RSEM) and may be fractional.
+    """
+
+    def __init__(
+        self, source: Path | str, samples: Sequence[str], unit: str, known: GeneMap, estimated: bool = False
+    ) -> None:
+        self.source, self.samples, self.unit, self.known = str(source), list(samples), unit, known
+        self.whole = unit == "counts" and not estimated
+        count = len(self.samples)
+        self.labels: list[str] = []
+        self.matches: list[Match | None] = []
+        self.genes: dict[str, np.ndarray] = {}
+        self.total, self.detected = np.zeros(count), np.zeros(count, dtype=np.int64)
+        self.top, self.top_label = np.full(count, -np.inf), np.full(count, "", dtype=object)
+        self.fractional = False
+        # Sums over genes for the correlation with the mean of the others: y, y², y·t; n, t, t² (t: sum over
+        # samples).
+        self.moments, self.row_moments = np.zeros((3, count)), np.zeros(3)
+
+    def add(self, block: Block, entrez: bool = False) -> None:
+        """Add some rows."""
+        keep = [SUMMARY.fullmatch(label) is None for label in block.labels]
+        labels = [label for label, stays in zip(block.labels, keep, strict=True) if stays]
+        values = block.values if all(keep) else block.values[np.array(keep)]
+        if not labels:
+            return
+        self._check(labels, values)
+        matches = identify(labels, self.known, entrez)
+        for row, match in enumerate(matches):
+            if match is not None:
+                self._add_gene(match.gene, values[row])
+        self.labels += labels
+        self.matches += matches
+        if self.unit != "log2":
+            self._add_totals(labels, values)
+        self._add_profile(values)
+
+    def _add_gene(self, gene: str, values: np.ndarray) -> None:
+        """Counts and TPM of several rows are summed; of log2 rows the highest is taken."""
+        if gene not in self.genes:
+            self.genes[gene] = values.copy()
+        elif self.unit != "log2":
+            self.genes[gene] += values
+        elif np.nanmean(values) > np.nanmean(self.genes[gene]):
+            self.genes[gene] = values.copy()
+
+    def _add_totals(self, labels: list[str], values: np.ndarray) -> None:
+        self.total += values.sum(axis=0)
+        self.detected += (values > 0).sum(axis=0)
+        row = values.argmax(axis=0)
+        value = values[row, np.arange(values.shape[1])]
+        higher = value > self.top
+        self.top[higher] = value[higher]
+        self.top_label[higher] = np.array(labels, dtype=object)[row[higher]]
+
+    def _add_profile(self, values: np.ndarray) -> None:
+        if self.unit == "log2":
+            profile = values[~np.isnan(values).any(axis=1)]
+        else:
+            profile = np.log2(values[values.mean(axis=1) >= PROFILE_MINIMUM] + 1)
+        sums = profile.sum(axis=1)
+        self.moments += np.stack([profile.sum(axis=0), (profile**2).sum(axis=0), sums @ profile])
+        self.row_moments += len(sums), sums.sum(), sums @ sums
+
+    def _check(self, labels: list[str], values: np.ndarray) -> None:
+        """Refuse values that cannot be what the unit says, naming the first."""
+        if self.unit == "log2":
+            self._refuse(
+                np.abs(values) > LARGEST_LOG2,
+                labels,
+                values,
+                "log2 values lie within ±40; declare the unit tpm or counts",
+            )
+            return
+        self._refuse(np.isnan(values), labels, values, f"{self.unit} have no missing cells; zero is 0")
+        self._refuse(
+            values < 0,
+            labels,
+            values,
+            f"{self.unit} are not negative; declare the unit log2 if these are log2 values",
+        )
+        self._refuse(np.isinf(values), labels, values, f"{self.unit} are finite")
+        if self.unit == "counts":
+            fractional = values % 1 != 0
+            if self.whole and fractional.any():
+                hint = (
+                    "these look like log2 values: declare the unit log2"
+                    if values.max() < LARGEST_LOG2
+                    else "declare the unit tpm, or give the files of salmon, kallisto or RSEM themselves"
+                )
+                self._refuse(fractional, labels, values, f"counts are whole numbers; {hint}")
+        else:
+            self.fractional = self.fractional or bool((values % 1 != 0).any())
+
+    def _refuse(self, bad: np.ndarray, labels: list[str], values: np.ndarray, why: str) -> None:
+        if bad.any():
+            row, column = np.unravel_index(int(bad.argmax()), bad.shape)
+            shown = "blank" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
+            raise InputError(
+                f"{self.source}: gene '{labels[row]}', sample '{self.samples[column]}' is {shown}; {why}."
+            )
+
+    def finish(self, allow_mangled: bool = False) -> None:
+        """Check what only the whole file shows."""
+        mangled = [label for label in self.labels if MANGLED.fullmatch(label)]
+        if mangled and not allow_mangled:
+            raise InputError(
+                f"{self.source}: the gene names {listing(sorted(set(mangled)), 5)} are dates, made by a"
+                " spreadsheet from names like"
+                " MARCH1; export the matrix again without a spreadsheet (or pass --allow-mangled: such"
+                " rows only count"
+                " in the library size)."
+            )
+        if not any(match is not None for match in self.matches):
+            raise InputError(f"{self.source}: {_no_gene(self.labels)}")
+        if self.unit == "log2":
+            return
+        empty = [sample for sample, total in zip(self.samples, self.total, strict=True) if total == 0]
+        if empty:
+            raise InputError(
+                f"{self.source}: sample {listing(empty)} is zero for all genes; leave it out of the"
+                " study's sample table and matrix."
+            )
+        if self.unit == "tpm" and not self.fractional and self.total.max() > 2e6:
+            raise InputError(
+                f"{self.source}: all values are whole numbers and samples sum to {self.total.max():.4g};"
+                " declare the unit counts."
+            )
+
+    def profile_correlation(self) -> np.ndarray:
+        """Correlate each sample's log2 profile with the mean profile of the other samples."""
+        count = len(self.samples)
+        n, t, tt = self.row_moments
+        if count < 2 or n < 3:
+            return np.full(count, np.nan)
+        y, yy, yt = self.moments
+        var_y, var_t, cov = yy - y**2 / n, tt - t**2 / n, yt - y * t / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            r = (cov - var_y) / np.sqrt(var_y * (var_t - 2 * cov + var_y))
+        return np.clip(r, -1, 1)
+
+    def table(
+        self, sample_ids: Sequence[str], form: str, housekeeping: np.ndarray | None = None
+    ) -> pd.DataFrame:
+        """Return the levels: one row per sample, totals, then the genes found in the map's order."""
+        import pandas as pd
+
+        linear = self.unit != "log2"
+        blank = np.full(len(self.samples), np.nan)
+        head = {
+            "sample_id": list(sample_ids),
+            "label": self.samples,
+            "unit": self.unit,
+            "format": form,
+            "library_size": self.total if linear else blank,
+            "detected_genes": pd.array(self.detected if linear else [pd.NA] * len(blank), dtype="Int64"),
+            "top_gene": list(self.top_label) if linear else [None] * len(blank),
+            "top_gene_share": self.top / self.total if linear else blank,
+            "profile_correlation": self.profile_correlation(),
+            "housekeeping": blank if housekeeping is None else housekeeping,
+        }
+        found = {gene: self.genes[gene] for gene in self.known.genes if gene in self.genes}
+        return pd.DataFrame(head | found)
+
+
+def _no_gene(labels: list[str]) -> str:
+    """Say why no row is a known human gene."""
+    shown = f"'{labels[0]}'" if labels else "no row"
+    if any(label.startswith("ENSMUS") for label in labels[:100]):
+        return f"the row names ({shown}) are Ensembl ids of the mouse; human genes were expected."
+    if any(re.fullmatch(r"\w+_at", label) for label in labels[:100]):
+        return (
+            f"the row names ({shown}) are Affymetrix probe sets, not genes; map them to gene symbols with"
+            " the array's annotation first (one row per gene) and give that matrix."
+        )
+    if any(re.match(r"ENST\d|[NX][MR]_\d", label) for label in labels[:100]):
+        return (
+            f"the row names ({shown}) are transcripts, not genes; sum them to genes, or give"
+            " --tx2gene with the quantifier's own files."
+        )
+    return (
+        f"no row name (the first is {shown}) is a symbol, Ensembl or Entrez id of a gene that is needed;"
+        " human gene identifiers were expected."
+    )

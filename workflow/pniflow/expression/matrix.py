@@ -1,0 +1,269 @@
+"""Reading a matrix of expression values in blocks of rows, so that memory does not grow with the file.
+
+The shape of the file is read from its content: gzip or not, delimiter, R's short header (one field fewer
+than the rows), comment lines, columns that annotate genes, and whether genes are rows or columns.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from pniflow.errors import InputError, listing
+from pniflow.expression.genes import gene_map, identify
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Columns that describe the gene and are no sample, as featureCounts, RSEM, biomaRt and lab exports name them.
+ANNOTATION = re.compile(
+    r"(?i)chr(om(osome)?)?|start|end|strand|(gene|transcript|effective)?[_. ]?length|width|locus|description|"
+    r"(gene[_. ]?)?(bio)?type|(gene[_. ]?)?(symbol|name)|entrez([_. ]?gene)?([_. ]?id)?|"
+    r"(gene|transcript|probe)[_. ]?ids?|exon[_. ]?count"
+)
+BLOCK_BYTES = 16 << 20
+MINIMUM_HEADER_GENES = 3
+
+
+class Layout(NamedTuple):
+    """How a matrix is laid out."""
+
+    path: Path
+    skip: int
+    delimiter: str
+    columns: tuple[str, ...]
+    label: int
+    values: tuple[int, ...]
+    genes_are_rows: bool
+    entrez: bool
+
+
+class Block(NamedTuple):
+    """Some rows of a matrix: labels of the rows, and values (rows x samples)."""
+
+    labels: list[str]
+    values: np.ndarray
+
+
+def open_text(path: Path) -> BinaryIO:
+    """Open a file, gzip or not, as bytes. What counts is its content, not its name."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file.")
+    with open(path, "rb") as stream:
+        zipped = stream.read(2) == b"\x1f\x8b"
+    return io.BufferedReader(gzip.open(path)) if zipped else open(path, "rb")  # type: ignore[arg-type]
+
+
+def first_lines(path: Path, most: int = 200) -> list[str]:
+    """Return the first lines of a text file, without line ends."""
+    lines = []
+    try:
+        with open_text(path) as stream:
+            for _ in range(most):
+                line = stream.readline()
+                if not line:
+                    break
+                lines.append(line.decode("utf-8-sig").rstrip("\r\n"))
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError):
+        raise InputError(
+            f"{path}: this is not UTF-8 text, plain or gzip; export the matrix as a tab-separated or"
+            " comma-separated file."
+        ) from None
+    return lines
+
+
+def read_layout(path: Path) -> Layout:
+    """Find out how a matrix is laid out.
+
+    Raises
+    ------
+    InputError
+        The file is absent, empty, not text, has no rows, no sample columns, or rows that do not fit the
+        header.
+    """
+    lines = first_lines(path)
+    skip = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
+    if skip is None or skip + 1 >= len(lines):
+        raise InputError(f"{path}: the file holds no table; a header line and rows were expected.")
+    delimiter = _delimiter(lines[skip:])
+    header = _fields(lines[skip], delimiter)
+    rows = [_fields(line, delimiter) for line in lines[skip + 1 :] if line]
+    width = len(rows[0])
+    if len(header) == width - 1:
+        header = ["", *header]
+    if len(header) != width or width < 2:
+        raise InputError(
+            f"{path}: line {skip + 2} has {width} fields and the header has {len(header)}; a header with"
+            " as many fields,"
+            " or with one fewer (as R writes it), and at least one sample were expected."
+        )
+    ragged = next((number for number, row in enumerate(rows) if len(row) != width), None)
+    if ragged is not None:
+        raise InputError(
+            f"{path}: line {skip + 2 + ragged} has {len(rows[ragged])} fields where {width} were expected;"
+            " correct the line."
+        )
+    in_header = sum(match is not None for match in identify(header, gene_map(), entrez=False))
+    genes_are_rows = in_header < MINIMUM_HEADER_GENES
+    label, values, entrez = _roles(path, header, rows, genes_are_rows)
+    _unique(path, [header[column] for column in values] if genes_are_rows else [])
+    return Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez)
+
+
+def _delimiter(lines: list[str]) -> str:
+    """Return the delimiter that cuts the first rows into the most fields."""
+    rows = lines[1:3]
+    return max("\t,; ", key=lambda mark: (min(len(_fields(row, mark)) for row in rows), mark == "\t"))
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    """Cut a line into fields; quotes as write.csv sets them are taken off."""
+    import csv
+
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+
+
+def _roles(
+    path: Path, header: list[str], rows: list[list[str]], genes_are_rows: bool
+) -> tuple[int, tuple[int, ...], bool]:
+    """Tell label column, value columns, and whether labels of digits are Entrez ids."""
+    text = [any(not _is_number(row[column]) for row in rows) for column in range(len(header))]
+    named = [ANNOTATION.fullmatch(name.strip()) is not None for name in header]
+    first = [row[0] for row in rows]
+    if not genes_are_rows:
+        if len(set(first)) < len(first):
+            raise InputError(
+                f"{path}: genes are in columns, but the first column does not name the samples (its values"
+                " repeat)."
+            )
+        return (
+            0,
+            tuple(column for column in range(1, len(header)) if not text[column] and not named[column]),
+            False,
+        )
+    counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
+    label, entrez = 0, False
+    if not text[0]:
+        digits = all(cell.isdigit() for cell in first) and first not in counting
+        others = [column for column in range(1, len(header)) if text[column]]
+        if not digits and not others:
+            raise InputError(
+                f"{path}: the first column holds numbers, not gene identifiers; add the genes' symbols or"
+                " ids."
+            )
+        label, entrez = (0, True) if digits else (others[0], False)
+    values = tuple(
+        column
+        for column in range(len(header))
+        if column != label and column > 0 and not text[column] and not named[column]
+    )
+    if not values:
+        raise InputError(f"{path}: no column of numbers was found; a matrix has one column per sample.")
+    return label, values, entrez
+
+
+def _is_number(cell: str) -> bool:
+    if cell in MISSING:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
+
+
+def _unique(path: Path, labels: list[str]) -> None:
+    repeated = (
+        sorted({label for label in labels if labels.count(label) > 1})
+        if len(set(labels)) < len(labels)
+        else []
+    )
+    if repeated:
+        raise InputError(
+            f"{path}: the header names the sample {listing(repeated)} more than once; each sample has one"
+            " column."
+        )
+
+
+def samples_of(layout: Layout) -> list[str]:
+    """Return the samples' labels of a matrix with genes in rows."""
+    return [layout.columns[column] for column in layout.values]
+
+
+def read_blocks(layout: Layout) -> Iterator[Block]:
+    """Read a matrix block by block.
+
+    Yields
+    ------
+    Block
+        Row labels, and float64 values of the value columns (rows x columns); a missing cell is nan.
+
+    Raises
+    ------
+    InputError
+        A cell is not a number or a line has too many or too few fields; the sentence names line, column and
+        value.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.csv
+
+    names = [f"c{column}" for column in range(len(layout.columns))]
+    types = {names[column]: pa.float64() for column in layout.values}
+    types[names[layout.label]] = pa.string()
+    wanted = [names[column] for column in (layout.label, *layout.values)]
+    try:
+        with open_text(layout.path) as stream:
+            reader = pyarrow.csv.open_csv(
+                stream,
+                read_options=pyarrow.csv.ReadOptions(
+                    column_names=names, skip_rows=layout.skip + 1, block_size=BLOCK_BYTES
+                ),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=layout.delimiter),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=types,
+                    include_columns=wanted,
+                    null_values=list(MISSING),
+                    strings_can_be_null=False,
+                ),
+            )
+            for batch in reader:
+                values = np.empty((batch.num_rows, len(layout.values)))
+                for place in range(len(layout.values)):
+                    values[:, place] = batch.column(place + 1).to_numpy(zero_copy_only=False)
+                yield Block(batch.column(0).to_pylist(), values)
+    except (pa.ArrowInvalid, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise InputError(_offence(layout, str(error))) from None
+
+
+def _offence(layout: Layout, reason: str) -> str:
+    """Find the first cell or line that stopped the reader, in a second, slower reading."""
+    try:
+        with open_text(layout.path) as stream:
+            for number, raw in enumerate(stream, start=1):
+                if number <= layout.skip + 1:
+                    continue
+                cells = _fields(raw.decode("utf-8-sig").rstrip("\r\n"), layout.delimiter)
+                if cells and len(cells) != len(layout.columns):
+                    return (
+                        f"{layout.path}: line {number} has {len(cells)} fields where {len(layout.columns)}"
+                        " were expected;"
+                        " correct the line."
+                    )
+                for column in layout.values if cells else ():
+                    if not _is_number(cells[column]):
+                        return (
+                            f"{layout.path}: line {number}, column '{layout.columns[column]}' is"
+                            f" '{cells[column]}';"
+                            " a number was expected."
+                        )
+    except (OSError, EOFError, UnicodeDecodeError):
+        return f"{layout.path}: the file breaks off or is damaged; fetch it again."
+    return f"{layout.path}: this is not a readable table ({' '.join(reason.split())})."
