@@ -1,0 +1,154 @@
+"""Laboratory values to analysed measures: duplicates, detection limit, log scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow import config, files
+from pniflow.errors import InputError, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOGARITHMS = {"natural": np.log, "log2": np.log2, "log10": np.log10}
+_UNITS = {"natural": "ln {}", "log2": "log2 {}", "log10": "log10 {}", "none": "{}"}
+
+
+def score_assays(*, assays: Path, study: Path, scores: Path) -> None:
+    """Bring laboratory values to the scale on which they are analysed.
+
+    Parameters
+    ----------
+    assays : Path
+        Laboratory values (contract assays).
+    study : Path
+        The study's description (study.yaml), with each assay's detection limit, substitution and scale.
+    scores : Path
+        Analysed measures to write (contract assay_scores).
+
+    Raises
+    ------
+    InputError
+        An assay is not described, a value is zero where its logarithm is wanted, or batch and session
+        coincide.
+    """
+    import pandas as pd
+
+    described = config.read_study(study)["assays"]
+    table = files.read_table(assays, "assays")
+    unknown = sorted(set(table["assay"]) - set(described))
+    if unknown:
+        raise InputError(f"{study}: assays does not describe '{unknown[0]}', which {assays} holds.")
+    parts = [
+        score_assay(table[(table["assay"] == name).to_numpy(dtype=bool)], name, rule, str(assays))
+        for name, rule in described.items()
+    ]
+    columns = [
+        "participant_id",
+        "session_id",
+        "measure",
+        "value",
+        "unit",
+        "below_limit",
+        "cv_percent",
+        "replicates",
+    ]
+    empty = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+    files.write_table(pd.concat(parts, ignore_index=True) if parts else empty, scores, "assay_scores")
+
+
+def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> pd.DataFrame:
+    """Score one assay: substitute below the limit, average duplicates, take the logarithm.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The assay's rows (contract assays).
+    rule : dict
+        Its entry in study.yaml.
+
+    Returns
+    -------
+    DataFrame
+        One row per participant-session (contract assay_scores). Duplicates' coefficient of variation is of
+        the values as measured; it is blank for one value or where one lies below the limit.
+    """
+    if rows.empty:
+        raise InputError(f"{source}: there are no values of the assay '{name}' that study.yaml describes.")
+    refuse_confounded(rows, name, rule, source)
+    raw = rows["value"].to_numpy(dtype=float)
+    below = rows["below_limit"].to_numpy(dtype=bool)
+    filled = substituted(raw, rows["detection_limit"].to_numpy(dtype=float), below, rule["below_limit_as"])
+    keys = ["participant_id", "session_id"]
+    grouped = (
+        rows[keys]
+        .assign(value=filled, raw=np.where(below, np.nan, raw), below=below)
+        .groupby(keys, sort=True)
+    )
+    result = grouped.agg(
+        value=("value", "mean"), below_limit=("below", "all"), replicates=("value", "count")
+    ).reset_index()
+    measured = grouped["raw"].agg(["mean", "std", "count", "size"]).reset_index()
+    complete = (measured["count"] > 1) & (measured["count"] == measured["size"])
+    result["cv_percent"] = (100 * measured["std"] / measured["mean"]).where(complete)
+    if rule["maximum_cv"] is not None:
+        result["value"] = result["value"].where(~(result["cv_percent"] > rule["maximum_cv"]))
+    result["value"] = _scaled(result, name, rule, source)
+    result["unit"] = _UNITS[rule["log"]].format(rule["unit"])
+    result["measure"] = name if rule["log"] == "none" else f"log_{name}"
+    return result
+
+
+def substituted(
+    values: NDArray[np.float64], limit: NDArray[np.float64], below: NDArray[np.bool_], how: str
+) -> NDArray[np.float64]:
+    """Put the stated number in place of values below the detection limit.
+
+    Parameters
+    ----------
+    values, limit : ndarray, shape (n,)
+        In the assay's unit.
+    below : ndarray of bool, shape (n,)
+    how : str
+        half_limit, limit_over_sqrt2 or missing.
+    """
+    factor = {"half_limit": 0.5, "limit_over_sqrt2": 1 / np.sqrt(2), "missing": np.nan}[how]
+    return np.where(below, limit * factor, values)
+
+
+def _scaled(result: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> NDArray[np.float64]:
+    values = result["value"].to_numpy(dtype=float)
+    if rule["log"] == "none":
+        return values
+    zero = values <= 0
+    if zero.any():
+        people = [
+            f"{p} {s}"
+            for p, s in zip(result["participant_id"][zero], result["session_id"][zero], strict=True)
+        ]
+        raise InputError(
+            f"{source}: {name} is 0 for {listing(people)}, which has no logarithm; declare the "
+            "detection_limit "
+            f"under assays.{name} in study.yaml."
+        )
+    return np.asarray(_LOGARITHMS[rule["log"]](values))
+
+
+def refuse_confounded(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> None:
+    """Refuse plates that each hold one session only: then a change may be the plates' difference."""
+    if rule["batch_by_session"] or "batch" not in rows or rows["batch"].isna().all():
+        return
+    given = rows[rows["batch"].notna()]
+    sessions = given.groupby("batch")["session_id"].nunique()
+    if given["session_id"].nunique() > 1 and (sessions == 1).all():
+        raise InputError(
+            f"{source}: every batch of {name} holds one session only "
+            f"({listing(list(sessions.index))}), so a change could be "
+            f"a difference of batches; set assays.{name}.batch_by_session to true in study.yaml to "
+            "accept this."
+        )

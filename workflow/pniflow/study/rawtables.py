@@ -1,0 +1,259 @@
+"""Reading a lab's own tables: every cell as text, whatever program saved them.
+
+Comma, semicolon and tab; UTF-8 with or without a byte order mark, UTF-16, Windows-1252; decimal commas. Only
+the columns asked for are ever decoded into a table: what is not named does not enter.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.errors import InputError, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_DELIMITERS = (",", ";", "\t")
+
+
+def inside(data: Path, name: str, key: str) -> Path:
+    """Return a file of the data folder; refuse a name that is absolute or leaves the folder.
+
+    Parameters
+    ----------
+    data : Path
+        The data folder.
+    name : str
+        File name as study.yaml gives it, relative to the folder.
+    key : str
+        Where study.yaml gives it, for the sentence.
+    """
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (len(name) > 1 and name[1] == ":"):
+        raise InputError(
+            f"study.yaml: {key} is '{name}'; a name relative to the data folder and inside it was expected."
+        )
+    path = data / pure
+    if not path.exists():
+        raise InputError(f"{name}: there is no such file in the data folder; correct {key} in study.yaml.")
+    return path
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table as it was saved: its header and, on demand, columns of text.
+
+    Attributes
+    ----------
+    name : str
+        File name for sentences.
+    header : tuple of str
+        Column names, trimmed, as they stand (they may repeat in a label export).
+    """
+
+    name: str
+    header: tuple[str, ...]
+    _cells: pa.Table
+
+    def __len__(self) -> int:
+        return int(self._cells.num_rows)
+
+    def columns(self, positions: dict[str, int]) -> pd.DataFrame:
+        """Return columns as trimmed text;
+        the index is the row in the file (the header is row 1), blank rows left out.
+
+        Parameters
+        ----------
+        positions : dict
+            New column name -> position in the header.
+        """
+        import pandas as pd
+        import pyarrow.compute as pc
+
+        arrays = {
+            name: pc.utf8_trim_whitespace(self._cells.column(place)) for name, place in positions.items()
+        }
+        frame = pd.DataFrame(
+            {name: pd.Series(array.to_pandas(), dtype="str") for name, array in arrays.items()}
+        )
+        frame.index = pd.RangeIndex(2, 2 + len(self))
+        return frame[~self._blank_rows()]
+
+    def position(self, column: str, key: str) -> int:
+        """Return the place of a column;
+        a sentence names the columns there are when it is absent or stands twice.
+        """
+        places = [place for place, name in enumerate(self.header) if name == column]
+        if not places:
+            raise InputError(
+                f"{self.name}: there is no column '{column}' ({key} in study.yaml); columns are "
+                f"{listing(self.header, 20)}."
+            )
+        if len(places) > 1:
+            raise InputError(
+                f"{self.name}: the column '{column}' stands {len(places)} times in the header; keep one."
+            )
+        return places[0]
+
+    def _blank_rows(self) -> NDArray[np.bool_]:
+        import pyarrow.compute as pc
+
+        blank = np.ones(len(self), dtype=bool)
+        for column in self._cells.columns:
+            if not blank.any():
+                break
+            blank &= pc.equal(pc.utf8_trim_whitespace(column), "").to_numpy()
+        return blank
+
+
+def read_raw(path: Path, name: str | None = None) -> RawTable:
+    """Read a CSV or TSV file (optionally .gz) as text.
+
+    Raises
+    ------
+    InputError
+        The file is a spreadsheet, empty, binary or ragged; the sentence names the row and never repeats a
+        cell.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
+    name = name or path.name
+    text = _decoded(path, name)
+    first = text.split("\n", 1)[0]
+    if not first.strip():
+        raise InputError(
+            f"{name}: the file is empty or begins with a blank line; a header and rows were expected."
+        )
+    delimiter = _delimiter(first, path)
+    header = [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))]
+    while header and not header[-1]:
+        header.pop()
+    content = text.encode("utf-8")
+    width = _width(text, delimiter)
+    columns = [str(place) for place in range(width)]
+
+    def row_of(error: pa.lib.ArrowInvalid) -> str:
+        words = str(error).split("Row #")
+        return f"row {words[1].split(':')[0]}" if len(words) > 1 else "a row"
+
+    try:
+        cells = pyarrow.csv.read_csv(
+            io.BytesIO(content),
+            read_options=pyarrow.csv.ReadOptions(
+                column_names=columns,
+                use_threads=False,
+                block_size=min(max(len(content) + 1, 1 << 16), 2**31 - 1),
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.lib.ArrowInvalid as error:
+        raise InputError(
+            f"{name}: {row_of(error)} has another number of cells than the header ({width}); "
+            "the file is cut off or a text is not quoted, so export it again."
+        ) from None
+    return RawTable(name, tuple(header), cells.slice(1).select(range(len(header))))
+
+
+def _decoded(path: Path, name: str) -> str:
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        raise InputError(
+            f"{name}: spreadsheets are not read; save the sheet as CSV (UTF-8) and name that file."
+        )
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError):
+        raise InputError(f"{name}: the file cannot be read; it may be damaged or a folder.") from None
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            # Excel on Windows saves "CSV" in the local code page; five bytes of it are unassigned.
+            text = content.decode("cp1252", errors="replace")
+    if "\x00" in text:
+        raise InputError(f"{name}: this is not a text table (it holds zero bytes); save it as CSV (UTF-8).")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _delimiter(first: str, path: Path) -> str:
+    if ".tsv" in path.suffixes:
+        return "\t"
+    outside = "".join(first.split('"')[::2])
+    return max(_DELIMITERS, key=outside.count)
+
+
+def _width(text: str, delimiter: str) -> int:
+    return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
+
+
+def numbers(cells: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Cast text to numbers; a decimal comma counts as a point.
+
+    Parameters
+    ----------
+    cells : Series of str, shape (n,)
+        Trimmed text; blank is missing.
+
+    Returns
+    -------
+    values : ndarray, shape (n,)
+        NaN where blank or not a number.
+    wrong : ndarray of bool, shape (n,)
+        True where there is text that is not a finite number.
+    """
+    import pandas as pd
+
+    given = (cells != "").fillna(False).to_numpy(dtype=bool)
+    text = cells
+    comma = (
+        cells.str.fullmatch(r"[+-]?\d+,\d+").fillna(False).to_numpy(dtype=bool) if _any(cells, ",") else None
+    )
+    if comma is not None and comma.any() and not _any(cells, "."):
+        text = cells.str.replace(",", ".", regex=False)
+    values = np.array(pd.to_numeric(text.where(given), errors="coerce"), dtype=float)
+    values[~np.isfinite(values)] = np.nan
+    return values, given & np.isnan(values)
+
+
+def _any(cells: pd.Series, character: str) -> bool:
+    return bool(cells.str.contains(character, regex=False).fillna(False).any())
+
+
+def places(
+    frame: pd.DataFrame, columns: Sequence[str], wrong: NDArray[np.bool_], show: NDArray[np.bool_]
+) -> str:
+    """List up to ten offending cells of a table, row and column, with the value where it may be shown.
+
+    Parameters
+    ----------
+    frame : DataFrame of str
+        Indexed by row in the file.
+    columns : sequence of str, length k
+        The columns that were checked.
+    wrong, show : ndarray of bool, shape (n, k)
+        Offending cells; those whose text is a code or number and so may be repeated in a sentence.
+    """
+    found = np.argwhere(wrong)
+    words = []
+    for row, place in found[:10]:
+        cell = frame[columns[place]].iloc[row]
+        value = f" '{cell}'" if show[row, place] and len(cell) <= 12 else ""
+        words.append(f"row {frame.index[row]} {columns[place]}{value}")
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    return ", ".join(words) + more

@@ -1,0 +1,236 @@
+"""A study's records as text: who, which session, and the named fields, wherever they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.errors import InputError
+from pniflow.study.fields import Field
+from pniflow.study.rawtables import numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Records:
+    """Rows of named fields, as text.
+
+    Attributes
+    ----------
+    source : str
+        File name for sentences.
+    participant, session, event : Series of str, shape (n,)
+        Indexed by row in the file; session and event are blank where a row has none.
+    cells : DataFrame of str, shape (n, fields)
+        Trimmed text; blank is missing.
+    fields : dict
+        What is known of each field.
+    anonymous : bool
+        True where sentences must not name participants (their ids are to be replaced).
+    reasons : dict
+        Field name -> Series of str: why a cell is missing, where a declared code says it.
+    """
+
+    source: str
+    participant: pd.Series
+    session: pd.Series
+    event: pd.Series
+    cells: pd.DataFrame
+    fields: Mapping[str, Field]
+    anonymous: bool = False
+    reasons: Mapping[str, pd.Series] = field(default_factory=dict)
+
+    def where(self, row: int) -> str:
+        """Name the row at a position: its participant and session, or its row in the file."""
+        number = f"row {self.participant.index[row]}"
+        if self.anonymous:
+            return number
+        session = self.session.iloc[row] or self.event.iloc[row]
+        return f"participant {self.participant.iloc[row]}" + (f" {session}" if session else f" ({number})")
+
+    def only(self, names: list[str]) -> Records:
+        """Keep some fields."""
+        return replace(self, cells=self.cells[names])
+
+    def refuse_duplicates(self, occasion: pd.Series) -> None:
+        """Refuse a participant that stands twice at one occasion (event and repeat)."""
+        import pandas as pd
+
+        keys = pd.DataFrame({"participant": self.participant, "occasion": occasion})
+        again = keys.duplicated().to_numpy()
+        if not again.any():
+            return
+        second = int(again.argmax())
+        first = int((keys == keys.iloc[second]).all(axis=1).to_numpy().argmax())
+        same = (self.cells.iloc[first] == self.cells.iloc[second]).all()
+        what = (
+            "the rows are the same, so remove one"
+            if same
+            else "they differ: two participants share one id, or one was entered twice"
+        )
+        who = "one participant" if self.anonymous else f"participant {self.participant.iloc[second]}"
+        more = f" ({int(again.sum())} such rows)" if again.sum() > 1 else ""
+        place = f" at {occasion.iloc[second].strip('/-')}" if occasion.iloc[second].strip("/-") else ""
+        raise InputError(
+            f"{self.source}: rows {keys.index[first]} and {keys.index[second]} are both "
+            f"{who}{place}; {what}{more}."
+        )
+
+    def from_wide(self, suffixes: Mapping[str, str]) -> Records:
+        """Turn columns with a session's suffix into rows of that session;
+        other columns stay on a row without one.
+
+        A session of which every column is blank is no row: in a wide export absence looks like that.
+        """
+        import pandas as pd
+
+        columns = list(self.cells)
+        owner = {
+            c: max((s for s in suffixes if c.endswith(s) and len(c) > len(s)), key=len, default="")
+            for c in columns
+        }
+        parts, fields = [], dict(self.fields)
+        for suffix in ["", *suffixes]:
+            mine = {c: c.removesuffix(suffix) if suffix else c for c in columns if owner[c] == suffix}
+            cells = self.cells[list(mine)].rename(columns=mine)
+            fields |= {base: replace(self.fields[name], name=base) for name, base in mine.items()}
+            kept = (cells != "").any(axis=1) if suffix else pd.Series(True, index=cells.index)
+            session = pd.Series(suffixes.get(suffix, ""), index=cells.index, dtype="str")
+            parts.append((self.participant[kept], session[kept], self.event[kept], cells[kept]))
+        participant, session, event = (pd.concat([part[at] for part in parts]) for at in range(3))
+        cells = pd.concat([part[3] for part in parts]).fillna("").astype("str")
+        return replace(
+            self, participant=participant, session=session, event=event, cells=cells, fields=fields
+        )
+
+    def without_missing_codes(self, codes: Mapping[str, str]) -> Records:
+        """Blank the declared missing codes and keep their reasons.
+        A code that is a number also counts as '-99.0'.
+        """
+        if not codes:
+            return self
+        cells, reasons = {}, {}
+        numeric = {str(float(code)): code for code in codes if _is_number(code)}
+        for name in self.cells:
+            text = self.cells[name]
+            missing = text.isin([*codes, *(code for code in numeric if code not in codes)])
+            if missing.any():
+                given = text[missing]
+                reasons[name] = (
+                    given.map(lambda code: codes.get(code) or codes[numeric[code]])
+                    .reindex(text.index)
+                    .astype("str")
+                )
+                text = text.where(~missing, "")
+            cells[name] = text
+        import pandas as pd
+
+        return replace(self, cells=pd.DataFrame(cells, index=self.cells.index), reasons=reasons)
+
+    def per_session(self, names: list[str]) -> Records:
+        """Keep rows with a session and unite the rows of one participant-session;
+        two values for one cell are refused.
+        """
+        import pandas as pd
+
+        at = (self.session != "").to_numpy()
+        kept = replace(
+            self.only(names),
+            participant=self.participant[at],
+            session=self.session[at],
+            event=self.event[at],
+            cells=self.cells.loc[at, names],
+            reasons={name: column[at] for name, column in self.reasons.items() if name in names},
+        )
+        keys = pd.DataFrame({"participant": kept.participant, "session": kept.session})
+        if not keys.duplicated().any():
+            return kept
+        first = ~keys.duplicated().to_numpy()
+        order = keys.groupby(["participant", "session"], sort=False).ngroup().to_numpy()
+        united = {name: _united(kept.cells[name].to_numpy(dtype=object), order, kept, name) for name in names}
+        reasons = {
+            name: pd.Series(
+                _first(column.to_numpy(dtype=object), order), index=kept.cells.index[first], dtype="str"
+            )
+            for name, column in kept.reasons.items()
+        }
+        return replace(
+            kept,
+            participant=kept.participant[first],
+            session=kept.session[first],
+            event=kept.event[first],
+            cells=pd.DataFrame(united, index=kept.cells.index[first], dtype="str"),
+            reasons=reasons,
+        )
+
+    def time_constant(self, name: str, event: str | None = None) -> Records:
+        """Return one row per participant with its one value of a field,
+        from all rows or from one event's or session's.
+        """
+        import pandas as pd
+
+        at = np.ones(len(self.participant), dtype=bool)
+        if event is not None:
+            at = ((self.event == event) | (self.session == event)).to_numpy()
+        at &= (self.cells[name] != "").to_numpy()
+        given = replace(
+            self,
+            participant=self.participant[at],
+            session=self.session[at],
+            event=self.event[at],
+            cells=self.cells.loc[at, [name]],
+        )
+        order = given.participant.groupby(given.participant, sort=False).ngroup().to_numpy()
+        values = _united(given.cells[name].to_numpy(dtype=object), order, given, name)
+        first = ~given.participant.duplicated().to_numpy()
+        return replace(
+            given,
+            participant=given.participant[first],
+            session=given.session[first],
+            event=given.event[first],
+            cells=pd.DataFrame({name: values}, index=given.cells.index[first], dtype="str"),
+        )
+
+    def numeric(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return a field's numbers, and where it holds text that is none."""
+        return numbers(self.cells[name])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _united(
+    values: NDArray[np.object_], order: NDArray[np.int64], records: Records, name: str
+) -> NDArray[np.object_]:
+    """Return the one non-blank value per group; refuse two that differ."""
+    result = _first(values, order)
+    differs = (values != "") & (values != result[order])
+    if differs.any():
+        rows = np.flatnonzero(differs)[:10]
+        words = ", ".join(records.where(int(row)) for row in rows)
+        more = f" and {int(differs.sum()) - 10} more" if differs.sum() > 10 else ""
+        raise InputError(
+            f"{records.source}: the field '{name}' has two different values for {words}{more}; "
+            "correct the records, or name "
+            "in study.yaml the event (or the repeats) it is to be taken from."
+        )
+    return result
+
+
+def _first(values: NDArray[np.object_], order: NDArray[np.int64]) -> NDArray[np.object_]:
+    size = int(order.max()) + 1 if len(order) else 0
+    result = np.full(size, "", dtype=object)
+    given = np.array([value == value and value != "" for value in values], dtype=bool)
+    # Written backwards, so that the first given value of each group is the one that stays.
+    result[order[given][::-1]] = values[given][::-1]
+    return result
