@@ -1,4 +1,4 @@
-"""The command line: every command is a public function of the same name, its options are the function's parameters.
+"""The command line: a command is a public function of its name, its options are the function's parameters.
 
 Parameters before `*` are positional, keyword-only ones are `--flags`; help texts are the docstring's own.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import math
 import re
 import sys
 import types
@@ -30,6 +31,7 @@ COMMANDS = {
     "index-cat12": "pniflow.cat12",
     "parse-cat12": "pniflow.cat12",
     "gather-cat12": "pniflow.cat12",
+    "ingest-lesions": "pniflow.cat12",
     "assemble-cohort": "pniflow.cohort",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
@@ -58,18 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         function(**options)
     except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _refused(str(error))
     except OSError as error:
-        print(f"{error.filename or chosen}: {error.strerror or error}.", file=sys.stderr)
-        return 1
+        return _refused(f"{error.filename or chosen}: {error.strerror or error}.")
     return 0
+
+
+def _refused(sentence: str) -> int:
+    """Print what is wrong on one line, whatever characters a cell or file name brought along."""
+    print("".join(letter if letter.isprintable() else " " for letter in sentence), file=sys.stderr)
+    return 1
 
 
 def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentParser:
     """Derive a command's parser from its function's signature and numpydoc docstring."""
     document = inspect.getdoc(function) or ""
-    parser = argparse.ArgumentParser(prog=f"pniflow {command}", description=document.split("\n\n")[0], allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog=f"pniflow {command}", description=document.split("\n\n")[0], allow_abbrev=False
+    )
     texts = _parameter_texts(document)
     hints = typing.get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
@@ -82,6 +90,10 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
             continue
         if not required:
             options["default"] = parameter.default
+            if parameter.default not in (None, False):
+                options["help"] = (
+                    f"{options['help']} (default: {str(parameter.default).replace('%', '%%')})".strip()
+                )
         parser.add_argument("--" + name.replace("_", "-"), dest=name, required=required, **options)
     return parser
 
@@ -96,7 +108,18 @@ def _options(hint: Any) -> dict[str, Any]:
         return {**_options(typing.get_args(hint)[0]), "nargs": "*", "action": "extend"}
     if typing.get_origin(hint) is Literal:
         return {"choices": typing.get_args(hint)}
-    return {"type": hint, "metavar": {Path: "PATH", int: "N", float: "X", str: "NAME"}[hint]}
+    return {
+        "type": _finite if hint is float else hint,
+        "metavar": {Path: "PATH", int: "N", float: "X", str: "NAME"}[hint],
+    }
+
+
+def _finite(text: str) -> float:
+    """Read a number; argparse turns the ValueError into its usage message."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
 
 
 def _parameter_texts(document: str) -> dict[str, str]:

@@ -1,0 +1,28 @@
+"""CAT12 outputs, every version, made tidy: which scans there are, what their files say, what may be compared.
+
+index : which scans a folder holds, and whose they are        parse : files to tables, scan by scan
+document, report, labels : one file's bytes to numbers       atlases : region names, sides, groups
+lesions : LST-AI tables                                      comparability : what must not be mixed
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PLACES = {
+    "index_cat12": "index",
+    "parse_cat12": "parse",
+    "gather_cat12": "parse",
+    "ingest_lesions": "lesions",
+    "region_groups": "atlases",
+    "mixed_versions": "comparability",
+}
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,234 @@
+"""Regions by their name: what CAT12's names mean in each version, which regions form a group, and left
+against right.
+
+The knowledge is in `resources/atlases`: one table per atlas, `groups.tsv` and `metrics.tsv`.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pniflow.errors import InputError, listing
+from pniflow.resources import shipped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a tag of CAT12 measures."""
+
+    name: str
+    unit: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region by its harmonized name and side; `known` is false for a name that is in no table."""
+
+    name: str
+    hemisphere: str
+    known: bool = True
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    path = shipped("resources") / "atlases" / f"{name}.tsv"
+    if not re.fullmatch(r"\w+", name) or not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@functools.cache
+def _metrics() -> dict[str, Metric]:
+    return {
+        row["tag"]: Metric(
+            row["metric"], row["unit"], *(float(row[x]) if row[x] else None for x in ("minimum", "maximum"))
+        )
+        for row in _table("metrics")
+    }
+
+
+@functools.cache
+def metric(tag: str) -> Metric:
+    """Return what a tag (`Vgm`, `thickness`, `std_thickness`) measures; an unknown tag is its own name."""
+    known = _metrics()
+    if tag in known:
+        return known[tag]
+    statistic, _, rest = tag.partition("_")
+    if statistic in ("mean", "median", "std") and rest in known:
+        of = known[rest]
+        return (
+            of if statistic == "mean" else Metric(f"{of.name}_{statistic}", of.unit, of.minimum, of.maximum)
+        )
+    return Metric(tag, "unknown")
+
+
+@functools.cache
+def _regions(atlas: str) -> dict[str, Region]:
+    return {row["source_name"]: Region(row["region"], row["hemisphere"]) for row in _table(_base(atlas))}
+
+
+def _base(atlas: str) -> str:
+    return re.sub(r"[._]freesurfer$", "", atlas)
+
+
+@functools.cache
+def region(atlas: str, source_name: str, surface: bool) -> Region:
+    """Return what a region's name means.
+
+    A name that is in no table passes through: its side is read from the ways in which CAT12 writes sides (a
+    leading l or r on surfaces, `Left `/`Right `, a last ` L`/` R`, a leading l or r before a capital), and
+    `known` is false.
+    """
+    found = _regions(atlas).get(source_name)
+    if found:
+        return found
+    spelled = re.fullmatch(r"(left|right)[ _](.+)", source_name, re.IGNORECASE)
+    if spelled:
+        return Region(spelled[2], spelled[1].lower(), known=False)
+    last = re.fullmatch(r"(.+) ([LR])", source_name)
+    if last:
+        return Region(last[1], {"L": "left", "R": "right"}[last[2]], known=False)
+    letter = re.fullmatch(r"([lr])(.+)" if surface else r"([lr])([A-Z0-9].*)", source_name)
+    if letter:
+        return Region(letter[2], {"l": "left", "r": "right"}[letter[1]], known=False)
+    return Region(source_name, "both", known=False)
+
+
+def ids_to_names(atlas: str, ids: Sequence[int], names: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Name regions by id where CAT12 had no table at hand and wrote `ROI001` or `RID4`.
+
+    Ids differ between versions, so they are used only where all of them belong to one generation of the
+    atlas.
+    """
+    generations: dict[str, dict[int, str]] = {}
+    for row in _table(_base(atlas)):
+        for generation in row["generation"].split():
+            generations.setdefault(generation, {})[int(row["id"])] = row["source_name"]
+    fitting = [table for name, table in generations.items() if name != "surface" and set(ids) == set(table)]
+    if len(ids) == len(names) and fitting:
+        return tuple(fitting[-1][number] for number in ids), f"{atlas}: regions named by id"
+    return tuple(names), f"{atlas}: regions have no names"
+
+
+@functools.cache
+def _groups() -> tuple[dict[str, str], ...]:
+    return tuple(_table("groups"))
+
+
+def require_group(atlas: str, group: str) -> None:
+    """Refuse a region group that an atlas cannot form.
+
+    Raises
+    ------
+    InputError
+        Unknown atlas or group, or the atlas does not divide the region (DK40 has one insula, so no anterior
+        insula).
+    """
+    rows = _groups()
+    groups = sorted({row["group"] for row in rows})
+    if group not in groups:
+        raise InputError(f"region groups: there is no group '{group}'; known are {listing(groups, 20)}.")
+    able = sorted({row["atlas"] for row in rows if row["group"] == group})
+    if _base(atlas) not in able:
+        held = [row["region"] for row in rows if row["atlas"] == _base(atlas) and row["group"] == "insula"]
+        whole = group.endswith("_insula") and "insula" in held
+        why = "has the insula as one region" if whole else "does not outline it"
+        raise InputError(
+            f"region groups: the atlas {atlas} has no {group}, it {why}; use {listing(able, 20)}."
+        )
+
+
+def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) -> pd.DataFrame:
+    """Form region groups (anterior insula, hippocampus, ...) and their asymmetry for each scan.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        Contract `regions`.
+    wanted : sequence of str, optional
+        `<atlas>.<group>` to form; one that the atlas cannot form is refused. Default: all that the data hold.
+
+    Returns
+    -------
+    DataFrame
+        participant_id, session_id, scan, measure, value, unit; measure is `<atlas>.<group>.<side>.<metric>`
+        with side left, right or left_minus_right. Volumes are sums (ml). Thickness is the mean of the
+        regions, weighted by the vertices each has on CAT12's 32k template (mm), because label files hold no
+        areas. left_minus_right is left - right (mm) for thickness and (left - right) / (left + right) for
+        volumes (unit 1). A group of which a part is missing or NaN is missing (NaN).
+
+    Raises
+    ------
+    InputError
+        A wanted group that the atlas cannot form.
+    """
+    import pandas as pd
+
+    pairs = [name.partition(".")[::2] for name in wanted or ()]
+    for atlas, group in pairs:
+        require_group(atlas, group)
+    columns = ["participant_id", "session_id", "scan", "measure", "value", "unit"]
+    groups = pd.DataFrame(_groups())
+    groups = groups.melt(
+        ["group", "atlas", "generation", "metric", "region", "source"],
+        ["weight_left", "weight_right"],
+        var_name="hemisphere",
+        value_name="weight",
+    )
+    groups["hemisphere"] = groups["hemisphere"].str.removeprefix("weight_")
+    groups["weight"] = groups["weight"].astype(float)
+    if wanted is not None:
+        groups = groups[
+            (groups["atlas"] + "." + groups["group"]).isin(
+                [f"{_base(atlas)}.{group}" for atlas, group in pairs]
+            )
+        ]
+    definition = ["atlas", "group", "metric", "hemisphere", "source"]
+    groups["parts"] = groups.groupby(definition)["region"].transform("size")
+    keys = ["atlas", "metric", "region", "hemisphere"]
+    held = regions.loc[
+        regions["metric"].isin(["gm_volume", "thickness"]) & regions["hemisphere"].isin(["left", "right"]),
+        ["participant_id", "session_id", "scan", *keys, "value"],
+    ]
+    held = held.astype(dict.fromkeys(keys, "str"))
+    named = held["atlas"].map({atlas: _base(atlas) for atlas in held["atlas"].unique()})
+    joined = held.assign(written=held["atlas"], atlas=named).merge(groups, on=keys)
+    if joined.empty:
+        return pd.DataFrame(columns=columns).astype({"value": float})
+    joined["weighted"] = joined["value"] * joined["weight"]
+    by = ["scan", "written", "group", "metric", "hemisphere", "source"]
+    sums = joined.groupby(by, sort=False, observed=True).agg(
+        weighted=("weighted", "sum"),
+        found=("weighted", "count"),
+        weight=("weight", "sum"),
+        parts=("parts", "first"),
+    )
+    sums = sums.reset_index()
+    thick = sums["metric"] == "thickness"
+    value = sums["weighted"].where(~thick, sums["weighted"] / sums["weight"])
+    sums["value"] = value.where(sums["found"] == sums["parts"])
+    sums = sums.sort_values(["scan", "written", "group", "metric", "hemisphere", "value"]).drop_duplicates(
+        ["scan", "written", "group", "metric", "hemisphere"]
+    )
+    sides = sums.pivot(index=["scan", "written", "group", "metric"], columns="hemisphere", values="value")
+    sides = sides.reindex(columns=["left", "right"]).reset_index()
+    left, right = sides["left"], sides["right"]
+    thick = sides["metric"] == "thickness"
+    sides["left_minus_right"] = (left - right).where(thick, (left - right) / (left + right))
+    long = sides.melt(["scan", "written", "group", "metric"], var_name="hemisphere", value_name="value")
+    long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
+    ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
+    long["unit"] = long["metric"].map({"thickness": "mm", "gm_volume": "ml"}).where(~ratio, "1")
+    scans = held[["participant_id", "session_id", "scan"]].drop_duplicates("scan")
+    long = long.merge(scans, on="scan").sort_values(["scan", "measure"], kind="stable")
+    return long[columns].reset_index(drop=True)

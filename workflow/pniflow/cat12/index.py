@@ -1,0 +1,362 @@
+"""Which scans a folder holds, and whose they are: by file name, wherever the files lie."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pniflow import files
+from pniflow.cat12 import document
+from pniflow.config import read_study
+from pniflow.errors import InputError, listing
+
+_NAME = re.compile(r"(?P<kind>catlong|catROIs|catROI|cat)_(?P<stem>.+)\.(?P<ending>xml|mat)")
+_COLUMN = {"cat": "report", "catROI": "label_volume", "catROIs": "label_surface"}
+# Modulated grey matter: `mwp1r` is written by the plasticity model, `mwmwp1r` by the ageing model.
+_MODEL_FILE = re.compile(r"(?P<kind>mwmwp1|mwp1)(?P<stem>r.+)\.nii(?:\.gz)?")
+_ENTITY = re.compile(r"(?:^|[/_])(r?sub|ses)-([A-Za-z0-9]+)")
+
+
+@dataclass
+class Scan:
+    """A scan: what one run of CAT12 on one image wrote.
+
+    Attributes
+    ----------
+    stem : str
+        File stem after `cat_`, `catROI_`, `catROIs_`.
+    paths, sources : dict of str to Path, str
+        report, label_volume, label_surface -> file, and its name relative to the folder that was given.
+    """
+
+    stem: str
+    paths: dict[str, Path] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    participant: str | None = None
+    session: str | None = None
+    longitudinal: bool = False
+    longitudinal_model: str = ""
+
+    @property
+    def average(self) -> bool:
+        """Whether this is the within-person average of the longitudinal pipeline, which is never a time
+        point.
+        """
+        return self.stem.startswith("avg_")
+
+
+@dataclass
+class Found:
+    """What a search found: scans by stem, lists of time points, and what tells longitudinal runs."""
+
+    scans: dict[str, Scan] = field(default_factory=dict)
+    time_points: list[Path] = field(default_factory=list)
+    models: dict[str, set[str]] = field(default_factory=dict)
+    images: set[str] = field(default_factory=set)
+    copies: list[str] = field(default_factory=list)
+
+
+def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None = None, scans: Path) -> None:
+    """List the scans of a CAT12 output folder, joined to participants and sessions.
+
+    Files are found by name in any layout. A scan's participant and session are taken from, in this order,
+    the scans table of study.yaml (`cat12.scans`), BIDS names (sub-, ses-), CAT12's own list of a person's
+    time points (catlong) together with the pattern, the pattern (`cat12.pattern`) and `cat12.session`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with CAT12's outputs.
+    study : Path
+        study.yaml.
+    batches : int
+        Number of parsing jobs that the scans are divided among.
+    digest : str, optional
+        Digest of names, sizes and times in the folder; not read, it makes the workflow notice new files.
+    scans : Path
+        Table of scans to write (contract `scans`).
+
+    Raises
+    ------
+    InputError
+        No scans, none that could be matched, a session that the study does not have, two scans of one
+        session, two different files of one name.
+    """
+    import numpy as np
+    import pandas as pd
+
+    description = read_study(study)
+    section = description.get("cat12", {})
+    found = find_scans([folder])
+    if not found.scans:
+        raise InputError(
+            f"{folder}: there are no CAT12 files (cat_*.xml, catROI_*.xml, catROIs_*.xml) in this folder."
+        )
+    sessions = list(description["sessions"])
+    points = [scan for scan in found.scans.values() if not scan.average]
+    used = _match(points, found, section, sessions, folder, study)
+    _check(points, used, sessions, folder, study)
+    share = np.array_split(np.array(used, dtype=object), batches)
+    batch = {stem: number for number, stems in enumerate(share, start=1) for stem in stems}
+    rows = [_row(scan) | {"batch": batch.get(stem, pd.NA)} for stem, scan in found.scans.items()]
+    files.write_table(pd.DataFrame(rows).astype({"batch": "Int64"}), scans, "scans")
+    _say(points, found)
+
+
+def find_scans(paths: Sequence[Path]) -> Found:
+    """Find CAT12's files below folders, or take files as given, and group them by scan.
+
+    Where an XML file and its .mat twin lie side by side the XML is taken. Folders of CAT12's error reports
+    (`err`) and hidden folders are passed over.
+
+    Raises
+    ------
+    InputError
+        A path does not exist, a given file is not named as CAT12 names its files, or two files of one name
+        differ.
+    """
+    found = Found()
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file or folder.")
+        if path.is_file():
+            if not _NAME.fullmatch(path.name):
+                raise InputError(
+                    f"{path.name}: this is no CAT12 file name; cat_*.xml, catROI_*.xml or catROIs_*.xml"
+                    " (or .mat) was expected."
+                )
+            _take(found, path, path.name)
+            continue
+        for place, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
+            for name in sorted(names):
+                _take(found, Path(place) / name, (Path(place) / name).relative_to(path).as_posix())
+    for stem, scan in found.scans.items():
+        scan.longitudinal = is_longitudinal(stem, found)
+        scan.longitudinal_model = longitudinal_model(stem, found)
+    found.scans = dict(sorted(found.scans.items()))
+    return found
+
+
+def _take(found: Found, path: Path, source: str) -> None:
+    name = _NAME.fullmatch(path.name)
+    model = _MODEL_FILE.fullmatch(path.name)
+    if model:
+        found.models.setdefault(model["stem"], set()).add(model["kind"])
+    elif name and name["kind"] == "catlong":
+        if name["ending"] == "xml":
+            found.time_points.append(path)
+    elif name:
+        scan = found.scans.setdefault(name["stem"], Scan(name["stem"]))
+        column = _COLUMN[name["kind"]]
+        other = scan.paths.get(column)
+        if other is not None and other.suffix == path.suffix:
+            if other.read_bytes() != path.read_bytes():
+                raise InputError(
+                    f"{source}: a different file of this name is in {scan.sources[column]}; a scan needs a"
+                    " name of its own,"
+                    " so rename it or keep one of the two."
+                )
+            found.copies.append(source)
+        elif other is None or path.suffix == ".xml":
+            scan.paths[column] = path
+            scan.sources[column] = source
+    elif path.name.endswith((".nii", ".nii.gz")):
+        found.images.add(path.name.removesuffix(".gz").removesuffix(".nii"))
+
+
+def entities(source: str) -> tuple[str | None, str | None]:
+    """Return participant and session as BIDS names give them (`01`, `ses-pre`), the file name before its
+    folders.
+    """
+    values: dict[str, str] = {}
+    for part in (PurePosixPath(source).name, PurePosixPath(source).parent.as_posix()):
+        for key, value in _ENTITY.findall(
+            part.removeprefix("catROIs_").removeprefix("catROI_").removeprefix("cat_")
+        ):
+            values.setdefault(key[-3:], value)
+    session = values.get("ses")
+    return values.get("sub"), f"ses-{session}" if session else None
+
+
+def is_longitudinal(stem: str, found: Found) -> bool:
+    """Tell whether a leading r is the longitudinal pipeline's, or the image's own name starts with r.
+
+    It is the pipeline's when the name without it is a BIDS name, has an average, stands in a list of time
+    points, or is an image in the folder; or when averages or lists exist, and every scan starts with r.
+    """
+    if stem.startswith("avg_"):
+        return True
+    if not stem.startswith("r"):
+        return False
+    bare = stem[1:]
+    if (
+        bare.startswith("sub-")
+        or f"avg_{bare}" in found.scans
+        or bare in found.images
+        or stem in found.models
+    ):
+        return True
+    listed = {path.stem.removeprefix("catlong_") for path in found.time_points}
+    signs = listed | {other for other in found.scans if other.startswith("avg_")}
+    others = [other for other in found.scans if not other.startswith("avg_")]
+    return bare in listed or (bool(signs) and all(other.startswith("r") for other in others))
+
+
+def longitudinal_model(stem: str, found: Found) -> str:
+    """Return the longitudinal model by the modulated grey-matter files beside a scan; blank where none are
+    kept.
+    """
+    kinds = found.models.get(stem, set())
+    names = {frozenset({"mwp1"}): "plasticity", frozenset({"mwmwp1"}): "ageing"}
+    return "both" if len(kinds) == 2 else names.get(frozenset(kinds), "")
+
+
+def _row(scan: Scan) -> dict[str, Any]:
+    return {
+        "scan": scan.stem,
+        "participant_id": scan.participant,
+        "session_id": scan.session,
+        **{column: scan.sources.get(column) for column in _COLUMN.values()},
+        "longitudinal": scan.longitudinal,
+        "average": scan.average,
+        "longitudinal_model": scan.longitudinal_model,
+    }
+
+
+def _match(
+    points: list[Scan], found: Found, section: dict[str, Any], sessions: list[str], folder: Path, study: Path
+) -> list[str]:
+    """Give each time point its participant and session; return the stems of those that the study uses."""
+    pattern = compiled(section["pattern"]) if section.get("pattern") else None
+    listed = _listed(section, folder, set(found.scans), study)
+    order = _time_points(found)
+    for scan in points:
+        bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
+        if listed is not None:
+            scan.participant, scan.session = listed.get(scan.stem) or listed.get(bare) or (None, None)
+            continue
+        scan.participant, scan.session = entities(next(iter(scan.sources.values())))
+        match = pattern.fullmatch(bare) if pattern else None
+        parts = match.groupdict() if match else {}
+        person, place = order.get(bare, (None, len(sessions)))
+        if not scan.session and place < len(sessions):
+            scan.session = sessions[place]
+        scan.participant = scan.participant or parts.get("participant") or (None if pattern else person)
+        if not scan.session and parts.get("session"):
+            scan.session = "ses-" + parts["session"].removeprefix("ses-")
+        if scan.participant:
+            scan.session = scan.session or section.get("session")
+    return [scan.stem for scan in points if listed is None or scan.participant]
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Turn a pattern of the study file (`IXI{participant}-*-T1`) into a regular expression."""
+    words = {
+        r"\{participant\}": "(?P<participant>[A-Za-z0-9]+)",
+        r"\{session\}": "(?P<session>[A-Za-z0-9-]+?)",
+    }
+    text = re.escape(pattern).replace(r"\*", ".*?").replace(r"\?", ".")
+    for word, group in words.items():
+        text = text.replace(word, group)
+    return re.compile(text)
+
+
+def _listed(
+    section: dict[str, Any], folder: Path, known: set[str], study: Path
+) -> dict[str, tuple[str, str]] | None:
+    """Read the study's scans table, if there is one: scan -> participant, session."""
+    name = section.get("scans")
+    if not name:
+        return None
+    inside = PurePosixPath(section["folder"])
+    data = folder
+    for part in reversed([part for part in inside.parts if part != "."]):
+        data = data.parent if data.name == part else data
+    path = data / name
+    table = files.read_table(path)
+    for column in ("scan", "participant_id", "session_id"):
+        if column not in table.columns:
+            raise InputError(
+                f"{path}: column '{column}' is missing; a scans table has scan, participant_id, session_id."
+            )
+    stems = table["scan"].fillna("").str.replace(r"^cat(ROIs?)?_|\.(xml|mat)$", "", regex=True)
+    absent = [stem for stem in stems if stem not in known and f"r{stem}" not in known]
+    if absent:
+        raise InputError(
+            f"{path}: the scan '{absent[0]}' has no CAT12 files in {folder}; correct its name or take its"
+            " row out"
+            f" ({study}, cat12.scans)."
+        )
+    rows = zip(stems, table["participant_id"], table["session_id"], strict=True)
+    return {
+        stem: (participant, session) for stem, participant, session in rows if isinstance(participant, str)
+    }
+
+
+def _time_points(found: Found) -> dict[str, tuple[str, int]]:
+    """Read catlong files: image stem -> (common start of the person's image names, place in time)."""
+    order: dict[str, tuple[str, int]] = {}
+    for path in found.time_points:
+        root = document.parse(document.read_bytes(path, path.name), path.name)
+        images = [image for element in root.iter("mov") for image in document.items(element)]
+        names = [re.split(r"[\\/]", image)[-1].split(",")[0] for image in images]
+        stems = [name.removesuffix(".gz").removesuffix(".nii") for name in names]
+        person = _common_start(stems) or path.stem.removeprefix("catlong_")
+        order |= {stem: (person, place) for place, stem in enumerate(stems)}
+    return order
+
+
+def _common_start(names: list[str]) -> str:
+    """Return what names begin with in common, without separators at its end; blank for a single name."""
+    if len(names) < 2:
+        return ""
+    first, last = min(names), max(names)
+    pairs = zip(first, last, strict=False)
+    length = next((place for place, (one, other) in enumerate(pairs) if one != other), len(first))
+    return first[:length].rstrip("_-. ")
+
+
+def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Path, study: Path) -> None:
+    whose = [scan for scan in points if scan.stem in set(used) and scan.participant and scan.session]
+    if not whose:
+        first = points[0].stem if points else "averages only"
+        raise InputError(
+            f"{folder}: none of the {len(points)} scans (first: {first}) could be joined to a participant"
+            " and session;"
+            f" give cat12.scans or cat12.pattern (and cat12.session) in {study}."
+        )
+    for scan in whose:
+        if scan.session not in sessions:
+            raise InputError(
+                f"{folder}: the scan {scan.stem} is of the session '{scan.session}', which is not among"
+                " the sessions of"
+                f" {study} ({listing(sessions)}); add it there, or list the scans to use in a table"
+                " (cat12.scans)."
+            )
+    groups: dict[tuple[str | None, str | None], list[str]] = {}
+    for scan in whose:
+        groups.setdefault((scan.participant, scan.session), []).append(scan.stem)
+    for (participant, session), stems in groups.items():
+        if len(stems) > 1:
+            raise InputError(
+                f"{folder}: participant {participant} has the scans {listing(stems)} in {session}; list"
+                " the one to use in a"
+                f" table of scans (cat12.scans in {study})."
+            )
+
+
+def _say(points: list[Scan], found: Found) -> None:
+    """Tell on standard error what was found; the workflow keeps it in the rule's log."""
+    lost = [scan.stem for scan in points if not (scan.participant and scan.session)]
+    print(
+        f"{len(points)} scans, {len(found.scans) - len(points)} averages left out,"
+        f" {sum(scan.longitudinal for scan in points)} longitudinal,"
+        f" {len(lost)} not matched{f' ({listing(lost)})' if lost else ''}, {len(found.copies)} copies.",
+        file=sys.stderr,
+    )
