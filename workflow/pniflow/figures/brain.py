@@ -1,0 +1,188 @@
+"""Regions on the cortical surface, drawn offline from CAT12's 32k surfaces and annotations (in t1prep)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ANNOTATIONS = {"aparc_a2009s": "aparc_a2009s.freesurfer", "aparc_DK40": "aparc_DK40.freesurfer"}
+_INCHES, _PIXELS_PER_INCH = (4.0, 3.0), 180
+
+
+@dataclass(frozen=True)
+class View:
+    """One side of one inflated hemisphere as pixels; it does not depend on the values shown.
+
+    Attributes
+    ----------
+    region : array (height, width) of int
+        Index into `names`; -1 where there is no region or no brain.
+    light : array (height, width)
+        Brightness of the surface, 0.6 to 1.
+    fold : array (height, width) of bool
+        True in the depth of the folds.
+    brain : array (height, width) of bool
+        True on the brain.
+    names : list of str
+        Region names as in the annotation.
+    """
+
+    region: np.ndarray
+    light: np.ndarray
+    fold: np.ndarray
+    brain: np.ndarray
+    names: list[str]
+
+
+def annotated(atlas: str) -> bool:
+    """Return True for an atlas that can be drawn."""
+    return atlas in _ANNOTATIONS
+
+
+def draw_brain(
+    axes: Axes,
+    side: str,
+    atlas: str,
+    values: Mapping[str, float],
+    norm: Any,
+    colours: Any,
+    inner: bool = False,
+) -> None:
+    """Draw one hemisphere with some regions in the colour of their value, the rest in grey.
+
+    Parameters
+    ----------
+    axes : Axes
+    side : str
+        `left` or `right`.
+    atlas : str
+        The annotation.
+    values : mapping of str to float
+        Region name in the annotation -> value; neighbours with the same value are outlined together.
+    norm, colours : Normalize, Colormap
+        How a value becomes a colour.
+    inner : bool
+        Show the inner (medial) side instead of the outer (lateral) one.
+    """
+    view = render(side, atlas, inner)
+    value = np.full(len(view.names) + 1, np.nan)  # the last one is for what is no region (-1)
+    for name, number in values.items():
+        value[view.names.index(name)] = number
+    shown = value[view.region]
+    inside = np.isfinite(shown)
+    picture = np.ones((*shown.shape, 4))
+    picture[..., :3] = np.where(view.fold, 0.70, 0.86)[..., None]
+    picture[inside] = colours(norm(shown[inside]))
+    picture[..., :3] *= view.light[..., None]
+    picture[rim(np.where(inside, shown, np.inf)), :3] = 0.1
+    picture[..., 3] = view.brain
+    axes.imshow(picture, interpolation="antialiased")
+    axes.set_axis_off()
+
+
+def rim(group: np.ndarray) -> np.ndarray:
+    """Return the pixels at a border between two groups, on both of its sides."""
+    across, down = group[:, 1:] != group[:, :-1], group[1:] != group[:-1]
+    border = np.zeros(group.shape, dtype=bool)
+    border[:, 1:] |= across
+    border[:, :-1] |= across
+    border[1:] |= down
+    border[:-1] |= down
+    return border
+
+
+@functools.cache
+def render(side: str, atlas: str, inner: bool = False) -> View:
+    """Project a hemisphere on the plane, seen from one side; triangles in front cover those behind."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import PolyCollection
+    from matplotlib.figure import Figure
+
+    vertices, triangles, sulcus, labels, names = read_surface(side, atlas)
+    outward = (1 if side == "right" else -1) * (-1 if inner else 1)
+    flat = np.column_stack([outward * vertices[:, 1], vertices[:, 2]])
+    corners = vertices[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    facing = outward * normals[:, 0] / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+    order = np.argsort(outward * corners[:, :, 0].mean(axis=1), kind="stable")
+    front = order[facing[order] > 0]
+
+    # Each triangle is painted in a colour that is its number, so that a pixel says which triangle it shows.
+    number = np.arange(1, len(front) + 1)
+    code = np.column_stack([number >> 16, (number >> 8) & 255, number & 255]) / 255
+    figure = Figure(figsize=_INCHES, dpi=_PIXELS_PER_INCH)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.add_collection(
+        PolyCollection(
+            flat[triangles[front]], facecolors=code, edgecolors=code, linewidths=0.3, antialiased=False
+        )
+    )
+    low, high = flat.min(axis=0) - 2, flat.max(axis=0) + 2
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    axes.set_axis_off()
+    figure.patch.set_facecolor((0, 0, 0))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixel = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    triangle = (pixel[..., 0] << 16) + (pixel[..., 1] << 8) + pixel[..., 2] - 1
+    brain = triangle >= 0
+    shown = triangles[front][triangle]
+    corner = labels[shown]
+    region = np.where(corner[..., 1] == corner[..., 2], corner[..., 1], corner[..., 0])  # most of the three
+    return View(
+        np.where(brain, region, -1),
+        0.6 + 0.4 * facing[front][triangle],
+        sulcus[shown].sum(axis=-1) > 1,
+        brain,
+        names,
+    )
+
+
+def read_surface(side: str, atlas: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Read one inflated hemisphere with an atlas's annotation.
+
+    Returns
+    -------
+    vertices : array (32492, 3)
+        Millimetres; x to the right, y to the front, z up.
+    triangles : array (64980, 3)
+        Indices of vertices.
+    sulcus : array (32492,) of bool
+        True in the depth of the folds.
+    labels : array (32492,)
+        Index into names; -1 without a region.
+    names : list of str
+        Region names as in the annotation.
+    """
+    import importlib.util
+
+    from nibabel.freesurfer import read_annot
+
+    # The package is found and not imported: importing it wants libraries that its files do not need.
+    spec = importlib.util.find_spec("t1prep")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("t1prep, which carries the cortical surfaces, is not installed")
+    data = Path(spec.submodule_search_locations[0]) / "data"
+    half = {"left": "lh", "right": "rh"}[side]
+    surfaces = data / "templates_surfaces_32k"
+    mesh = _arrays(surfaces / f"{half}.inflated.freesurfer.gii")
+    curvature = _arrays(surfaces / f"{half}.mc.freesurfer.gii")[0]
+    annotation = data / "atlases_surfaces_32k" / f"{half}.{_ANNOTATIONS[atlas]}.annot"
+    labels, _, names = read_annot(annotation)
+    vertices, triangles = mesh[0].astype(float), mesh[1].astype(int)
+    return vertices, triangles, curvature < 0, labels, [name.decode("utf-8") for name in names]
+
+
+def _arrays(path: Path) -> list[np.ndarray]:
+    from nibabel.gifti import GiftiImage
+
+    image = GiftiImage.from_filename(path)
+    return [np.asarray(part.data) for part in image.darrays]

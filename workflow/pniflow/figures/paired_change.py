@@ -1,0 +1,208 @@
+"""Paired change: each person's line from session to session, the mean, and the fitted model's estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow import files, words
+from pniflow.config import read_study
+from pniflow.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TITLE = "Change between the sessions"
+_MOST_PANELS = 12
+_MOST_VECTOR_LINES = 400  # beyond it the lines are drawn as pixels, so that files stay small
+
+
+def plot_paired_change(
+    *, measures: Path, estimates: Path, study: Path, figure: Path, image: Path, description: Path
+) -> None:
+    """Draw each person's change, with the mean and the model's estimate, one panel per measure.
+
+    Shown are the outcomes of the primary families and, smallest first, of further families while there are
+    at most twelve panels.
+
+    Parameters
+    ----------
+    measures : Path
+        Measures (contract measures).
+    estimates : Path
+        Estimates (contract estimates).
+    study : Path
+        study.yaml.
+    figure, image, description : Path
+        The figure as SVG, as PNG, and its caption and keys as JSON.
+    """
+    about = read_study(study)
+    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    shown = choose_outcomes(rows, len(about["sessions"]))
+    paths = {"figure": figure, "image": image, "description": description}
+    if not shown:
+        sentence = "No change between sessions was fitted in this study."
+        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
+        return
+    table = files.read_table(measures, "measures")
+    table = table[table["measure"].isin(list(shown))]
+    sessions = words.session_words(about)
+    people = sorted(table["participant_id"].unique())
+    values: dict[str, np.ndarray] = {}
+    for name, part in table.groupby("measure"):
+        wide = part.pivot(index="participant_id", columns="session_id", values="value")
+        values[str(name)] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
+    units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
+    nothing = np.full((len(people), len(sessions)), np.nan)
+    with style.drawing():
+        columns = min(4, len(shown))
+        lines = -(-len(shown) // columns)
+        width = style.TWO_COLUMNS if columns > 2 else style.ONE_COLUMN
+        drawn = style.new_figure(width, 6 + 50 * lines)
+        grid = drawn.subplots(lines, columns, squeeze=False)
+        for axes, (outcome, terms) in zip(grid.flat, shown.items(), strict=False):
+            unit = units.get(outcome)
+            draw_panel(axes, values.get(outcome, nothing), terms, list(sessions.values()), unit)
+        for axes in grid.flat[len(shown) :]:
+            axes.set_axis_off()
+        text = _describe(shown, values, list(sessions.values()), about["simulated"])
+        style.save(drawn, text, **paths)
+
+
+def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:
+    """Return outcome -> its tested change rows: primary families, then further ones, smallest first."""
+    families: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    roles: dict[str, int] = {}
+    for row in rows:
+        if row.get("family") and words.term_of(row["term"], sessions).kind == "change":
+            families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
+            rank = (
+                ("primary", "secondary").index(row["role"]) if row["role"] in ("primary", "secondary") else 2
+            )
+            roles[row["family"]] = min(rank, roles.get(row["family"], 2))
+    order = sorted(families, key=lambda family: (roles[family], len(families[family]) * (roles[family] > 0)))
+    chosen: dict[str, list[dict[str, Any]]] = {}
+    for family in order:
+        if chosen and roles[family] and len(chosen.keys() | families[family].keys()) > _MOST_PANELS:
+            break
+        for outcome, terms in families[family].items():
+            chosen.setdefault(outcome, terms)
+    return dict(list(chosen.items())[: 2 * _MOST_PANELS])
+
+
+def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each column and half the width of its 95 % t interval (missing left out).
+
+    Parameters
+    ----------
+    values : array (people, sessions)
+
+    Returns
+    -------
+    mean, half : array (sessions,)
+        NaN where there are no values, half NaN below two.
+    """
+    from scipy.special import stdtrit
+
+    there = np.isfinite(values)
+    n = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    mean = np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
+    squares = (np.where(there, values - mean, 0.0) ** 2).sum(axis=0)
+    variance = np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1)
+    quantile = stdtrit(np.maximum(n - 1, 1).astype(float), 0.975)
+    return mean, quantile * np.sqrt(np.divide(variance, n, out=np.full(n.shape, np.nan), where=n > 1))
+
+
+def draw_panel(
+    axes: Axes,
+    values: np.ndarray,
+    terms: Sequence[Mapping[str, Any]],
+    sessions: Sequence[str],
+    unit: str | None,
+) -> None:
+    """Draw one measure: pale lines of persons, mean with 95 % interval, the estimate above."""
+    from matplotlib.collections import LineCollection
+
+    x = np.arange(len(sessions), dtype=float)
+    some = values[np.isfinite(values).any(axis=1)]
+    complete = some[np.isfinite(some).sum(axis=1) > 1]
+    paths = [np.column_stack([x, line])[np.isfinite(line)] for line in complete]
+    heavy = len(paths) > _MOST_VECTOR_LINES
+    alpha = float(np.clip(25 / max(len(paths), 1), 0.08, 0.8))
+    axes.add_collection(
+        LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha, rasterized=heavy)
+    )
+    where, height = np.nonzero(np.isfinite(some.T))[0], some.T[np.isfinite(some.T)]
+    axes.plot(where, height, ".", color=style.GREY, markersize=2, alpha=alpha, rasterized=heavy)
+    mean, half = mean_interval(values)
+    aside = x + np.where(x == 0, -0.16, 0.16)
+    axes.plot(aside, mean, color=style.BLUE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=3)
+    axes.errorbar(
+        aside, mean, yerr=half, fmt="o", color=style.BLUE, markersize=4, linewidth=1.4, capsize=2, zorder=4
+    )
+    outcome = terms[0]["outcome"]
+    about = words.label(outcome)
+    axes.set_title(about.short, weight="bold", loc="left", pad=4 + 9 * (1 + len(terms)))
+    for place, text in enumerate(reversed(estimate_lines(terms, unit or about.unit))):
+        axes.annotate(
+            text, (0, 1), (0, 3 + 9 * place), xycoords="axes fraction", textcoords="offset points", size=6.2
+        )
+    axes.set_xticks(x, sessions)
+    axes.set_xlim(-0.4, len(sessions) - 0.6)
+    direction = direction_words(outcome)
+    axes.set_ylabel(f"{unit or about.unit or 'value'}{f' ({direction})' if direction else ''}")
+
+
+def direction_words(outcome: str) -> str:
+    """Return which direction is which, for the axis."""
+    if outcome.startswith("ctra"):
+        return "higher = more adverse"
+    better = words.label(outcome).better
+    return f"{better} is better" if better else ""
+
+
+def estimate_lines(terms: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
+    """Return the text above a panel: for each contrast estimate and interval, then p and n."""
+    lines = []
+    for row in terms:
+        decimals = words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
+        low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
+        of = words.term_of(row["term"]).of
+        lead = f"{of.removeprefix('ses-')}: " if of else ""
+        lines.append(f"{lead}{words.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
+    last = terms[-1]
+    adjusted = words.given(last["p_adjusted"])
+    p = words.p_phrase(last["p_adjusted"] if adjusted else last["p_value"], "adj. p" if adjusted else "p")
+    return [*lines, f"{p}, n = {last['n_participants']}"]
+
+
+def _describe(
+    shown: Mapping[str, Sequence[Mapping[str, Any]]],
+    values: Mapping[str, np.ndarray],
+    sessions: Sequence[str],
+    simulated: bool,
+) -> dict[str, Any]:
+    panels = []
+    for outcome, terms in shown.items():
+        label = words.label(outcome)
+        unit = label.unit
+        panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit))}.")
+    change = (
+        f"{sessions[-1]} minus {sessions[0]}" if len(sessions) == 2 else f"each session minus {sessions[0]}"
+    )
+    caption = (
+        "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"
+        f" session, from the values shown. Above each panel: the model's estimate ({change}) with its 95 %"
+        " interval; adj. p is adjusted within the family of tests; n is the number of persons in the model."
+    )
+    sign = words.sign_note(*shown)
+    if sign:
+        caption += f" {sign[0].upper()}{sign[1:]}."
+    people = max((int(np.isfinite(table).any(axis=1).sum()) for table in values.values()), default=0)
+    keys = [row["key"] for terms in shown.values() for row in terms]
+    alt = f"{words.plural(len(shown), 'panel')} of lines from session to session. {' '.join(panels)}"
+    return style.describe(title=_TITLE, caption=caption, alt=alt, n=people, keys=keys, simulated=simulated)

@@ -1,0 +1,235 @@
+"""How measures, terms, numbers and p-values are written for people: in figures, report and terminal."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from pniflow.errors import InputError
+from pniflow.files import read_yaml
+from pniflow.resources import find
+
+MINUS = "−"  # U+2212, as wide as a plus sign
+NONE = "–"  # stands where there is no number
+CTRA_SIGN = "higher CTRA = more adverse: more inflammatory, less interferon and antibody gene expression"
+COMPONENT_SIGN = "higher = more expression"
+_CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
+_SIDES = {"left": "left", "right": "right", "left_minus_right": "left minus right", "both": "both sides"}
+
+
+@dataclass(frozen=True)
+class Label:
+    """A measure in words.
+
+    Attributes
+    ----------
+    long, short : str
+        For prose and for axes.
+    better : str
+        "lower", "higher", or "" where neither is better.
+    unit : str
+        Unit, "" where none is recorded.
+    """
+
+    long: str
+    short: str
+    better: str = ""
+    unit: str = ""
+
+
+@functools.cache
+def _known(name: str) -> dict[str, dict[str, str]]:
+    """Read a table of `resources/labels/`: first column -> row."""
+    lines = find("labels", name).read_text(encoding="utf-8").splitlines()
+    head = lines[0].split("\t")
+    rows = [dict(zip_longest(head, line.split("\t"), fillvalue="")) for line in lines[1:]]
+    return {row[head[0]]: row for row in rows}
+
+
+@functools.cache
+def label(measure: str) -> Label:
+    """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
+    row = _known("measures").get(measure)
+    scale = _scale(measure)
+    if row:
+        return Label(row["label"], row["short"], row["better"] or scale.better, row["unit"])
+    if scale.long:
+        return scale
+    region = region_of(measure)
+    if region:
+        metric = re.sub("^gm ", "grey matter ", region.metric.replace("_", " "))
+        metric = re.sub("^wm ", "white matter ", metric)
+        place = region.group.replace("_", " ")
+        if region.side == "left_minus_right":
+            long = f"{place.capitalize()}, left minus right, {metric}"
+        else:
+            long = f"{_SIDES[region.side].capitalize()} {place}, {metric}"
+        unit = "mm" if "thickness" in region.metric else "ml" if "volume" in region.metric else ""
+        return Label(long, f"{place}, {_SIDES[region.side]}", "", unit)
+    text = measure.replace("_", " ").strip()
+    return Label(text, text)
+
+
+def _scale(measure: str) -> Label:
+    """Return the label of a questionnaire's scale from its key file; empty for other measures."""
+    parts = measure.split("_")
+    for count in range(len(parts), 0, -1):
+        name = "_".join(parts[:count])
+        try:
+            key = read_yaml(find("instruments", name))
+        except InputError:
+            continue
+        scale = key["scales"].get(measure)
+        if scale:
+            title = scale.get("title") or (key["title"] if measure == name else " ".join(parts[count:]))
+            better = {"better": "higher", "worse": "lower"}.get(scale["higher_is"], "")
+            return Label(title[:1].upper() + title[1:], title, better, "points")
+    return Label("", "")
+
+
+@dataclass(frozen=True)
+class Region:
+    """The parts of a region group's measure name `<atlas>.<group>.<side>.<metric>`."""
+
+    atlas: str
+    group: str
+    side: str
+    metric: str
+
+
+def region_of(measure: str) -> Region | None:
+    """Take a region group's measure name apart; None for other measures."""
+    parts = measure.split(".")
+    return Region(*parts) if len(parts) == 4 and parts[2] in _SIDES else None
+
+
+def question(family: str) -> str:
+    """Return the question a family of tests asks."""
+    row = _known("families").get(family)
+    return row["question"] if row else family.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class Term:
+    """A tested term taken apart.
+
+    Attributes
+    ----------
+    kind : str
+        change (a session against the baseline), joint (several sessions at once), within, between,
+        difference (between minus within), pooled (any other predictor).
+    of : str
+        The predictor, or for a change the session's name ("" where there are two sessions).
+    """
+
+    kind: str
+    of: str
+
+
+def term_of(term: str, sessions: int = 2) -> Term:
+    """Take a term's name apart (`session`, `session[ses-fu]`, `pss10_within`, `ctra_between`, `pss10`)."""
+    if term == "session":
+        return Term("change", "") if sessions <= 2 else Term("joint", "session")
+    inside = re.fullmatch(r"session\[(.+)\]", term)
+    if inside:
+        return Term("change", inside.group(1))
+    if "between_minus_within" in term:
+        return Term("difference", term.replace("between_minus_within", "").strip("_."))
+    for kind in ("within", "between"):
+        if term.endswith("_" + kind):
+            return Term(kind, term[: -len(kind) - 1])
+    return Term("pooled", term)
+
+
+def session_words(study: Mapping[str, Any]) -> dict[str, str]:
+    """Return session -> its label in words ("before"), in order of time; else the name without `ses-`."""
+    return {
+        name: (about or {}).get("label") or name.removeprefix("ses-")
+        for name, about in study["sessions"].items()
+    }
+
+
+def sign_note(*measures: str) -> str:
+    """Return the sign convention that must stand beside numbers on these measures, else ""."""
+    notes = []
+    if any(measure.startswith("ctra") for measure in measures):
+        notes.append(CTRA_SIGN)
+    if any(measure in _CTRA_COMPONENTS for measure in measures):
+        notes.append(COMPONENT_SIGN)
+    return "; ".join(notes)
+
+
+def given(value: Any) -> bool:
+    """Return True for a value that can be shown (neither missing nor infinite)."""
+    if value is None or str(value) in ("<NA>", "nan", "NaT", ""):
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def number(value: Any, decimals: int = 2) -> str:
+    """Write a number with a true minus sign; never "−0.00", a dash where there is none."""
+    if not given(value):
+        return NONE
+    text = f"{float(value):.{decimals}f}"
+    if text.startswith("-"):
+        text = MINUS + text[1:] if text.strip("-0.") else text[1:]
+    return text
+
+
+def decimals_for(std_error: Any, *values: Any) -> int:
+    """Return decimals that show two digits of the standard error, more where a value would read as zero."""
+    if not given(std_error) or float(std_error) <= 0:
+        return 3
+    decimals = min(max(0, 1 - math.floor(math.log10(float(std_error)))), 8)
+    for value in values:
+        while given(value) and decimals < 8 and 0 < abs(float(value)) < 0.5 * 10**-decimals:
+            decimals += 1
+    return decimals
+
+
+def p_value(p: Any) -> str:
+    """Write a p-value: three decimals, "< .001" below, more where rounding would cross .05, never 0 or 1."""
+    if not given(p):
+        return NONE
+    p = float(p)
+    if p < 0.001:
+        return "< .001"
+    if p > 0.999:
+        return "> .999"
+    decimals = 3
+    while decimals < 8 and (p < 0.05) != (round(p, decimals) < 0.05):
+        decimals += 1
+    return f"{p:.{decimals}f}"[1:]
+
+
+def p_phrase(p: Any, symbol: str = "p") -> str:
+    """Write "p = .049" or "p < .001"."""
+    text = p_value(p)
+    return f"{symbol} {text}" if text[0] in "<>" else f"{symbol} = {text}"
+
+
+def effect_kind(kind: Any) -> str:
+    """Return an effect size's name without its explanation ("Hedges g_av (…)" -> "Hedges g_av")."""
+    return str(kind).split(" (")[0] if given(kind) else ""
+
+
+def plural(count: Any, one: str, many: str | None = None) -> str:
+    """Write "1 person", "2 persons"."""
+    count = int(count)
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def estimate_rows(frame: Any) -> list[dict[str, Any]]:
+    """Return estimates as rows (dicts) in the table's order, each with its `key` model/outcome/term."""
+    needed = {"model", "outcome", "term", "estimate"}
+    if not needed <= set(frame.columns):
+        raise InputError(f"estimates: the columns {', '.join(sorted(needed))} are needed.")
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    for row in rows:
+        row["key"] = f"{row['model']}/{row['outcome']}/{row['term']}"
+    return rows
