@@ -1,0 +1,192 @@
+"""What instruments, assays, sequencer and scanner make of the people's states: answers, concentrations, counts, sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pniflow.demo.design import DETECTION_LIMIT, Design, Facet, genes, regions
+from pniflow.demo.population import CORTISOL_MEAN, CORTISOL_SD, People, mean_change, split
+
+HEAVY, COMPONENT, PERSON, OCCASION = (
+    0.75,
+    0.30,
+    0.30,
+    0.40,
+)  # gene variance: by component, by person, by occasion
+DEPTH = 12e6  # reads of a typical library
+DEEP = 1e8  # counts of the rarest gene where the noise is off
+LIFTED = (
+    5.0  # lowest level (log2 CPM) of a scored gene where the noise is off, so that none is near the floor
+)
+INSULA = {
+    "within": 0.05,
+    "between": 0.09,
+}  # mm of anterior insula per unit of the CTRA state, left; right is its mirror
+SIGNS = {"inflammatory": 1, "interferon": -1, "antibody": -1}  # expression where the CTRA state is high
+METRICS = ("gm_volume", "wm_volume", "csf_volume", "thickness")
+
+
+def answer_items(design: Design, facet: Facet, state: np.ndarray) -> np.ndarray:
+    """Turn states into answer codes as a person ticks them (reversed items reversed), shape (participants, sessions, items)."""
+    count = len(facet.items)
+    level = facet.mean + mean_change(facet, design) + facet.sd * state
+    if design.noise:
+        random = design.stream(facet.name)
+        taste = 0.8 * facet.item_noise * random.standard_normal((len(level), 1, count))
+        drift = facet.item_noise * random.standard_normal((*level.shape, count))
+        codes = np.clip(np.rint(level[..., None] + taste + drift), facet.minimum, facet.maximum)
+    else:
+        total = np.clip(np.rint(count * level), count * facet.minimum, count * facet.maximum)
+        turn = (
+            np.arange(count) + np.arange(len(level))[:, None, None]
+        ) % count  # the remainder falls on other items
+        codes = total[..., None] // count + (turn < total[..., None] % count)
+    mirrored = np.isin(facet.items, facet.reversed)
+    return np.where(mirrored, facet.minimum + facet.maximum - codes, codes)
+
+
+def measure_cortisol(design: Design, state: np.ndarray) -> np.ndarray:
+    """Return hair cortisol in pg/mg: log-normal, 10 % assay error, three decimals; values below the limit stay."""
+    log = CORTISOL_MEAN + CORTISOL_SD * state
+    if not design.noise:
+        return np.exp(np.maximum(log, np.log(DETECTION_LIMIT)))
+    return np.round(np.exp(log + 0.1 * design.stream("cortisol").standard_normal(state.shape)), 3)
+
+
+def sequence(
+    design: Design, people: People, state: np.ndarray, keep: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw read counts.
+
+    Parameters
+    ----------
+    state : ndarray
+        The adverse state behind the CTRA genes (participants, sessions).
+    keep : ndarray of int
+        Which genes of the table; the others enter the library size by their expectation.
+
+    Returns
+    -------
+    counts : ndarray
+        (participants, sessions, genes)
+    library : ndarray
+        Reads of all genes (participants, sessions).
+    """
+    table = genes()
+    level, sd, shift, component = (
+        table[column][keep] for column in ("level", "sd", "depletion", "component")
+    )
+    random = design.stream("expression")
+    activity = np.zeros((*state.shape, len(keep)))
+    for name, sign in SIGNS.items():
+        own = np.sqrt(0.5) * (random.standard_normal((len(state), 1)) + random.standard_normal(state.shape))
+        active = sign * HEAVY * state + 0.6 * own * design.noise
+        activity[..., component == name] = np.sqrt(COMPONENT) * active[..., None]
+    if not design.noise:
+        level = np.where(np.isin(component, list(SIGNS)), np.maximum(level, LIFTED), level)
+    else:
+        activity += np.sqrt(PERSON) * random.standard_normal((len(state), 1, len(keep)))
+        activity += np.sqrt(OCCASION) * random.standard_normal(activity.shape)
+    log2 = level + sd * activity + design.depletion * shift * people.b_cell_depletion[:, None, None]
+    if not design.noise:
+        counts = np.rint(DEEP * 2 ** (log2 - log2.min()))
+        return counts, counts.sum(axis=2)
+    depth = DEPTH / 1e6 * np.exp(0.18 * random.standard_normal((*state.shape, 1)))
+    counts = random.poisson(depth * 2**log2).astype(float)
+    rest = np.setdiff1d(np.arange(len(table["level"])), keep)
+    expected = np.sum(2 ** table["level"][rest] * np.exp((np.log(2) * table["sd"][rest]) ** 2 / 2))
+    return counts, counts.sum(axis=2) + expected * depth[..., 0]
+
+
+@dataclass
+class Brains:
+    """Numbers of the scans: `sizes` by metric (participants, sessions, regions), the rest (participants, sessions)."""
+
+    keep: np.ndarray
+    sizes: dict[str, np.ndarray]
+    tissue: dict[str, np.ndarray]
+    marks: dict[str, np.ndarray]
+    mean_thickness: np.ndarray
+    lesion_volume: np.ndarray
+    lesion_count: np.ndarray
+
+
+def scan(design: Design, people: People, state: np.ndarray, keep: np.ndarray | None = None) -> Brains:
+    """Draw region sizes (ml, mm), tissue volumes, quality marks and lesions.
+
+    Head size and a person's general thickness are shared by all regions. The anterior insula follows the CTRA state,
+    thicker on the left and thinner on the right, within and between persons.
+    """
+    table = regions()
+    keep = np.arange(len(table["name"])) if keep is None else keep
+    part = {column: values[keep] for column, values in table.items()}
+    random, noise = design.stream("brains"), float(design.noise)
+    person, every = (len(state), 1), state.shape
+    old = (people.age - 45)[:, None]
+    head, cortex = noise * random.standard_normal(person), noise * random.standard_normal(person)
+    between, within = split(state, 0.0 if design.noise else state.mean(axis=0))
+    link = design.strength * (INSULA["between"] * between + INSULA["within"] * within)
+    side = np.select([part["side"] == "left", part["side"] == "right"], [1.0, -1.0])
+    shift = link[..., None] * np.nan_to_num(part["insula"]) * side
+    sizes = {}
+    for metric in METRICS:
+        own = random.standard_normal((*person, len(keep)))
+        occasion = random.standard_normal((*every, len(keep)))
+        if metric == "thickness":
+            general = (0.10 * cortex - 0.004 * old - 0.05 * people.site[:, None])[..., None]
+            sizes[metric] = part[metric] + general + noise * (0.12 * own + 0.04 * occasion) + shift
+        else:
+            growth = 0.003 if metric == "csf_volume" else -0.002
+            relative = (0.09 * head + growth * old)[..., None] + noise * (0.06 * own + 0.012 * occasion)
+            sizes[metric] = part[metric] * (1 + relative) + (shift if metric == "gm_volume" else 0.0)
+    general = (
+        2.6
+        + 0.10 * cortex
+        - 0.004 * old
+        - 0.05 * people.site[:, None]
+        + noise * 0.012 * random.standard_normal(every)
+    )
+    volume = np.exp(
+        np.log(4.0) + noise * (0.8 * random.standard_normal(person) + 0.05 * random.standard_normal(every))
+    )
+    return Brains(
+        keep=keep,
+        sizes=sizes,
+        tissue=_tissue(random, every, head, old, noise),
+        marks=_marks(random, every, people.site[:, None], noise),
+        mean_thickness=general,
+        lesion_volume=np.rint(1000 * volume) / 1000,  # whole voxels of 1 mm3
+        lesion_count=1 + random.poisson(4 * np.broadcast_to(volume[:, :1], every)),
+    )
+
+
+def _tissue(
+    random: np.random.Generator, every: tuple[int, ...], head: np.ndarray, old: np.ndarray, noise: float
+) -> dict[str, np.ndarray]:
+    """Draw whole-brain volumes in ml: csf + gm + wm is the total; wm holds the hyperintensities (WMHC 2)."""
+    total = 1400 * (1 + 0.09 * head) * (1 + noise * 0.003 * random.standard_normal(every))
+    share = noise * np.array([0.006, 0.005]) * random.standard_normal((len(old), 1, 2))
+    share = share + noise * 0.002 * random.standard_normal((*every, 2))
+    gm = total * (0.430 - 0.0010 * old + share[..., 0])
+    wm = total * (0.365 - 0.0002 * old + share[..., 1])
+    wmh = total * 0.002 * np.exp(noise * 0.3 * random.standard_normal((len(old), 1)))
+    return {"csf": total - gm - wm, "gm": gm, "wm": wm, "wmh": wmh}
+
+
+def _marks(
+    random: np.random.Generator, every: tuple[int, ...], site: np.ndarray, noise: float
+) -> dict[str, np.ndarray]:
+    """Draw CAT12 quality marks (1 best, 6 worst); IQR and SIQR are its eighth-power means of them."""
+    draw = noise * random.standard_normal((*every, 3))
+    marks = {
+        "NCR": 1.95 + 0.1 * site + 0.12 * draw[..., 0],
+        "ICR": 1.80 + 0.10 * draw[..., 1],
+        "res_RMS": np.full(every, 2.0),
+        "res_ECR": 2.40 + 0.15 * draw[..., 2],
+    }
+    mean = {"IQR": ("NCR", "res_RMS"), "SIQR": ("NCR", "res_RMS", "res_ECR")}
+    return marks | {
+        name: np.mean([marks[k] ** 8 for k in parts], axis=0) ** (1 / 8) for name, parts in mean.items()
+    }

@@ -1,0 +1,199 @@
+"""What each prespecified model converges to: fitted on the simulator's own measures of a large population.
+
+The fit is written apart from `pniflow.models`: a random-intercept likelihood from sums of squares and group sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow.demo import population, scores
+from pniflow.demo.design import DETECTION_LIMIT, Design, facets, genes
+from pniflow.demo.observe import INSULA
+from pniflow.demo.simulation import Study, simulate
+
+if TYPE_CHECKING:
+    from pniflow.models.structure import Model
+
+
+def population_of(design: Design, participants: int, seed: int) -> Study:
+    """Simulate many people of the same design, with the genes and regions that the scores need."""
+    needed = np.flatnonzero(np.isin(genes()["component"], scores.SCORED))
+    regions = np.unique(np.concatenate(list(scores.group_members().values())))
+    return simulate(replace(design, participants=participants, seed=seed), needed, regions)
+
+
+def true_estimates(study: Study, models: Path) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Fit every model of models.yaml on a simulated population.
+
+    Returns
+    -------
+    estimates : list of dict
+        model, outcome, term, value, monte_carlo_error (robust to the model being wrong).
+    d_z : dict
+        Mean over SD of the change from the first to the second session, by measure.
+    """
+    from pniflow.models.structure import read_models
+
+    measured = scores.measures(study)
+    estimates = [row for model in read_models(models).models for row in _fitted(model, measured, study)]
+    change = {name: values[:, 1] - values[:, 0] for name, values in measured.items()}
+    spread = {name: np.nanstd(values, ddof=1) for name, values in change.items()}
+    return estimates, {name: float(np.nanmean(change[name]) / sd) for name, sd in spread.items() if sd > 1e-9}
+
+
+def _fitted(model: Model, measured: dict[str, np.ndarray], study: Study) -> list[dict[str, Any]]:
+    if model.requires or not {*model.outcomes} <= measured.keys():
+        return []
+    person = np.repeat(np.arange(study.design.participants), study.design.sessions)
+    session = np.tile(np.arange(study.design.sessions), study.design.participants)
+    variables = {name: _variable(name, measured, study) for name in model.variables}
+    rows = []
+    for outcome in model.outcomes:
+        response = measured[outcome].ravel()
+        complete = np.isfinite(response) & np.all(
+            [np.isfinite(values) for values in variables.values()], axis=0
+        )
+        kept = {name: values[complete] for name, values in variables.items()}
+        columns = _columns(model, kept, person[complete], session[complete], study.design)
+        fit, error = fit_random_intercept(
+            response[complete], np.column_stack(list(columns.values())), person[complete]
+        )
+        rows += [
+            {
+                "model": model.name,
+                "outcome": outcome,
+                "term": term,
+                "value": float(b),
+                "monte_carlo_error": float(e),
+            }
+            for term, b, e in zip(columns, fit, error, strict=True)
+        ]
+    return rows
+
+
+def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> np.ndarray:
+    if name.removesuffix("_person_mean") != name:
+        values = measured[name.removesuffix("_person_mean")]
+        with np.errstate(invalid="ignore"):
+            mean = np.nansum(values, axis=1) / np.isfinite(values).sum(axis=1)
+        return np.repeat(mean, values.shape[1])
+    if name in measured:
+        return measured[name].ravel()
+    return np.repeat(getattr(study.people, name).astype(float), study.design.sessions)
+
+
+def _columns(
+    model: Model, variables: dict[str, np.ndarray], person: np.ndarray, session: np.ndarray, design: Design
+) -> dict[str, np.ndarray]:
+    columns = {"(intercept)": np.ones(len(person))}
+    for term in model.terms:
+        if term.name == "session":
+            names = (
+                ["session"]
+                if design.sessions == 2
+                else [f"session[{name}]" for name in design.session_ids[1:]]
+            )
+            columns |= {name: (session == k).astype(float) for k, name in enumerate(names, 1)}
+            continue
+        values = variables[term.name]
+        if term.kind == "split":
+            values = values - _group_means(values, session)
+            between = _group_means(values, person)
+            columns |= {f"{term.name}_within": values - between, f"{term.name}_between": between}
+        else:
+            centre = (
+                0.0
+                if term.name == "b_cell_depletion"
+                else values[np.unique(person, return_index=True)[1]].mean()
+            )
+            columns[term.name] = values - centre
+    return columns
+
+
+def _group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    return (np.bincount(group, values) / np.maximum(np.bincount(group), 1))[group]
+
+
+def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit y = x b + person + error by REML.
+
+    Returns
+    -------
+    estimate, error : ndarray
+        Coefficients, and their cluster-robust standard errors.
+
+    Notes
+    -----
+    With r the ratio of variances, V = I + r J in each group of m rows, so x'V⁻¹x = x'x − Σ r/(1 + r m) s s' with s
+    the group's sum of x; only these sums enter the likelihood (Lindstrom & Bates 1988, doi:10.1080/01621459.1988.10478693).
+    """
+    from scipy.optimize import minimize_scalar
+
+    data = np.column_stack([x, y])
+    members, group = np.unique(group, return_inverse=True)
+    size = np.bincount(group)
+    sums = np.column_stack([np.bincount(group, column, len(members)) for column in data.T])
+    total, p = data.T @ data, x.shape[1]
+    parts = {int(m): sums[size == m].T @ sums[size == m] for m in np.unique(size)}
+
+    def weighted(ratio: float) -> np.ndarray:
+        return total - sum(ratio / (1 + ratio * m) * part for m, part in parts.items())
+
+    def deviance(log_ratio: float) -> float:
+        a = weighted(np.exp(log_ratio))
+        residual = a[p, p] - a[p, :p] @ np.linalg.solve(a[:p, :p], a[:p, p])
+        determinant = np.log1p(np.exp(log_ratio) * size).sum() + np.linalg.slogdet(a[:p, :p])[1]
+        return (len(y) - p) * np.log(max(residual, 1e-300)) + determinant
+
+    best = minimize_scalar(deviance, bounds=(-12, 8), method="bounded", options={"xatol": 1e-8})
+    a = weighted(np.exp(best.x))
+    estimate = np.linalg.solve(a[:p, :p], a[:p, p])
+    residual = y - x @ estimate
+    shrink = np.exp(best.x) / (1 + np.exp(best.x) * size)
+    own = np.bincount(group, residual, len(members))
+    scores_ = np.column_stack([np.bincount(group, column * residual, len(members)) for column in x.T])
+    scores_ -= sums[:, :p] * (shrink * own)[:, None]
+    bread = np.linalg.inv(a[:p, :p])
+    return estimate, np.sqrt(np.diag(bread @ (scores_.T @ scores_) @ bread))
+
+
+def planted(design: Design) -> dict[str, Any]:
+    """Return what was planted, in the simulator's own units."""
+    return {
+        "facet_change_in_item_units": {
+            facet.name: population.mean_change(facet, design).tolist() for facet in facets()
+        },
+        "ctra_state_per_latent_sd": population.slopes(design),
+        "anterior_insula_mm_per_ctra_state": {
+            part: {"left": design.strength * slope, "right": -design.strength * slope}
+            for part, slope in INSULA.items()
+        },
+        "detection_limit_pg_mg": DETECTION_LIMIT,
+    }
+
+
+def zero_change(estimates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return, per predictor of CTRA, how a within slope goes together with no mean change of CTRA.
+
+    Where the predictor's mean changes by Δ and its within slope is b, a model with the raw deviation from the person's
+    mean has the session coefficient (change of CTRA) − b Δ. With the predictor centred at each session it is the change.
+    """
+    value = {(row["model"], row["outcome"], row["term"]): row["value"] for row in estimates}
+    change = {
+        outcome: v
+        for (model, outcome, term), v in value.items()
+        if model.startswith("change_") and term == "session"
+    }
+    rows = []
+    for (_, outcome, term), slope in value.items():
+        predictor = term.removesuffix("_within")
+        if outcome == "ctra" and term.endswith("_within") and predictor in change:
+            session = change["ctra"] - slope * change[predictor]
+            entry = {"predictor": predictor, "within_slope": slope, "mean_change": change[predictor]}
+            rows.append(entry | {"ctra_change": change["ctra"], "session_coefficient_uncentred": session})
+    return rows
