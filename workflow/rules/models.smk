@@ -19,7 +19,7 @@ rule fit_models:
     params:
         code=code_digest("models"),
     message:
-        "Mixed-effects models of {input.models}"
+        "Mixed-effects models: the prespecified analyses and their sensitivity"
     shell:
         "pniflow fit-models --measures {input.measures} --participants {input.participants}"
         " --models {input.models} --estimates {output.estimates}"
