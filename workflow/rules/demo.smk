@@ -11,6 +11,9 @@ rule simulate_study:
         scans=directory("<results>/raw/cat12"),
         lesions=directory("<results>/raw/lst_ai"),
         truth="<results>/raw/truth.json",
+        descriptions=collect(
+            "<results>/raw/{name}.yaml", name=["config", "study", "models"]
+        ),
     log:
         "<logs>/simulate_study.log",
     benchmark:
