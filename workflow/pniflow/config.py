@@ -1,8 +1,9 @@
-"""config.yaml and study.yaml: read, checked against their schemas, defaults filled in. One sentence for what is wrong."""
+"""config.yaml and study.yaml: read, checked against their schemas, defaults filled in."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,21 @@ def read_study(path: Path | str) -> dict[str, Any]:
     """
     study = checked(read_yaml(path), "study", str(path))
     sessions = set(study["sessions"])
-    named = {f"redcap.events.{event}": target for event, target in study.get("redcap", {}).get("events", {}).items()}
-    named |= {f"expression.session_codes.{k}": v for k, v in study.get("expression", {}).get("session_codes", {}).items()}
+    named = {
+        f"redcap.events.{event}": target
+        for event, target in study.get("redcap", {}).get("events", {}).items()
+    }
+    named |= {
+        f"expression.session_codes.{k}": v
+        for k, v in study.get("expression", {}).get("session_codes", {}).items()
+    }
     named["cat12.session"] = study.get("cat12", {}).get("session")
     for key, session in named.items():
         if session is not None and session not in sessions:
             known = ", ".join(study["sessions"])
-            raise InputError(f"{path}: {key} is the session '{session}', which is not among the sessions ({known}).")
+            raise InputError(
+                f"{path}: {key} is the session '{session}', which is not among the sessions ({known})."
+            )
     return study
 
 
@@ -59,16 +68,69 @@ def checked(document: Any, name: str, source: str) -> dict[str, Any]:
 
     rules = schema(name)
     document = {} if document is None else document
+    _refuse_odd(document, "", source)
     validator = jsonschema.Draft202012Validator(rules)
-    violations = sorted(validator.iter_errors(document), key=lambda error: (len(error.absolute_path), str(error.absolute_path)))
+    violations = sorted(
+        validator.iter_errors(document),
+        key=lambda error: (len(error.absolute_path), str(error.absolute_path)),
+    )
     if violations:
         raise InputError(f"{source}: {_sentence(violations[0])}")
     return _filled(document, rules, rules)
 
 
+def _refuse_odd(value: Any, place: str, source: str) -> None:
+    """Refuse what YAML makes of unquoted words and a schema lets pass: keys that are not text, .nan, .inf."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{source}: the key '{place}' is '{value}'; a finite number was expected.")
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            _refuse_odd(item, f"{place}.{number}" if place else str(number), source)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            here = f"{place}.{key}" if place else str(key)
+            if not isinstance(key, str):
+                raise InputError(
+                    f"{source}: the key '{here}' is read as {_kind(key)}; put '{key}' in quotes."
+                )
+            _refuse_odd(item, here, source)
+
+
+def _kind(value: Any) -> str:
+    """Say what YAML made of a word: `no` is false, `01` a number."""
+    words = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+    return words.get(
+        type(value), "nothing" if value is None else "a date" if hasattr(value, "year") else "a mapping"
+    )
+
+
+_TYPE_WORDS = {
+    "object": "a mapping (key: value)",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_RULE_WORDS = {
+    "minimum": "at least {} was expected",
+    "maximum": "at most {} was expected",
+    "exclusiveMinimum": "more than {} was expected",
+    "minItems": "at least {} entries were expected",
+    "maxItems": "at most {} entries were expected",
+    "minProperties": "at least {} keys were expected",
+    "minLength": "at least {} characters were expected",
+    "uniqueItems": "each entry may stand once",
+    "pattern": "text of the form {} was expected",
+}
+
+
 def _sentence(error: Any) -> str:
     place = ".".join(str(part) for part in error.absolute_path)
     where = f"the key '{place}'" if place else "the file"
+    if error.parent is None and "propertyNames" in error.absolute_schema_path:
+        where = f"a key in '{place}'" if place else "a key of the file"
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = sorted(str(key) for key in error.instance if key not in known)
@@ -77,11 +139,18 @@ def _sentence(error: Any) -> str:
         absent = next(key for key in error.validator_value if key not in error.instance)
         return f"{where} lacks the key '{absent}'; add it (config/README.md lists the keys)."
     if error.validator == "type":
-        wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
-        return f"{where} is {_shown(error.instance)}; {wanted} was expected."
+        types = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        wanted = " or ".join(_TYPE_WORDS[kind] for kind in types)
+        quote = f" (it is read as {_kind(error.instance)}: put it in quotes)" if types == ["string"] else ""
+        return f"{where} is {_shown(error.instance)}; {wanted} was expected{quote}."
     if error.validator == "enum":
-        return f"{where} is {_shown(error.instance)}; one of {', '.join(map(str, error.validator_value))} was expected."
-    return f"{where} is {_shown(error.instance)}, which does not fit the rule {error.validator}: {error.validator_value}."
+        choices = ", ".join(map(str, error.validator_value))
+        return f"{where} is {_shown(error.instance)}; one of {choices} was expected."
+    if error.validator in _RULE_WORDS:
+        expected = _RULE_WORDS[error.validator].format(error.validator_value)
+        return f"{where} is {_shown(error.instance)}; {expected}."
+    rule = f"{error.validator}: {error.validator_value}"
+    return f"{where} is {_shown(error.instance)}, which does not fit the rule {rule}."
 
 
 def _shown(value: Any) -> str:
@@ -92,7 +161,9 @@ def _shown(value: Any) -> str:
 def _filled(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """Return the document with the schema's defaults filled in, in the schema's order of keys."""
     if "$ref" in rules:
-        return _filled(value, functools.reduce(lambda node, key: node[key], rules["$ref"][2:].split("/"), root), root)
+        return _filled(
+            value, functools.reduce(lambda node, key: node[key], rules["$ref"][2:].split("/"), root), root
+        )
     if isinstance(value, list) and "items" in rules:
         return [_filled(item, rules["items"], root) for item in value]
     if not isinstance(value, Mapping):
@@ -116,15 +187,26 @@ def describe() -> str:
     parts = [
         "# Configuration",
         "",
-        "Made from the schemas in `workflow/schemas/` (`python -m pniflow.config > config/README.md`); a test keeps it in step.",
+        "Made from the schemas in `workflow/schemas/` (`python -m pniflow.config > config/README.md`); "
+        "a test keeps it in step.",
         "",
-        "A study is a folder with `config.yaml`, `study.yaml` and, if it has analyses of its own, `models.yaml`; run it with",
-        "`snakemake --configfile FOLDER/config.yaml`. Without a config the simulated demo study in this folder runs. Unknown keys",
+        "A study is a folder with `config.yaml`, `study.yaml` and, if it has analyses of its own, "
+        "`models.yaml`; run it with",
+        "`snakemake --configfile FOLDER/config.yaml`. Without a config the simulated demo study in this "
+        "folder runs. Unknown keys",
         "are refused. Nothing in these files is evaluated: models are structured terms, not formulas.",
     ]
     for name in ("config", "study"):
         rules = schema(name)
-        parts += ["", f"## {rules['title']}", "", rules["description"], "", "| key | what | default |", "|---|---|---|"]
+        parts += [
+            "",
+            f"## {rules['title']}",
+            "",
+            rules["description"],
+            "",
+            "| key | what | default |",
+            "|---|---|---|",
+        ]
         parts += [f"| `{key}` | {text} | {default} |" for key, text, default in _rows(rules, rules, "")]
     return "\n".join(parts) + "\n"
 
@@ -134,10 +216,16 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> lis
     rows = []
     required = rules.get("required", [])
     for key, rule in rules.get("properties", {}).items():
-        rule = functools.reduce(lambda node, part: node[part], rule["$ref"][2:].split("/"), root) if "$ref" in rule else rule
+        rule = (
+            functools.reduce(lambda node, part: node[part], rule["$ref"][2:].split("/"), root)
+            if "$ref" in rule
+            else rule
+        )
         text = rule.get("description", "").replace("|", "\\|")
         words = ", ".join(str(word) for word in rule.get("enum", []))
-        default = f"`{_yaml(rule['default'])}`" if "default" in rule else ("required" if key in required else "")
+        default = (
+            f"`{_yaml(rule['default'])}`" if "default" in rule else ("required" if key in required else "")
+        )
         rows.append((f"{prefix}{key}", f"{text} One of: {words}." if words else text, default))
         rows += _rows(rule, root, f"{prefix}{key}.")
         further = rule.get("additionalProperties")

@@ -1,13 +1,16 @@
 """Contracts of the tables that cross a stage: Table Schema files in `workflow/schemas/*.table.yaml`.
 
-A contract lists the fields in order (name, type, description, constraints), the primary key, and whether further columns
-may follow (`fieldsMatch: superset`, as for declared covariates). Types: string, number, integer, boolean.
+A contract lists the fields in order (name, type, description, constraints), the primary key, and whether
+further columns may follow (`fieldsMatch: superset`, as for declared covariates). Types: string, number,
+integer, boolean.
 """
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.files import read_yaml
@@ -38,14 +41,14 @@ def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns in the contract's order, further ones (where allowed) behind; number -> float64, integer -> Int64,
-        boolean -> boolean, string -> str with missing kept missing.
+        Columns in the contract's order, further ones (where allowed) behind; number -> float64,
+        integer -> Int64, boolean -> boolean, string -> str with missing kept missing.
 
     Raises
     ------
     InputError
-        A column is missing or unknown, a value is of another type, out of range or missing where required, or a key is
-        given twice. The sentence names row (the header is row 1) and column.
+        A column is missing or unknown, a value is of another type, out of range or missing where required, or
+        a key is given twice. The sentence names row (the header is row 1) and column.
     """
     rules = contract(name)
     fields = rules["fields"]
@@ -54,12 +57,14 @@ def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise InputError(
-            f"{source}: column '{missing[0]}' is missing; a table of {name} has the columns {listing(needed, 40)}."
+            f"{source}: column '{missing[0]}' is missing; a table of {name} has the columns "
+            f"{listing(needed, 40)}."
         )
     extra = [str(column) for column in frame.columns if column not in names]
     if extra and rules.get("fieldsMatch") != "superset":
         raise InputError(
-            f"{source}: column '{extra[0]}' is not known; a table of {name} has the columns {listing(names, 40)}."
+            f"{source}: column '{extra[0]}' is not known; a table of {name} has the columns "
+            f"{listing(names, 40)}."
         )
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
@@ -75,7 +80,8 @@ def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     return result
 
 
-_TYPES = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
+_EXPECTED = {"string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false"}
+_TYPES: dict[str, Any] = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
 _WORDS = {"true": True, "false": False, "True": True, "False": False, "1": True, "0": False}
 
 
@@ -83,6 +89,7 @@ def _column(values: pd.Series, field: dict[str, Any], source: str) -> pd.Series:
     import pandas as pd
 
     kind = field["type"]
+    cast: pd.Series
     text = pd.api.types.is_string_dtype(values.dtype) or values.dtype == object
     if kind == "string":
         cast = values.astype("str").where(values.notna()) if not text else values.astype("str")
@@ -93,10 +100,10 @@ def _column(values: pd.Series, field: dict[str, Any], source: str) -> pd.Series:
         if kind == "integer":
             numbers = numbers.where(numbers.isna() | (numbers.astype("float64") % 1 == 0))
         cast = numbers.astype(_TYPES[kind])
+        if kind == "number":
+            cast = cast.where(np.isfinite(cast))
     lost = values.notna() & cast.isna()
-    if kind == "number" and not text:
-        lost &= False
-    _refuse(lost, values, field["name"], f"a {kind} was expected", source)
+    _refuse(lost, values, field["name"], f"{_EXPECTED[kind]} was expected", source)
     _constraints(cast, field, source)
     return cast
 
@@ -108,19 +115,39 @@ def _constraints(values: pd.Series, field: dict[str, Any], source: str) -> None:
     if rules.get("required"):
         _refuse(~given, values, name, "a value is required", source)
     if "enum" in rules:
-        _refuse(given & ~values.isin(rules["enum"]), values, name, f"one of {listing(rules['enum'], 20)} was expected", source)
+        _refuse(
+            given & ~values.isin(rules["enum"]),
+            values,
+            name,
+            f"one of {listing(rules['enum'], 20)} was expected",
+            source,
+        )
     if "minimum" in rules:
-        _refuse((values < rules["minimum"]).fillna(False), values, name, f"at least {rules['minimum']} was expected", source)
+        _refuse(
+            (values < rules["minimum"]).fillna(False),
+            values,
+            name,
+            f"at least {rules['minimum']} was expected",
+            source,
+        )
     if "maximum" in rules:
-        _refuse((values > rules["maximum"]).fillna(False), values, name, f"at most {rules['maximum']} was expected", source)
+        _refuse(
+            (values > rules["maximum"]).fillna(False),
+            values,
+            name,
+            f"at most {rules['maximum']} was expected",
+            source,
+        )
     if "pattern" in rules:
         matches = values.str.fullmatch(rules["pattern"]).fillna(True).astype(bool)
-        _refuse(~matches, values, name, rules.get("says", f"text like {rules['pattern']} was expected"), source)
+        _refuse(
+            ~matches, values, name, rules.get("says", f"text like {rules['pattern']} was expected"), source
+        )
 
 
 def _refuse(bad: pd.Series, values: pd.Series, column: str, expected: str, source: str) -> None:
-    rows = [position for position, flag in enumerate(bad.to_numpy(dtype=bool)) if flag]
-    if rows:
+    rows = np.flatnonzero(bad.to_numpy(dtype=bool))
+    if len(rows):
         cell = values.iloc[rows[0]]
         shown = "blank" if cell is None or cell != cell else f"'{cell}'"
         more = f" (and {len(rows) - 1} more rows)" if len(rows) > 1 else ""

@@ -1,12 +1,14 @@
 """Reading and writing files: the only place where bytes meet the disk.
 
-Writes are atomic (temporary file, fsync, rename), so a killed job never leaves half a file under a final name, and
-deterministic, so the same numbers are the same bytes on every run.
+Writes are atomic (temporary file, fsync, rename), so a killed job never leaves half a file under its final
+name, and deterministic, so the same numbers are the same bytes on every run.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import tempfile
@@ -66,7 +68,9 @@ def read_text(path: Path | str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: there is no such file; check the name in study.yaml or config.yaml.") from None
+        raise InputError(
+            f"{path}: there is no such file; check the name in study.yaml or config.yaml."
+        ) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8.") from None
 
@@ -89,19 +93,38 @@ def read_yaml(path: Path | str) -> Any:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
             seen: set[str] = set()
             for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if not isinstance(key, yaml.ScalarNode):
+                    raise InputError(
+                        f"{path}: line {line} has a list or mapping as a key; a word was expected."
+                    )
                 if key.value in seen:
-                    line = key.start_mark.line + 1
-                    raise InputError(f"{path}: line {line} gives the key '{key.value}' a second time; keep one.")
+                    raise InputError(
+                        f"{path}: line {line} gives the key '{key.value}' a second time; keep one."
+                    )
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            # Aliases of aliases grow without bound; nothing here needs them.
+            if self.check_event(yaml.AliasEvent):
+                line = self.peek_event().start_mark.line + 1
+                raise InputError(f"{path}: line {line} has an alias (*name); write the value out.")
+            return super().compose_node(parent, index)
+
     text = read_text(path)
     try:
-        return yaml.load(text, Loader)  # noqa: S506 (a SafeLoader)
+        return yaml.load(text, Loader)
+    except RecursionError:
+        raise InputError(f"{path}: the file is nested too deeply to be read.") from None
+    except ValueError as error:
+        raise InputError(f"{path}: the file holds a date or number that cannot be ({error}).") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else "the file"
-        raise InputError(f"{path}: {place} is not YAML ({getattr(error, 'problem', 'unreadable')}).") from None
+        raise InputError(
+            f"{path}: {place} is not YAML ({getattr(error, 'problem', 'unreadable')})."
+        ) from None
 
 
 def write_table(frame: pd.DataFrame, path: Path | str, contract: str | None = None) -> None:
@@ -151,14 +174,41 @@ def read_table(path: Path | str, contract: str | None = None) -> pd.DataFrame:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
         elif path.suffix == ".tsv":
-            frame = pd.read_csv(
-                path, sep="\t", dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
-            )
+            frame = _read_tsv(path)
         else:
             raise InputError(f"{path}: tables are .tsv or .parquet; convert the file or correct its ending.")
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: the file is empty; a header line and rows were expected.") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: this is not a readable {path.suffix[1:]} table ({reason}).") from None
     return contracts.checked(frame, contract, str(path)) if contract else frame
+
+
+def _read_tsv(path: Path) -> pd.DataFrame:
+    """Read every cell of a .tsv as text; ragged rows and repeated columns are refused, never shifted."""
+    import pandas as pd
+
+    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t")
+    header = next(rows, [])
+    if not any(header):
+        raise InputError(f"{path}: the file is empty; a header line and rows were expected.")
+    again = [name for name in header if header.count(name) > 1]
+    if again:
+        raise InputError(f"{path}: column '{again[0]}' stands twice in the header; keep one.")
+    try:
+        # The default engine shifts rows that are too long and fills up short ones; pyarrow refuses both.
+        return pd.read_csv(
+            path,
+            sep="\t",
+            dtype="str",
+            keep_default_na=False,
+            na_values=[""],
+            encoding="utf-8",
+            engine="pyarrow",
+        )
+    except pd.errors.ParserError:
+        ragged = ((place, row) for place, row in enumerate(rows, 2) if row and len(row) != len(header))
+        place, row = next(ragged, (1, header))
+        raise InputError(
+            f"{path}: row {place} has {len(row)} cells where the header has {len(header)}; the file is "
+            "cut off, or a text holds a tab or a quote; write it again."
+        ) from None

@@ -11,7 +11,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def shipped(folder: str) -> Path:
-    """Return a folder that pniflow ships (`resources`, `schemas`): in the wheel beside the code, in a clone above it."""
+    """Return a folder that pniflow ships (`resources`, `schemas`): beside the code or above it."""
     candidates = [_HERE / folder, _HERE.parent / folder, _HERE.parent.parent / folder]
     return next((path for path in candidates if path.is_dir()), candidates[-1])
 
@@ -30,7 +30,9 @@ def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
         No such name; the sentence lists the names there are.
     """
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-        raise InputError(f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path.")
+        raise InputError(
+            f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path."
+        )
     places = [Path(folder)] if folder else []
     places.append(shipped("resources"))
     for place in places:
