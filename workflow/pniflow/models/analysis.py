@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError
-from pniflow.models import effect_sizes
 from pniflow.models.design import Cohort, Design, build, complete_rows, variables_of
 from pniflow.models.inference import NOT_ESTIMABLE, independent_columns, two_sided_p, upper_p
 from pniflow.models.random_intercept import random_intercept
-from pniflow.models.structure import BETWEEN_MINUS_WITHIN, SESSION, Model, Plan
+from pniflow.models.structure import BETWEEN_MINUS_WITHIN, Model, Plan
 
 Array = NDArray[np.float64]
 
-COMPARE_PAIRED = "singular: compare paired"
 TOO_FEW = "not estimable: too few pairs"
-ATTENUATED = "attenuated where person means rest on few sessions"
-POOLED = "the published kind of analysis: mixes within and between"
 
 
 @dataclass(frozen=True)
@@ -103,7 +97,7 @@ def fit_columns(
         p_value[index] = test.p_kr if kr else test.p_satterthwaite
     row_notes = dict(zip(single, fit.contrast_note, strict=True))
     for index in range(shape[0]):
-        notes[index] = [_joined(note, row_notes.get(index, "")) for note in fit.note]
+        notes[index] = [joined(note, row_notes.get(index, "")) for note in fit.note]
     return Tests(estimate, error, df, statistic, p_value, fit.icc, fit.singular, notes)
 
 
@@ -130,7 +124,7 @@ def _least_squares(design: Design, values: Array, hypotheses: Sequence[Array]) -
         )
         for index, rows in enumerate(hypotheses):
             if not columns.estimable(rows).all():
-                notes[index] = [_joined(note, NOT_ESTIMABLE) for note in notes[index]]
+                notes[index] = [joined(note, NOT_ESTIMABLE) for note in notes[index]]
                 continue
             reduced = rows[:, kept]
             effect, spread = reduced @ coefficients, reduced @ inverse @ reduced.T
@@ -149,7 +143,7 @@ def _least_squares(design: Design, values: Array, hypotheses: Sequence[Array]) -
         word = "constant outcome" if constant[column] else "perfect fit: no residual variance"
         word = "not estimable: no residual degrees of freedom" if df_residual < 1 else word
         for index in range(shape[0]):
-            notes[index][column] = _joined(notes[index][column], word)
+            notes[index][column] = joined(notes[index][column], word)
     return Tests(
         estimate,
         error,
@@ -162,12 +156,16 @@ def _least_squares(design: Design, values: Array, hypotheses: Sequence[Array]) -
     )
 
 
-def _joined(*notes: str | None) -> str:
+def joined(*notes: str | None) -> str:
     return "; ".join(dict.fromkeys(note for note in notes if note))
 
 
 def fit_groups(
-    model: Model, cohort: Cohort, plan: Plan, keep: NDArray[np.bool_] | None = None
+    model: Model,
+    cohort: Cohort,
+    plan: Plan,
+    keep: NDArray[np.bool_] | None = None,
+    completers: bool = False,
 ) -> tuple[list[Fit], dict[str, tuple[str, int, int]]]:
     """Fit a model to its outcomes; those with the same rows are fitted at once.
 
@@ -175,6 +173,8 @@ def fit_groups(
     ----------
     keep : (rows,) bool, optional
         Rows of the cohort that may enter.
+    completers : bool
+        Only participants with a complete row at every session that the outcome's complete rows have.
 
     Returns
     -------
@@ -190,6 +190,9 @@ def fit_groups(
     unfitted: dict[str, tuple[str, int, int]] = {}
     for outcome in model.outcomes:
         given = ~np.isnan(cohort.measures[outcome]) & complete
+        if completers:
+            visits = np.bincount(cohort.person[given], minlength=len(cohort.participants))
+            given &= (visits == len(np.unique(cohort.session[given])))[cohort.person]
         people = np.unique(cohort.person[given])
         if model.random and given.sum() - len(people) < 2:
             unfitted[outcome] = (TOO_FEW, len(people), int(given.sum()))
@@ -215,185 +218,3 @@ def fit_design(model: Model, design: Design, outcomes: Mapping[str, Array], infe
     names, hypotheses = contrasts_of(model, design)
     tests = fit_columns(design, values, hypotheses, model.random, inference)
     return Fit(model, design, tuple(outcomes), values, tuple(names), tests)
-
-
-def result_rows(
-    model: Model, cohort: Cohort, plan: Plan, keep: NDArray[np.bool_] | None = None, prespecified: bool = True
-) -> list[dict[str, Any]]:
-    """Fit a model and return its rows of the estimates table, in the order of its outcomes and terms.
-
-    Raises
-    ------
-    InputError
-        An outcome without pairs, a term that is constant, more terms than people; the sentence names model
-        and outcome.
-    """
-    where = f"{plan.source}: model '{model.name}'"
-    if prespecified:
-        _check_pairs(model, cohort, where)
-    try:
-        fits, unfitted = fit_groups(model, cohort, plan, keep)
-    except InputError as error:
-        raise InputError(f"{where}: {error}.") from None
-    by_outcome: dict[str, list[dict[str, Any]]] = {}
-    for fit in fits:
-        for column, outcome in enumerate(fit.outcomes):
-            by_outcome[outcome] = fit_rows(fit, column, cohort, plan)
-    for outcome, (note, people, rows) in unfitted.items():
-        by_outcome[outcome] = [
-            _row(model, plan, outcome, term, n_participants=people, n_observations=rows, note=note)
-            for term in ["(intercept)", *(row for term in model.terms for row in term.rows), *model.contrasts]
-        ]
-    return [row for outcome in model.outcomes for row in by_outcome[outcome]]
-
-
-def _check_pairs(model: Model, cohort: Cohort, where: str) -> None:
-    for outcome in model.outcomes if model.random else ():
-        given = ~np.isnan(cohort.measures[outcome])
-        if given.sum() == len(np.unique(cohort.person[given])):
-            raise InputError(
-                f"{where}: outcome '{outcome}' has no participant with two sessions, so an intercept "
-                "per participant cannot be fitted; leave the outcome out or, for a study with one session, give the model `random: []`."
-            )
-
-
-def fit_rows(fit: Fit, column: int, cohort: Cohort, plan: Plan) -> list[dict[str, Any]]:
-    """Return the result rows of one outcome of a fit."""
-    from scipy.special import stdtrit
-
-    tests, model, design = fit.tests, fit.model, fit.design
-    sizes = standardized(fit, column, cohort)
-    quantile = stdtrit(tests.df[:, column], 1 - plan.alpha / 2)
-    rows = []
-    for index, term in enumerate(fit.rows):
-        estimate, error = tests.estimate[index, column], tests.std_error[index, column]
-        size, kind = sizes.get(term, (np.nan, None))
-        note = tests.notes[index][column]
-        if tests.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
-            note = _joined(
-                *(COMPARE_PAIRED if word.startswith("singular") else word for word in note.split("; "))
-            )
-        rows.append(
-            _row(
-                model,
-                plan,
-                fit.outcomes[column],
-                term,
-                estimate=estimate,
-                std_error=error,
-                df=tests.df[index, column],
-                statistic=tests.statistic[index, column],
-                p_value=tests.p_value[index, column],
-                conf_low=estimate - quantile[index] * error,
-                conf_high=estimate + quantile[index] * error,
-                effect_size=size,
-                effect_size_kind=kind if np.isfinite(size) else None,
-                n_participants=design.people,
-                n_observations=len(design.rows),
-                icc=tests.icc[column],
-                singular=bool(tests.singular[column]) if model.random else None,
-                note=_joined(note, *_remarks(model, design, term)),
-            )
-        )
-    return rows
-
-
-def is_change(model: Model) -> bool:
-    """Tell whether a model has the session alone: its term is the change."""
-    return [term.name for term in model.terms] == [SESSION]
-
-
-def _remarks(model: Model, design: Design, term: str) -> list[str]:
-    """Return what a reader of this row must know about it."""
-    kind = design.kinds.get(term)
-    words = []
-    if kind == "within":
-        words.append(f"within: {design.with_pairs} participants with more than one session")
-    if kind == "between":
-        words.append(f"between: {design.people} participants, {design.with_pairs} with more than one session")
-        if model.random:
-            words.append(ATTENUATED)
-    if kind in ("between", "within"):
-        count = between_columns(design)
-        if count > design.people / 5:
-            words.append(f"{count} between-person terms for {design.people} participants")
-    if kind == "numeric" and model.random and _varies_within(design, term) and term in model.test:
-        words.append(POOLED)
-    return words
-
-
-def between_columns(design: Design) -> int:
-    """Count the columns, without the intercept, that do not vary within persons."""
-    return sum(not _column_varies(design, column) for column in range(1, design.X.shape[1]))
-
-
-def _varies_within(design: Design, term: str) -> bool:
-    return any(_column_varies(design, column) for column in design.terms[term])
-
-
-def _column_varies(design: Design, column: int) -> bool:
-    values = design.X[:, column]
-    first = np.zeros(design.people)
-    first[design.person[::-1]] = values[::-1]
-    return bool(np.any(values != first[design.person]))
-
-
-def _row(model: Model, plan: Plan, outcome: str, term: str, **values: Any) -> dict[str, Any]:
-    family = model.test.get(term) or model.contrasts.get(term)
-    declared = plan.families[family] if family else None
-    note = _joined(values.pop("note", None), declared.note if declared else None)
-    return {
-        "model": model.name,
-        "family": family,
-        "role": declared.role if declared else None,
-        "outcome": outcome,
-        "term": term,
-        "p_adjusted": np.nan,
-        "singular": None,
-        "method": method_name(model, plan),
-        **values,
-        "note": note or None,
-    }
-
-
-def method_name(model: Model, plan: Plan) -> str:
-    """Return estimator and inference in words."""
-    if not model.random:
-        return "OLS, t"
-    return "REML, Kenward-Roger" if plan.inference == "kenward_roger" else "REML, Satterthwaite"
-
-
-def standardized(fit: Fit, column: int, cohort: Cohort) -> dict[str, tuple[float, str]]:
-    """Return effect size and kind by result row: g_av of a change, standardized slopes of numeric terms."""
-    design = fit.design
-    if is_change(fit.model):
-        effects = change_effects(fit, cohort)
-        return {} if effects is None else {SESSION: (float(effects.g_av[column]), effect_sizes.G_AV)}
-    sizes = {}
-    spread = fit.values[:, column].std(ddof=1)
-    for term, columns in design.terms.items():
-        if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1 and spread > 0:
-            slope = fit.tests.estimate[fit.rows.index(term), column]
-            sizes[term] = (float(slope * design.X[:, columns[0]].std(ddof=1) / spread), effect_sizes.SLOPE)
-    return sizes
-
-
-def change_effects(fit: Fit, cohort: Cohort) -> effect_sizes.PairedEffects | None:
-    """Return the standardized change of all outcomes of a two-session model, else None."""
-    sessions = np.unique(cohort.session[fit.design.rows])
-    if len(sessions) != 2 or SESSION not in fit.design.terms:
-        return None
-    before, after = pairs_of(fit, cohort)
-    return effect_sizes.paired_effects(before, after)
-
-
-def pairs_of(fit: Fit, cohort: Cohort) -> tuple[Array, Array]:
-    """Return the outcomes of complete pairs, (pairs, outcomes) each: first session, second session."""
-    session = cohort.session[fit.design.rows]
-    sessions = np.unique(session)
-    at = np.full((2, fit.design.people), -1)
-    for number, code in enumerate(sessions[:2]):
-        here = np.flatnonzero(session == code)
-        at[number, fit.design.person[here]] = here
-    both = (at >= 0).all(axis=0)
-    return fit.values[at[0, both]], fit.values[at[1, both]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
-from pniflow.files import read_yaml
+from pniflow.files import read_text, read_yaml
 from pniflow.models.design import Cohort
 from pniflow.models.structure import PERSON_MEAN, Model, Plan
 
@@ -126,7 +126,7 @@ def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
         return "questionnaire", True
     if name.count(".") == 3:
         atlas, group = name.split(".")[:2]
-        return "imaging", group in _groups(atlas, folder)
+        return "imaging", (group, atlas) in _groups(folder)
     for prefix, domain in _PREFIXED.items():
         if name.startswith(prefix):
             return domain, False
@@ -145,15 +145,16 @@ def _scales(folder: str | None) -> frozenset[str]:
 
 
 @cache
-def _groups(atlas: str, folder: str | None) -> frozenset[str]:
-    """Region groups of an atlas, by its resource files."""
-    names: set[str] = set()
+def _groups(folder: str | None) -> frozenset[tuple[str, str]]:
+    """Region groups there are, each with its atlas."""
+    pairs: set[tuple[str, str]] = set()
     for path in _files("atlases", folder):
-        if path.suffix == ".yaml":
-            document = read_yaml(path)
-            if isinstance(document, Mapping) and document.get("atlas", path.stem) == atlas:
-                names |= set(map(str, document.get("groups", {})))
-    return frozenset(names)
+        if path.name == "groups.tsv":
+            lines = read_text(path).splitlines()
+            pairs |= {
+                (cells[0], cells[1]) for cells in (line.split("\t") for line in lines[1:]) if len(cells) > 1
+            }
+    return frozenset(pairs)
 
 
 def _files(kind: str, folder: str | None) -> list[Path]:

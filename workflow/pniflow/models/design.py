@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,10 @@ class Cohort:
         Of each measure.
     covariates : mapping of str to Variable
         Values over participants.
+    days : mapping of str to float
+        Study day of each session, where models.yaml gives it.
+    factors : mapping of str to Variable
+        Further variables on the rows (batch).
     """
 
     participants: tuple[str, ...]
@@ -51,12 +55,18 @@ class Cohort:
     domains: Mapping[str, str]
     units: Mapping[str, str]
     covariates: Mapping[str, Variable]
-    days: Mapping[str, float]
+    days: Mapping[str, float] = field(default_factory=dict)
+    factors: Mapping[str, Variable] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Tell whether a name is a measure, a covariate, a measure's person mean, the session or the time."""
         base = name.removesuffix(PERSON_MEAN)
-        return name in (SESSION, TIME) or name in self.covariates or base in self.measures
+        return (
+            name in (SESSION, TIME)
+            or name in self.covariates
+            or name in self.factors
+            or base in self.measures
+        )
 
     def variable(self, name: str) -> Variable:
         """Return a variable on the cohort's rows."""
@@ -64,6 +74,8 @@ class Cohort:
             return Variable(self.session.astype(float), self.sessions)
         if name == TIME:
             return Variable(np.array([self.days.get(one, np.nan) for one in self.sessions])[self.session])
+        if name in self.factors:
+            return self.factors[name]
         if name in self.measures:
             return Variable(self.measures[name])
         if name in self.covariates:

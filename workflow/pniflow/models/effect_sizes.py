@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-G_AV = "Hedges g_av (mean of the two sessions' SDs, complete pairs)"
-SLOPE = "standardized slope (SD of term and outcome over the analysis rows)"
+G_AV = "hedges_g_av (mean of the two sessions' SDs, complete pairs)"
+SLOPE = "standardized_slope (SD of term and of outcome over the analysis rows)"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PairedEffects:
 
     Attributes
     ----------
-    change : mean difference, later minus earlier
+    change : mean difference, later minus earlier, with its t interval
     g_av : change / mean of the two SDs, with Hedges' small-sample factor
     g_rm : change / SD of the differences * sqrt(2 (1 - r)), with Hedges' factor
     baseline_d : change / SD at the earlier session
@@ -29,6 +29,7 @@ class PairedEffects:
 
     pairs: int
     change: Array
+    change_interval: tuple[Array, Array]
     sd_baseline: Array
     sd_follow_up: Array
     sd_difference: Array
@@ -64,6 +65,8 @@ def paired_effects(before: Array, after: Array, level: float = 0.95) -> PairedEf
     PairedEffects
         NaN where there are fewer than three pairs or no spread.
     """
+    from scipy.special import stdtrit
+
     n = len(before)
     difference = after - before
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -74,6 +77,7 @@ def paired_effects(before: Array, after: Array, level: float = 0.95) -> PairedEf
         average = (sd1 + sd2) / 2
         factor = hedges_factor(n - 1) if n > 2 else np.nan
         usable = (sd > 0) & (average > 0)
+        reach = stdtrit(max(n - 1, 1), (1 + level) / 2) * sd / np.sqrt(max(n, 1))
         shrink = np.sqrt(np.maximum(2 * (1 - r), 0.0))
         statistic = np.where(usable, change / (sd / np.sqrt(n)), np.nan)
         low, high = noncentrality_limits(statistic, n - 1, level)
@@ -82,6 +86,7 @@ def paired_effects(before: Array, after: Array, level: float = 0.95) -> PairedEf
         return PairedEffects(
             pairs=n,
             change=change,
+            change_interval=(change - reach, change + reach),
             sd_baseline=sd1,
             sd_follow_up=sd2,
             sd_difference=sd,

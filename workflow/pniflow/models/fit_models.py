@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pniflow.files import read_table, write_table
-from pniflow.models import analysis, branches, multiplicity
+from pniflow.models import branches, multiplicity, results, variants
+from pniflow.models import diagnostics as diagnosis
 from pniflow.models.design import read_cohort
 from pniflow.models.inference import one_blas_thread
+from pniflow.models.results import Row
+from pniflow.models.sensitivity import Sources
 from pniflow.models.structure import Plan, read_models
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ def fit_models(
     sensitivity: Path | None = None,
     diagnostics: Path | None = None,
     resources: Path | None = None,
+    excluded: Path | None = None,
+    scales: Path | None = None,
+    samples: Path | None = None,
 ) -> None:
     """Fit the prespecified models of a study and adjust their tests within families.
 
@@ -44,6 +50,12 @@ def fit_models(
         Written: what was left out, family sizes, effect sizes, residuals, influence (contract diagnostics).
     resources : Path, optional
         Your own resources folder, for names of your own instruments and atlases.
+    excluded : Path, optional
+        Numbers that quality control left out (contract excluded_measures), for qc_failed_included.
+    scales : Path, optional
+        Questionnaire scores (contract scales), for half_rule_off.
+    samples : Path, optional
+        Blood samples (contract samples), for batch.
 
     Raises
     ------
@@ -51,21 +63,40 @@ def fit_models(
         Bad input, in one sentence; nothing is written then.
     """
     plan = read_models(models)
-    cohort = read_cohort(
-        read_table(measures, "measures"),
-        read_table(participants, "participants"),
-        plan.reference,
-        plan.days,
-        str(measures),
+    sources = Sources(
+        measures=read_table(measures, "measures"),
+        participants=read_table(participants, "participants"),
+        excluded=read_table(excluded, "excluded_measures") if excluded else None,
+        scales=read_table(scales, "scales") if scales else None,
+        samples=read_table(samples, "samples") if samples else None,
     )
+    cohort = read_cohort(sources.measures, sources.participants, plan.reference, plan.days, str(measures))
+    rows: list[Row] = []
+    varied: list[Row] = []
+    details: list[Row] = []
     with one_blas_thread():
-        chosen, _ = branches.planned(plan, cohort, resources)
-        rows = [row for model in chosen for row in analysis.result_rows(model, cohort, plan)]
+        chosen, left_out = branches.planned(plan, cohort, resources)
+        fitted = [(model, *results.result_rows(model, cohort, plan)) for model in chosen]
+        for model, own, fits in fitted:
+            rows += own
+            if diagnostics:
+                details += diagnosis.row_counts(model, cohort)
+                for fit in fits:
+                    details += diagnosis.effect_size_rows(fit, cohort) + diagnosis.residual_rows(fit, cohort)
+            if sensitivity or diagnostics:
+                more, remarks = variants.of_model(model, own, fits, cohort, plan, sources)
+                varied += more
+                details += remarks
         adjust_families(rows, plan)
     write_table(frame_of(rows, "estimates"), estimates, "estimates")
+    if sensitivity:
+        write_table(frame_of(varied, "sensitivity"), sensitivity, "sensitivity")
+    if diagnostics:
+        details = [*diagnosis.left_out_rows(left_out), *diagnosis.family_rows(rows, plan), *details]
+        write_table(frame_of(details, "diagnostics"), diagnostics, "diagnostics")
 
 
-def adjust_families(rows: Sequence[dict[str, Any]], plan: Plan) -> dict[str, int]:
+def adjust_families(rows: Sequence[Row], plan: Plan) -> dict[str, int]:
     """Fill in p_adjusted of the tested rows; return m of each family."""
     sizes = {}
     for name, family in plan.families.items():
@@ -78,13 +109,13 @@ def adjust_families(rows: Sequence[dict[str, Any]], plan: Plan) -> dict[str, int
     return sizes
 
 
-def frame_of(rows: Sequence[Mapping[str, Any]], contract: str) -> pd.DataFrame:
+def frame_of(rows: Sequence[Row], contract: str) -> pd.DataFrame:
     """Return result rows as a table with the contract's columns; text blank where there is none."""
     import pandas as pd
 
-    from pniflow.contracts import contract as read_contract
+    from pniflow import contracts
 
-    fields = read_contract(contract)["fields"]
+    fields = contracts.contract(contract)["fields"]
     dtypes = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
     columns = {
         field["name"]: pd.Series([row.get(field["name"]) for row in rows], dtype=dtypes[field["type"]])

@@ -1,0 +1,166 @@
+"""What stands behind the estimates: what was left out, family sizes, rows, effect sizes, residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.models import effect_sizes
+from pniflow.models.analysis import Fit
+from pniflow.models.design import Cohort, complete_rows, variables_of
+from pniflow.models.results import Row, is_change, pairs_of
+from pniflow.models.structure import Model, Plan
+
+Array = NDArray[np.float64]
+
+
+def left_out_rows(left_out: Sequence[Mapping[str, str]]) -> list[Row]:
+    """Return the models and outcomes that the study cannot have, with the reason."""
+    return [
+        {
+            "table": "models_left_out",
+            "model": one["model"],
+            "outcome": one["outcome"] or None,
+            "note": one["reason"],
+        }
+        for one in left_out
+    ]
+
+
+def family_rows(rows: Sequence[Row], plan: Plan) -> list[Row]:
+    """Return m of each family: planned tests, of which some may not be estimable."""
+    result = []
+    for name, family in plan.families.items():
+        tested = [row for row in rows if row["family"] == name]
+        if tested:
+            made = sum(not np.isnan(row.get("p_value", np.nan)) for row in tested)
+            words = f"{family.role}; adjustment {family.adjust}" + (f"; {family.note}" if family.note else "")
+            result += [
+                {
+                    "table": "families",
+                    "family": name,
+                    "quantity": "m_planned",
+                    "value": len(tested),
+                    "note": words,
+                },
+                {"table": "families", "family": name, "quantity": "m_estimable", "value": made},
+            ]
+    return result
+
+
+def row_counts(model: Model, cohort: Cohort) -> list[Row]:
+    """Return for each outcome how many rows it has, how many were used, and which terms the others lack."""
+    variables = variables_of(model, cohort)
+    complete = complete_rows(model, variables)
+    result = []
+    for outcome in model.outcomes:
+        given = ~np.isnan(cohort.measures[outcome])
+        counts = {"rows_with_outcome": given.sum(), "rows_used": (given & complete).sum()}
+        for name in model.variables:
+            lacking = (given & np.isnan(variables[name].values)).sum()
+            if lacking:
+                counts[f"rows_lacking {name}"] = lacking
+        result += [
+            {
+                "table": "rows",
+                "model": model.name,
+                "outcome": outcome,
+                "quantity": name,
+                "value": float(count),
+            }
+            for name, count in counts.items()
+        ]
+    return result
+
+
+def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
+    """Return the change of complete pairs, raw and standardized, of each outcome of a change model."""
+    sessions = np.unique(cohort.session[fit.design.rows])
+    if not is_change(fit.model) or len(sessions) != 2:
+        return []
+    effects = effect_sizes.paired_effects(*pairs_of(fit, cohort))
+    first, second = (cohort.sessions[code] for code in sessions)
+    standardizer = "mean of the two sessions' SDs"
+    quantities = {
+        "pairs": (np.full(len(fit.outcomes), effects.pairs), None, f"participants with {first} and {second}"),
+        "mean_change": (effects.change, effects.change_interval, f"{second} minus {first}, complete pairs"),
+        f"sd_{first}": (effects.sd_baseline, None, None),
+        f"sd_{second}": (effects.sd_follow_up, None, None),
+        "sd_change": (effects.sd_difference, None, None),
+        "correlation": (effects.r, None, "between the sessions"),
+        "g_av": (
+            effects.g_av,
+            effects.g_av_interval,
+            f"standardizer: {standardizer}; Hedges' factor, n - 1 df",
+        ),
+        "g_rm": (
+            effects.g_rm,
+            effects.g_rm_interval,
+            "standardizer: SD of the change / sqrt(2 (1 - r)); Hedges' factor, n - 1 df",
+        ),
+        "d_baseline": (effects.baseline_d, None, f"standardizer: SD at {first} of the complete pairs"),
+    }
+    return [
+        {
+            "table": "effect_sizes",
+            "model": fit.model.name,
+            "outcome": outcome,
+            "term": "session",
+            "quantity": name,
+            "value": values[column],
+            "conf_low": interval[0][column] if interval else np.nan,
+            "conf_high": interval[1][column] if interval else np.nan,
+            "note": note,
+        }
+        for column, outcome in enumerate(fit.outcomes)
+        for name, (values, interval, note) in quantities.items()
+    ]
+
+
+def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:
+    """Return shape and largest of the conditional residuals (outcome - fixed part - predicted intercept)."""
+    columns = [fit.rows.index(name) for name in fit.design.columns]
+    coefficients = fit.tests.estimate[columns]
+    residual = fit.values - fit.design.X @ coefficients
+    if fit.model.random:
+        residual = residual - _predicted(fit, residual)[fit.design.person]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centred = residual - residual.mean(axis=0)
+        spread = np.sqrt((centred**2).mean(axis=0))
+        standard = centred / spread
+        shape = {"skewness": (standard**3).mean(axis=0), "excess_kurtosis": (standard**4).mean(axis=0) - 3}
+    rows = []
+    for column, outcome in enumerate(fit.outcomes):
+        if not np.isfinite(standard[:, column]).all():
+            continue
+        worst = int(np.argmax(np.abs(standard[:, column])))
+        row = fit.design.rows[worst]
+        where = f"{cohort.participants[cohort.person[row]]} at {cohort.sessions[cohort.session[row]]}"
+        quantities: dict[str, tuple[float, str | None]] = {
+            name: (values[column], None) for name, values in shape.items()
+        }
+        quantities["largest_standardized"] = (standard[worst, column], where)
+        rows += [
+            {
+                "table": "residuals",
+                "model": fit.model.name,
+                "outcome": outcome,
+                "quantity": name,
+                "value": value,
+                "note": note,
+            }
+            for name, (value, note) in quantities.items()
+        ]
+    return rows
+
+
+def _predicted(fit: Fit, residual: Array) -> Array:
+    """Best linear unbiased predictions of the participants' intercepts: (people, outcomes)."""
+    size = np.bincount(fit.design.person)[:, None]
+    total = np.zeros((fit.design.people, residual.shape[1]))
+    np.add.at(total, fit.design.person, residual)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = fit.tests.icc / (1 - fit.tests.icc)
+        return np.where(np.isfinite(ratio), ratio * total / (1 + ratio * size), total / size)

@@ -1,0 +1,219 @@
+"""Fits as rows of the results tables, with effect sizes and the remarks a reader needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.errors import InputError
+from pniflow.models import effect_sizes
+from pniflow.models.analysis import Fit, fit_groups, joined
+from pniflow.models.design import Cohort, Design
+from pniflow.models.structure import SESSION, Model, Plan
+
+Array: TypeAlias = NDArray[np.float64]
+Row: TypeAlias = dict[str, Any]
+
+COMPARE_PAIRED = "singular: compare paired"
+ATTENUATED = "attenuated where person means rest on few sessions"
+POOLED = "the published kind of analysis: mixes within and between"
+
+
+def result_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], list[Fit]]:
+    """Fit a prespecified model.
+
+    Returns
+    -------
+    rows : list of mapping
+        Of the estimates table, in the order of the model's outcomes and terms.
+    fits : list of Fit
+
+    Raises
+    ------
+    InputError
+        An outcome without pairs, a term that is constant, more terms than people; the sentence names the
+        model.
+    """
+    where = f"{plan.source}: model '{model.name}'"
+    _check_pairs(model, cohort, where)
+    try:
+        fits, unfitted = fit_groups(model, cohort, plan)
+    except InputError as error:
+        raise InputError(f"{where}: {error}.") from None
+    return all_rows(model, cohort, plan, fits, unfitted), fits
+
+
+def all_rows(
+    model: Model,
+    cohort: Cohort,
+    plan: Plan,
+    fits: Sequence[Fit],
+    unfitted: Mapping[str, tuple[str, int, int]],
+) -> list[Row]:
+    """Return the result rows of a model's fits and of its outcomes that could not be fitted."""
+    by_outcome: dict[str, list[Row]] = {}
+    for fit in fits:
+        for column, outcome in enumerate(fit.outcomes):
+            by_outcome[outcome] = fit_rows(fit, column, cohort, plan)
+    for outcome, (note, people, rows) in unfitted.items():
+        by_outcome[outcome] = [
+            row_of(model, plan, outcome, term, n_participants=people, n_observations=rows, note=note)
+            for term in ["(intercept)", *(row for term in model.terms for row in term.rows), *model.contrasts]
+        ]
+    return [row for outcome in model.outcomes for row in by_outcome[outcome]]
+
+
+def _check_pairs(model: Model, cohort: Cohort, where: str) -> None:
+    for outcome in model.outcomes if model.random else ():
+        given = ~np.isnan(cohort.measures[outcome])
+        if given.sum() == len(np.unique(cohort.person[given])):
+            raise InputError(
+                f"{where}: outcome '{outcome}' has no participant with two sessions, so an intercept "
+                "per participant cannot be fitted; leave the outcome out or, for a study with one session, "
+                "give the model `random: []`."
+            )
+
+
+def fit_rows(fit: Fit, column: int, cohort: Cohort, plan: Plan) -> list[Row]:
+    """Return the result rows of one outcome of a fit."""
+    from scipy.special import stdtrit
+
+    tests, model, design = fit.tests, fit.model, fit.design
+    sizes = standardized(fit, column, cohort)
+    quantile = stdtrit(tests.df[:, column], 1 - plan.alpha / 2)
+    rows = []
+    for index, term in enumerate(fit.rows):
+        estimate, error = tests.estimate[index, column], tests.std_error[index, column]
+        size, kind = sizes.get(term, (np.nan, None))
+        note = tests.notes[index][column]
+        if tests.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
+            note = joined(
+                *(COMPARE_PAIRED if word.startswith("singular") else word for word in note.split("; "))
+            )
+        rows.append(
+            row_of(
+                model,
+                plan,
+                fit.outcomes[column],
+                term,
+                estimate=estimate,
+                std_error=error,
+                df=tests.df[index, column],
+                statistic=tests.statistic[index, column],
+                p_value=tests.p_value[index, column],
+                conf_low=estimate - quantile[index] * error,
+                conf_high=estimate + quantile[index] * error,
+                effect_size=size,
+                effect_size_kind=kind if np.isfinite(size) else None,
+                n_participants=design.people,
+                n_observations=len(design.rows),
+                icc=tests.icc[column],
+                singular=bool(tests.singular[column]) if model.random else None,
+                note=joined(note, *_remarks(model, design, term)),
+            )
+        )
+    return rows
+
+
+def is_change(model: Model) -> bool:
+    """Tell whether a model has the session alone: its term is the change."""
+    return [term.name for term in model.terms] == [SESSION]
+
+
+def _remarks(model: Model, design: Design, term: str) -> list[str]:
+    """Return what a reader of this row must know about it."""
+    kind = design.kinds.get(term)
+    words = []
+    if kind == "within":
+        words.append(f"within: {design.with_pairs} participants with more than one session")
+    if kind == "between":
+        words.append(f"between: {design.people} participants, {design.with_pairs} with more than one session")
+        if model.random:
+            words.append(ATTENUATED)
+    if kind in ("between", "within"):
+        count = between_columns(design)
+        if count > design.people / 5:
+            words.append(f"{count} between-person terms for {design.people} participants")
+    if kind == "numeric" and model.random and _varies_within(design, term) and term in model.test:
+        words.append(POOLED)
+    return words
+
+
+def between_columns(design: Design) -> int:
+    """Count the columns, without the intercept, that do not vary within persons."""
+    return sum(not _column_varies(design, column) for column in range(1, design.X.shape[1]))
+
+
+def _varies_within(design: Design, term: str) -> bool:
+    return any(_column_varies(design, column) for column in design.terms[term])
+
+
+def _column_varies(design: Design, column: int) -> bool:
+    values = design.X[:, column]
+    first = np.zeros(design.people)
+    first[design.person[::-1]] = values[::-1]
+    return bool(np.any(values != first[design.person]))
+
+
+def row_of(model: Model, plan: Plan, outcome: str, term: str, **values: Any) -> Row:
+    family = model.test.get(term) or model.contrasts.get(term)
+    declared = plan.families[family] if family else None
+    note = joined(values.pop("note", None), declared.note if declared else None)
+    return {
+        "model": model.name,
+        "family": family,
+        "role": declared.role if declared else None,
+        "outcome": outcome,
+        "term": term,
+        "p_adjusted": np.nan,
+        "singular": None,
+        "method": method_name(model, plan),
+        **values,
+        "note": note or None,
+    }
+
+
+def method_name(model: Model, plan: Plan) -> str:
+    """Return estimator and inference in words."""
+    if not model.random:
+        return "OLS, t"
+    return "REML, Kenward-Roger" if plan.inference == "kenward_roger" else "REML, Satterthwaite"
+
+
+def standardized(fit: Fit, column: int, cohort: Cohort) -> dict[str, tuple[float, str]]:
+    """Return effect size and kind by result row: g_av of a change, standardized slopes of numeric terms."""
+    design = fit.design
+    if is_change(fit.model):
+        effects = change_effects(fit, cohort)
+        return {} if effects is None else {SESSION: (float(effects.g_av[column]), effect_sizes.G_AV)}
+    sizes = {}
+    spread = fit.values[:, column].std(ddof=1)
+    for term, columns in design.terms.items():
+        if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1 and spread > 0:
+            slope = fit.tests.estimate[fit.rows.index(term), column]
+            sizes[term] = (float(slope * design.X[:, columns[0]].std(ddof=1) / spread), effect_sizes.SLOPE)
+    return sizes
+
+
+def change_effects(fit: Fit, cohort: Cohort) -> effect_sizes.PairedEffects | None:
+    """Return the standardized change of all outcomes of a two-session model, else None."""
+    sessions = np.unique(cohort.session[fit.design.rows])
+    if len(sessions) != 2 or SESSION not in fit.design.terms:
+        return None
+    before, after = pairs_of(fit, cohort)
+    return effect_sizes.paired_effects(before, after)
+
+
+def pairs_of(fit: Fit, cohort: Cohort) -> tuple[Array, Array]:
+    """Return the outcomes of complete pairs, (pairs, outcomes) each: first session, second session."""
+    session = cohort.session[fit.design.rows]
+    sessions = np.unique(session)
+    at = np.full((2, fit.design.people), -1)
+    for number, code in enumerate(sessions[:2]):
+        here = np.flatnonzero(session == code)
+        at[number, fit.design.person[here]] = here
+    both = (at >= 0).all(axis=0)
+    return fit.values[at[0, both]], fit.values[at[1, both]]
