@@ -10,7 +10,6 @@ rule assemble_cohort:
     output:
         measures="<results>/cohort/measures.parquet",
         excluded="<results>/cohort/excluded_measures.parquet",
-        excluded="<results>/cohort/excluded_measures.parquet",
         participants="<results>/cohort/participants.tsv",
         flow="<results>/cohort/flow.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
