@@ -99,7 +99,7 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
     ("file", "old", "new", "sentence"),
     [
         ("config.yaml", "cat12:", "cat21:", "has the unknown key 'cat21'"),
-        ("config.yaml", "batches: 2", "batches: two", "the key 'cat12.batches' is 'two'; integer was expected"),
+        ("config.yaml", "batches: 2", "batches: two", "the key 'cat12.batches' is 'two'; a whole number was expected"),
         ("config.yaml", "variant: mean_z", "variant: mean", "one of mean_z, mean_log2, balanced was expected"),
         ("study.yaml", "week_8_arm_1: ses-post", "week_8_arm_1: ses-after", "the session 'ses-after', which is not"),
         ("study.yaml", "folder: cat12", "folder: ../cat12", "a name relative to the data folder, without '..'"),
