@@ -147,7 +147,7 @@ def test_a_written_file_has_the_rights_of_the_umask(tmp_path: Path) -> None:
 
 
 def test_a_writer_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    """A child rewrites one file without end and is killed; the final name holds one whole text or the other."""
+    """A child rewrites one file without end and is killed; the final name holds one whole text."""
     path = tmp_path / "t.txt"
     texts = {letter * 3_000_000 for letter in "ab"}
     child = textwrap.dedent(f"""
