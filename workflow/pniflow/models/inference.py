@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,6 +39,34 @@ def upper_p(statistic: Array, df_numerator: float, df_denominator: Array) -> Arr
     return betainc(
         df_denominator / 2, df_numerator / 2, df_denominator / (df_denominator + df_numerator * statistic)
     )
+
+
+@dataclass(frozen=True)
+class FTest:
+    """F tests of one joint hypothesis, one value per outcome (or one).
+
+    Attributes
+    ----------
+    df_numerator : int
+    f_satterthwaite, df_satterthwaite, f_kr, df_kr : (P,) arrays
+        As lmerTest and (scaled F) pbkrtest give them.
+    """
+
+    df_numerator: int
+    f_satterthwaite: Array
+    df_satterthwaite: Array
+    f_kr: Array
+    df_kr: Array
+
+    @cached_property
+    def p_satterthwaite(self) -> Array:
+        """P of the Satterthwaite F."""
+        return upper_p(self.f_satterthwaite, self.df_numerator, self.df_satterthwaite)
+
+    @cached_property
+    def p_kr(self) -> Array:
+        """P of the Kenward-Roger F."""
+        return upper_p(self.f_kr, self.df_numerator, self.df_kr)
 
 
 @dataclass(frozen=True)

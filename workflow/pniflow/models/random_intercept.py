@@ -29,8 +29,8 @@ from pniflow.models.inference import (
     PERFECT,
     SINGULAR,
     Array,
+    FTest,
     two_sided_p,
-    upper_p,
 )
 from pniflow.models.reduction import ReducedDesign, reduce_design, summarize
 from pniflow.models.reml import infer, ml_loglik, solve_ratio
@@ -79,34 +79,6 @@ def random_intercept(
         Shapes disagree, or the design is not finite.
     """
     return RandomIntercept(design, groups, names).fit(outcomes, contrasts=contrasts, joint=joint, ml=ml)
-
-
-@dataclass(frozen=True)
-class FTest:
-    """F tests of one joint hypothesis, one value per outcome.
-
-    Attributes
-    ----------
-    df_numerator : int
-    f_satterthwaite, df_satterthwaite, f_kr, df_kr : (P,) arrays
-        As lmerTest and (scaled F) pbkrtest give them.
-    """
-
-    df_numerator: int
-    f_satterthwaite: Array
-    df_satterthwaite: Array
-    f_kr: Array
-    df_kr: Array
-
-    @cached_property
-    def p_satterthwaite(self) -> Array:
-        """P of the Satterthwaite F."""
-        return upper_p(self.f_satterthwaite, self.df_numerator, self.df_satterthwaite)
-
-    @cached_property
-    def p_kr(self) -> Array:
-        """P of the Kenward-Roger F."""
-        return upper_p(self.f_kr, self.df_numerator, self.df_kr)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pniflow.models.reduction import ReducedDesign, Summaries
 
 
 def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float) -> Array:
-    """Minimize total log(within + sum(squares h)) - sum(nu log h) over lambda >= 0, where h = 1/(1 + lambda d).
+    """Minimize total log(within + sum(squares h)) - sum(nu log h) over lambda >= 0; h = 1/(1 + lambda d).
 
     A grid finds the lowest valley, safeguarded Newton steps in log(lambda) its bottom.
 
