@@ -12,12 +12,25 @@ import numpy as np
 import yaml
 
 HEADER = (
-    "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",
-    "Choices, Calculations, OR Slider Labels", "Field Note", "Text Validation Type OR Show Slider Number",
-    "Text Validation Min", "Text Validation Max", "Identifier?", "Branching Logic (Show field only if...)",
-    "Required Field?", "Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?",
+    "Variable / Field Name",
+    "Form Name",
+    "Section Header",
+    "Field Type",
+    "Field Label",
+    "Choices, Calculations, OR Slider Labels",
+    "Field Note",
+    "Text Validation Type OR Show Slider Number",
+    "Text Validation Min",
+    "Text Validation Max",
+    "Identifier?",
+    "Branching Logic (Show field only if...)",
+    "Required Field?",
+    "Custom Alignment",
+    "Question Number (surveys only)",
+    "Matrix Group Name",
+    "Matrix Ranking?",
     "Field Annotation",
-)  # fmt: skip
+)
 
 
 def field(name: str, kind: str = "text", **more: str) -> dict[str, str]:
@@ -29,10 +42,8 @@ def field(name: str, kind: str = "text", **more: str) -> dict[str, str]:
         "Field Type": kind,
         "Field Label": f"Label of {name}",
     }
-    names = {
-        "choices": HEADER[5], "validation": HEADER[7], "low": HEADER[8], "high": HEADER[9], "identifier": HEADER[10],
-        "label": HEADER[4], "form": HEADER[1],
-    }  # fmt: skip
+    names = {"choices": HEADER[5], "validation": HEADER[7], "low": HEADER[8], "high": HEADER[9]}
+    names |= {"identifier": HEADER[10], "label": HEADER[4], "form": HEADER[1]}
     return row | {names[key]: value for key, value in more.items()}
 
 
