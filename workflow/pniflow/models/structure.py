@@ -104,6 +104,7 @@ class Plan:
     families: Mapping[str, Family]
     reference: str | None
     days: Mapping[str, float]
+    references: Mapping[str, Mapping[str, Any]]
     inference: str
     centred: bool
     alpha: float
@@ -135,13 +136,19 @@ def read_models(path: Path | str) -> Plan:
         families=families,
         reference=defaults["session"]["reference"],
         days=defaults["session"]["days"],
+        references=document["references"],
         inference=defaults["method"]["inference"],
         centred=defaults["covariates"]["numeric"] == "centred_on_participants",
         alpha=defaults["alpha"],
     )
 
 
-_TERM_KEYS = ("split", "variable", "interaction", "polynomial")
+_TERM_KEYS = {
+    "split": set(),
+    "variable": {"centre", "scale", "reference"},
+    "interaction": set(),
+    "polynomial": {"degree"},
+}
 
 
 def _refuse_formulas(raw: Any, source: str) -> None:
@@ -190,7 +197,10 @@ def _refuse_entry(entry: Any, key: str, where: str) -> None:
 
 
 def _is_term(entry: Any) -> bool:
-    return isinstance(entry, Mapping) and sum(key in entry for key in _TERM_KEYS) == 1
+    """Tell whether a mapping has one kind of term and only its keys (unknown keys are the schema's)."""
+    kinds = [key for key in _TERM_KEYS if isinstance(entry, Mapping) and key in entry]
+    known = set().union(*_TERM_KEYS.values())
+    return len(kinds) == 1 and not (set(entry) & known) - _TERM_KEYS[kinds[0]]
 
 
 def _expanded(entry: Mapping[str, Any], defaults: Mapping[str, Any], source: str) -> list[Model]:

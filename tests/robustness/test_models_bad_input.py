@@ -1,0 +1,229 @@
+"""Bad models, measures and covariates end in one sentence that names file and place, and write nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models_data import fitted, one_model, study, written
+from pniflow.errors import InputError
+
+
+def sentence(tmp_path, models, measures=None, participants=None) -> str:
+    """Fit, expect one sentence, and nothing written."""
+    data = study()
+    with pytest.raises(InputError) as caught:
+        fitted(
+            tmp_path,
+            data[0] if measures is None else measures,
+            data[1] if participants is None else participants,
+            models,
+        )
+    text = str(caught.value)
+    assert text.endswith(".") and "\n" not in text
+    assert not list(tmp_path.glob("*.tsv")) or {path.name for path in tmp_path.glob("*.tsv")} == {
+        "participants.tsv"
+    }
+    return text
+
+
+def broken(**changes):
+    document = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
+    document["models"][0].update(changes)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (broken(outcomes=["pss11"]), ["a_model", "'pss11'", "not a measure", "pss10"]),
+        (broken(outcomes=["pss10_totl"]), ["'pss10_totl'", "not a measure"]),
+        (
+            broken(fixed=["session", "agee"]),
+            ["a_model", "'agee'", "neither a measure nor a covariate", "age"],
+        ),
+        (broken(fixed=["session", {"split": "stress"}], test={}), ["'stress'", "neither a measure"]),
+        (broken(fixed=["session + age"]), ["a_model", "'session + age'", "formula strings are not read"]),
+        (broken(fixed=["session", {"split": "pss10 * age"}]), ["'pss10 * age'", "formula"]),
+        (broken(outcomes=["pss10 ~ session"]), ["'pss10 ~ session'", "formula"]),
+        (broken(fixed="session"), ["`fixed` is 'session'", "[session]"]),
+        (broken(formula="pss10 ~ session"), ["a_model", "formula", "fixed"]),
+        (broken(outcomes=["__import__('os').system('true')"]), ["not a name"]),
+        (broken(fixed=["session", {"splt": "pss10"}]), ["splt", "split"]),
+        (
+            broken(fixed=["session", {"variable": "b_cell_depletion", "reference": "maybe"}]),
+            ["'maybe'", "no, yes"],
+        ),
+        (broken(fixed=["session", "session"]), ["'session' twice"]),
+        (broken(fixed=["age"], test={"a_family": ["age"]}), ["no session term", "without_session"]),
+        (broken(fixed=["session", {"interaction": ["session", "age"]}]), ["interaction", "'age'"]),
+        (broken(test={"a_family": ["pss10_within"]}), ["`test`", "'pss10_within'", "session"]),
+        (broken(test={"other": ["session"]}), ["family 'other'", "families"]),
+        (broken(sensitivity=["completer"]), ["completer", "completers"]),
+        (broken(contrasts=[{"name": "between_minus_within", "family": "none"}]), ["one split term"]),
+        (broken(name="a_model_{word}"), ["{word}", "for_each"]),
+        (broken(random=[{"intercept": "site"}]), ["site", "participant"]),
+        (broken(outcomes=[]), ["outcomes"]),
+        (
+            broken(outcomes=[{"group": "hippocampus", "atlas": "neuromorphometrics"}]),
+            ["lacks the key 'metric'"],
+        ),
+        (broken(outcomes=[{"grp": "hippocampus"}]), ["grp"]),
+        (broken(fixed=["session", {"variable": "age", "centre": "median"}]), ["centre", "'median'"]),
+        (broken(fixed=["session", {"split": "gad7", "scale": "sd"}]), ["scale", "one of split"]),
+        (
+            {"version": 1, "families": {"f": {"role": "primary"}}, "models": []},
+            ["family 'f'", "no method", "bh"],
+        ),
+        ({"version": 2, "families": {"f": {"role": "primary", "adjust": "bh"}}, "models": []}, ["models"]),
+        ("- a\n- b\n", ["a mapping"]),
+        ("version: 1\nversion: 1\n", ["line 2", "second time"]),
+        ("a: [1\n", ["YAML"]),
+    ],
+)
+def test_bad_models_file(tmp_path, document, words):
+    text = sentence(tmp_path, document)
+    assert text.startswith(str(tmp_path / "models.yaml"))
+    for word in words:
+        assert word in text, text
+
+
+def test_model_name_given_twice(tmp_path):
+    document = broken()
+    document["models"].append(dict(document["models"][0]))
+    assert "'a_model' is given twice" in sentence(tmp_path, document)
+
+
+def test_names_that_for_each_makes_equal(tmp_path):
+    document = broken(for_each={"word": ["pss10", "gad7"]})
+    assert "'a_model' is given twice" in sentence(tmp_path, document)
+
+
+def test_unknown_reference_session(tmp_path):
+    document = broken()
+    document["defaults"]["session"]["reference"] = "ses-baseline"
+    text = sentence(tmp_path, document)
+    assert "'ses-baseline'" in text and "ses-post" in text
+
+
+def test_constant_term(tmp_path):
+    measures, participants = study()
+    participants["site"] = "one"
+    text = sentence(tmp_path, broken(fixed=["session", "site"]), measures, participants)
+    assert "a_model" in text and "'site' is constant" in text
+
+
+def test_split_predictor_that_does_not_vary_within_people(tmp_path):
+    measures, participants = study()
+    fixed = measures["measure"] == "gad7"
+    measures.loc[fixed, "value"] = measures[fixed].groupby("participant_id")["value"].transform("first")
+    text = sentence(tmp_path, broken(fixed=["session", {"split": "gad7"}]), measures, participants)
+    assert "'gad7_within' is constant" in text and "within participants" in text
+
+
+def test_more_terms_than_people(tmp_path):
+    measures, participants = study(people=4, measures=("pss10", "gad7", "phq9", "ctra"))
+    fixed = ["session", {"split": "gad7"}, {"split": "phq9"}]
+    text = sentence(tmp_path, broken(fixed=fixed), measures, participants)
+    assert "6 coefficients and 4 participants" in text
+
+
+def test_outcome_without_pairs(tmp_path):
+    measures, participants = study()
+    measures = measures[(measures["measure"] != "pss10") | (measures["session_id"] == "ses-pre")]
+    text = sentence(tmp_path, broken(), measures, participants)
+    assert "a_model" in text and "'pss10'" in text and "two sessions" in text and "random: []" in text
+
+
+def test_empty_measures(tmp_path):
+    measures, participants = study()
+    assert "no rows" in sentence(tmp_path, broken(), measures.iloc[:0], participants)
+
+
+def test_participant_without_covariates_row(tmp_path):
+    measures, participants = study()
+    text = sentence(tmp_path, broken(), measures, participants.iloc[1:])
+    assert "sub-01" in text and "participants table" in text
+
+
+def test_infinite_value(tmp_path):
+    measures, participants = study()
+    measures.loc[0, "value"] = np.inf
+    text = sentence(tmp_path, broken(), measures, participants)
+    assert "measures.parquet: row 2, column 'value' is 'inf'" in text
+
+
+def test_absent_branch_is_left_out_and_listed(tmp_path):
+    """No questionnaire at all is a study without that branch; a wrong name is an error."""
+    measures, participants = study(measures=("ctra", "log_hair_cortisol"))
+    document = broken(outcomes=["ctra"])
+    document["models"] += [
+        {
+            "name": "change_pss10",
+            "outcomes": ["pss10"],
+            "fixed": ["session"],
+            "test": {"a_family": ["session"]},
+        },
+        {"name": "ctra_on_pss10", "outcomes": ["ctra"], "fixed": ["session", {"split": "pss10"}]},
+        {
+            "name": "insula",
+            "outcomes": [
+                {
+                    "group": "anterior_insula",
+                    "atlas": "aparc_a2009s",
+                    "metric": "thickness",
+                    "hemisphere": "left",
+                }
+            ],
+            "fixed": ["session"],
+        },
+    ]
+    tables = fitted(tmp_path, measures, participants, document)
+    assert set(tables["estimates"]["model"]) == {"a_model"}
+    left_out = tables["diagnostics"].query("table == 'models_left_out'").set_index("model")["note"]
+    assert set(left_out.index) == {"change_pss10", "ctra_on_pss10", "insula"}
+    assert "no questionnaire data" in left_out["change_pss10"]
+    assert "no imaging data" in left_out["insula"]
+    # a branch that is absent is not planned: m is 1
+    families = tables["diagnostics"].query("table == 'families'").set_index("quantity")["value"]
+    assert families["m_planned"] == 1
+
+
+def test_instrument_that_the_study_did_not_ask_is_left_out(tmp_path):
+    measures, participants = study(measures=("pss10", "gad7"))
+    tables = fitted(tmp_path, measures, participants, broken(outcomes=["pss10", "phq9"]))
+    assert set(tables["estimates"]["outcome"]) == {"pss10"}
+    left_out = tables["diagnostics"].query("table == 'models_left_out'").iloc[0]
+    assert (left_out["model"], left_out["outcome"]) == ("a_model", "phq9")
+
+
+def test_command_prints_one_sentence_and_exits_with_1(tmp_path):
+    paths = written(tmp_path, *study(), broken(outcomes=["pss11"]))
+    options = [part for name, path in paths.items() for part in (f"--{name}", str(path))]
+    out = tmp_path / "estimates.tsv"
+    ran = subprocess.run(
+        [sys.executable, "-m", "pniflow.cli", "fit-models", *options, "--estimates", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.count("\n") == 1 and "Traceback" not in ran.stderr
+    assert not out.exists()
+
+
+def test_missing_values_are_never_zero(tmp_path):
+    """A blank value and an absent row are the same thing."""
+    measures, participants = study()
+    blank = measures.copy()
+    blank.loc[[3, 30], "value"] = np.nan
+    absent = measures.drop(index=[3, 30])
+    tables = [
+        fitted(tmp_path / name, table, participants, broken())["estimates"]
+        for name, table in (("blank", blank), ("absent", absent))
+    ]
+    pd.testing.assert_frame_equal(*tables)
