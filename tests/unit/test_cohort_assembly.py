@@ -224,16 +224,52 @@ def test_mixed_versions_are_flagged_when_allowed(tmp_path: Path) -> None:
         "2.5 12.8.1_2042\n        rsub-B_pre", "2.5 12.9_2550\n        rsub-B_pre"
     )
     paths = write_study(tmp_path / "mixed", globals=globals)
-    with pytest.raises(
-        InputError, match=r"2 versions of CAT12 \(12.8.1_2042 \(rsub-A_post\), 12.9_2550 \(rsub-B_post\)"
-    ):
+    expected = r"mix CAT12 versions \(12.8.1_2042: .*rsub-B_pre; 12.9_2550: rsub-B_post\)"
+    with pytest.raises(InputError, match=expected):
         assemble_cohort(**paths)
     assert not paths["out"].exists()
     assemble_cohort(**paths, allow_mixed_versions=True)
     flow = read_table(paths["out"] / "flow.tsv", "flow")
-    notes = flow.loc[(flow["step"] == "usable") & (flow["branch"] == "imaging"), "note"]
-    assert notes.str.contains("MIXED").all()
-    assert notes.str.contains(r"12.8.1_2042 (n = 3), 12.9_2550 (n = 1)", regex=False).all()
+    note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
+    assert "MIXED, accepted by cat12.allow_mixed_versions" in note
+    assert "12.9_2550: rsub-B_post" in note
+    assert "lesions before segmentation: none" in note
+    assert values(paths["out"], "mean_thickness")[("A", "ses-pre")] == 2.625
+
+
+def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> None:
+    """CAT26 measures thickness otherwise than 12.8: volumes go on when mixing is allowed, thickness does not."""
+    globals = TABLES["globals"].replace(
+        "2.5 12.8.1_2042\n        rsub-B_pre", "2.5 26.0_3250\n        rsub-B_pre"
+    )
+    paths = write_study(tmp_path / "defined", globals=globals)
+    assemble_cohort(**paths, allow_mixed_versions=True)
+    assert values(paths["out"], "mean_thickness") == {}
+    assert values(paths["out"], "mean_thickness", "excluded_measures") == {}
+    assert values(paths["out"], "tiv")[("A", "ses-pre")] == 1401
+    rows = read_table(paths["out"] / "exclusions.tsv", "exclusions")
+    listed = rows.loc[rows["rule"] == "thickness not comparable", "item"].tolist()
+    assert listed == [f"thickness of scan rsub-{scan}" for scan in ("A_pre", "A_post", "B_pre", "B_post")]
+
+
+def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
+    """B was scanned once, so it could only be run cross-sectionally, while A's two scans were run longitudinally."""
+    gone = {name: drop(TABLES[name], "rsub-B_post") for name in ("scans", "quality", "globals")}
+    gone["scans"] = gone["scans"].replace(
+        "rsub-B_pre B ses-pre r v s true", "rsub-B_pre B ses-pre r v s false"
+    )
+    paths = write_study(tmp_path / "lone", **gone)
+    assemble_cohort(**paths)
+    assert set(values(paths["out"], "tiv")) == {("A", "ses-pre"), ("A", "ses-post")}
+    assert read_table(paths["out"] / "excluded_measures.parquet").empty
+    rows = read_table(paths["out"] / "exclusions.tsv", "exclusions")
+    assert rows.loc[rows["rule"] == "cross-sectional run", "item"].tolist() == ["scan rsub-B_pre"]
+    assemble_cohort(**paths, allow_mixed_versions=True)
+    assert ("B", "ses-pre") in values(paths["out"], "tiv")
+
+
+def drop(text: str, word: str) -> str:
+    return "\n".join(line for line in text.splitlines() if word not in line)
 
 
 def test_the_threshold_is_a_choice(tmp_path: Path) -> None:

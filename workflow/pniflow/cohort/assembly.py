@@ -127,6 +127,7 @@ def _branches(
     def there(table: str, section: str) -> bool:
         return table in tables and (len(tables[table]) > 0 or bool(study.get(section)))
 
+    lesions = study.get("cat12", {}).get("lesion_handling", "not recorded")
     made = {}
     if there("scales", "instruments"):
         made["questionnaires"] = branches.questionnaires(tables["scales"])
@@ -135,7 +136,7 @@ def _branches(
     if there("samples", "expression"):
         made["expression"] = branches.expression(tables["samples"], tables.get("ctra"), paths)
     if any(there(name, "cat12") for name in ("scans", "quality", "globals", "regions")):
-        made["imaging"] = branches.imaging(tables, paths, minimum, mixed)
+        made["imaging"] = branches.imaging(tables, paths, minimum, mixed, lesions)
     if there("lesions", "lesions"):
         made["lesions"] = branches.lesions(tables["lesions"])
     return made

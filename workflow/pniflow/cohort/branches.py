@@ -32,7 +32,7 @@ class Branch:
     exclusions : DataFrame
         What was left out.
     note : str
-        What the reader of the flow must know about the usable ones.
+        What the reader of the flow must know about the branch.
     excluded_measures : DataFrame, optional
         Numbers that a quality rule left out, with the rule.
     """
@@ -40,7 +40,7 @@ class Branch:
     assessed: pd.DataFrame
     measures: pd.DataFrame
     exclusions: pd.DataFrame
-    note: str = "at least one usable value"
+    note: str = ""
     excluded_measures: pd.DataFrame | None = None
 
 
@@ -77,7 +77,9 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
     return Branch(samples[PLACE], observations.of_ctra(scores, samples), left_out.of_samples(samples, scores))
 
 
-def imaging(tables: Tables, paths: Paths, minimum_quality: float, allow_mixed_versions: bool) -> Branch:
+def imaging(
+    tables: Tables, paths: Paths, minimum_quality: float, allow_mixed_versions: bool, lesion_handling: str
+) -> Branch:
     """Numbers of the scans that pass the quality gate.
 
     Raises
@@ -85,24 +87,33 @@ def imaging(tables: Tables, paths: Paths, minimum_quality: float, allow_mixed_ve
     InputError
         Tables disagree about a scan, a participant-session has two scans, or CAT12 versions are mixed.
     """
+    import pandas as pd
+
     kinds = [name for name in ("scans", "quality", "globals", "regions") if name in tables]
-    listed = scanning.sorted_out(
-        scanning.scan_list({paths[name]: tables[name] for name in kinds}), minimum_quality
-    )
-    gated = listed["rule"] == scanning.GATE
-    processed = listed[listed["rule"].isna() | gated]
+    listed = scanning.scan_list({paths[name]: tables[name] for name in kinds})
+    listed = scanning.sorted_out(listed, minimum_quality, allow_mixed_versions)
+    processed = listed[listed["rule"].isna() | (listed["rule"] == scanning.GATE)]
     refuse_twice(processed, "scan", "scans", paths[kinds[0]])
-    note = scanning.versions(processed, allow_mixed_versions, paths[kinds[-1]])
-    numbers = observations.of_scans(processed, tables.get("regions"), tables.get("globals"))
-    places = processed.loc[gated[processed.index], PLACE]
-    out = numbers.merge(places, on=PLACE).assign(rule=scanning.GATE)
-    used = numbers.merge(places, on=PLACE, how="left", indicator=True).query("_merge == 'left_only'")
+    globals, regions = tables.get("globals"), tables.get("regions")
+    note = scanning.compared(processed, globals, regions, allow_mixed_versions, paths[kinds[-1]])
+    numbers = observations.of_scans(processed, regions, globals)
+    exclusions = [left_out.of_scans(listed)]
+    if scanning.thickness_differs(processed):
+        numbers = numbers[~numbers["measure"].str.endswith("thickness")]
+        exclusions.append(left_out.of_thickness(processed))
+    gated = (
+        numbers[PLACE].merge(processed[[*PLACE, "rule"]], on=PLACE, how="left")["rule"].to_numpy(dtype=object)
+    )
+    numbers = numbers.assign(rule=gated)
     unrated = processed[["siqr_percent", "iqr_percent"]].isna().all(axis=1).sum()
-    if unrated:
-        note += f"; image quality not recorded for {unrated} of {len(processed)} scans"
-    seen = listed[~listed["average"]].dropna(subset=PLACE)
+    note += f"; lesions before segmentation: {lesion_handling}"
+    note += f"; image quality not recorded for {unrated} of {len(processed)} scans" if unrated else ""
     return Branch(
-        seen[PLACE].drop_duplicates(), used.drop(columns="_merge"), left_out.of_scans(listed), note, out
+        listed.loc[~listed["average"], PLACE].dropna().drop_duplicates(),
+        numbers[numbers["rule"].isna()].drop(columns="rule"),
+        pd.concat(exclusions),
+        note,
+        numbers.dropna(subset=["rule"]),
     )
 
 

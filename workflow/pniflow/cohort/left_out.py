@@ -58,6 +58,15 @@ def of_scans(scans: pd.DataFrame) -> pd.DataFrame:
     return lost.assign(item="scan " + lost["scan"])[COLUMNS]
 
 
+def of_thickness(scans: pd.DataFrame) -> pd.DataFrame:
+    """Cortical thickness of scans whose versions define it differently."""
+    versions = scans["cat_version"].fillna("not recorded").astype("str")
+    reason = "versions of CAT12 that define thickness differently are not compared; this is " + versions
+    return scans.assign(
+        item="thickness of scan " + scans["scan"], rule="thickness not comparable", reason=reason
+    )[COLUMNS]
+
+
 def of_silence(
     assessed: pd.DataFrame, usable: pd.DataFrame, listed: pd.DataFrame, branch: str
 ) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 from pniflow.cohort.roster import PLACE
 
 GATE = "quality below threshold"
+THICKNESS = "thickness not comparable"
 
 
 def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
     ----------
     tables : mapping of path to DataFrame
         scans, quality, globals, regions as far as they exist; each has `scan` and some of participant_id,
-        session_id, average, status, reason, iqr, siqr, iqr_percent, siqr_percent, cat_version.
+        session_id, average, longitudinal, status, reason, iqr, siqr, iqr_percent, siqr_percent, cat_version.
 
     Returns
     -------
@@ -36,7 +37,8 @@ def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    about = ["average", "status", "reason", "iqr", "siqr", "iqr_percent", "siqr_percent", "cat_version"]
+    percent = ["iqr", "siqr", "iqr_percent", "siqr_percent"]
+    about = ["average", "longitudinal", "status", "reason", *percent, "cat_version"]
     parts = [
         frame.reindex(columns=["scan", *PLACE, *about])
         .drop_duplicates("scan")
@@ -57,55 +59,90 @@ def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
                 f"scan {scan}: {column} differs between tables ({says}); index and parse the scans again."
             )
     first = joined.groupby("scan", sort=True).first().reset_index()  # first that is not missing, by column
-    percent = ["iqr", "siqr", "iqr_percent", "siqr_percent"]
     return first.astype(dict.fromkeys(percent, "float64")).assign(
         average=first["average"].fillna(False).astype(bool), status=first["status"].fillna("ok")
     )
 
 
-def versions(scans: pd.DataFrame, allow_mixed: bool, path: Path) -> str:
-    """Refuse scans of different CAT12 versions unless allowed; return the words that say which there are.
+def compared(
+    scans: pd.DataFrame,
+    globals: pd.DataFrame | None,
+    regions: pd.DataFrame | None,
+    allow_mixed: bool,
+    path: Path,
+) -> str:
+    """Refuse scans that must not be mixed (versions, pipelines, settings) unless allowed; say what is mixed.
+
+    Parameters
+    ----------
+    scans : DataFrame
+        The scans that are compared: scan, cat_version.
+    globals, regions : DataFrame, optional
+        As CAT12's files say, of all scans.
+    allow_mixed : bool
+        Go on, and say what is mixed.
+    path : path
+        Where the sentence says that the scans stand.
 
     Raises
     ------
     InputError
-        More than one version, and `allow_mixed` is False; the sentence names one scan of each.
+        Something is mixed and `allow_mixed` is False; the sentence names the scans of each kind.
     """
-    known = scans.dropna(subset=["cat_version"]).sort_values(["cat_version", "scan"])
-    counts = known.groupby("cat_version")["scan"].agg(["size", "first"])
-    if len(counts) > 1 and not allow_mixed:
-        named = [f"{version} ({row['first']})" for version, row in counts.iterrows()]
+    from pniflow import cat12
+
+    about = (
+        scans[["scan", "cat_version"]] if globals is None else globals[globals["scan"].isin(scans["scan"])]
+    )
+    held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
+    mixed = cat12.mixed_versions(about, held)
+    if mixed and not allow_mixed:
+        more = f" ({len(mixed) - 1} more such differences)" if len(mixed) > 1 else ""
         raise InputError(
-            f"{path}: the scans come from {len(counts)} versions of CAT12 ({listing(named)}); "
-            "process all of them with one version, or set cat12.allow_mixed_versions to true in config.yaml."
+            f"{path}: {mixed[0].rstrip('.')}; process all of them alike, or set "
+            f"cat12.allow_mixed_versions to true in config.yaml{more}."
         )
-    said = ", ".join(f"{version} (n = {row['size']})" for version, row in counts.iterrows())
-    mixed = "MIXED, accepted by cat12.allow_mixed_versions: " if len(counts) > 1 else ""
-    return f"CAT12 {mixed}{said}" if said else "CAT12 version not recorded"
+    if mixed:
+        return "MIXED, accepted by cat12.allow_mixed_versions: " + " ".join(mixed)
+    known = scans["cat_version"].dropna()
+    return f"CAT12 {known.iloc[0]}" if len(known) else "CAT12 version not recorded"
 
 
-def sorted_out(scans: pd.DataFrame, minimum_quality: float) -> pd.DataFrame:
+def thickness_differs(scans: pd.DataFrame) -> bool:
+    """True where the versions define cortical thickness differently, so that its values do not compare."""
+    from pniflow.cat12.comparability import thickness_definition
+
+    return (
+        scans["cat_version"].dropna().map(thickness_definition).loc[lambda words: words != ""].nunique() > 1
+    )
+
+
+def sorted_out(scans: pd.DataFrame, minimum_quality: float, allow_mixed: bool) -> pd.DataFrame:
     """Give each scan the rule that leaves it out, and the reason; blank for a scan that is used.
 
-    The rating is SIQR in percent or, where the report has none, IQR in percent. A scan without is used.
+    The rating is SIQR in percent or, where the report has none, IQR in percent; a scan without is used. In a
+    study of longitudinal runs, a person's only scan can but be a cross-sectional run: it is left out unless
+    mixing is allowed. (Cross-sectional runs of people with several scans are refused by `compared`.)
     """
-    import numpy as np
     import pandas as pd
 
-    rating = scans["siqr_percent"].fillna(scans["iqr_percent"])
-    name = np.where(scans["siqr_percent"].notna(), "SIQR", "IQR")
     unmatched = scans[PLACE].isna().any(axis=1)
+    sound = ~scans["average"] & ~unmatched & (scans["status"] != "failed")
+    joint, single = sound & (scans["longitudinal"] == True), sound & (scans["longitudinal"] == False)  # noqa: E712
+    alone = scans["participant_id"].map(scans.loc[sound, "participant_id"].value_counts()) == 1
+    rating = scans["siqr_percent"].fillna(scans["iqr_percent"])
+    name = scans["siqr_percent"].notna().map({True: "SIQR", False: "IQR"})
+    below = name + rating.map(" {:.1f} % is below ".format) + f"{minimum_quality:g} %"
     rules = [
         ("average scan", scans["average"], "the within-person average is not a time point"),
         ("unmatched scan", unmatched, "the name could not be matched to a participant and session"),
         ("failed scan", scans["status"] == "failed", scans["reason"].fillna("CAT12 reported a failure")),
         (
-            GATE,
-            rating < minimum_quality,
-            pd.Series(name, index=scans.index)
-            + rating.map(" {:.1f} % is below ".format)
-            + f"{minimum_quality:g} %",
+            "cross-sectional run",
+            single & alone & (bool(joint.any()) and not allow_mixed),
+            "a person's only scan cannot go through the longitudinal pipeline; levels differ between the two",
         ),
+        (GATE, rating < minimum_quality, below),
     ]
     rule = pd.Series(None, index=scans.index, dtype="str")
     reason = rule.copy()

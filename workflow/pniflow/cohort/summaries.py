@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 from pniflow.cohort.roster import PLACE, Roster
 
 COURSE = "completed_course"  # covariate that says whether the participant completed the intervention
+Row = tuple[str, str, "str | None", "int | None", str]  # step, branch, session_id, n, note
 YES = {
     "yes": True,
     "no": False,
@@ -37,7 +38,7 @@ def flow(
     assessed, usable : mapping of branch to DataFrame
         Distinct participant_id, session_id: where anything was collected, and where a number can be used.
     notes : mapping of branch to str
-        What to say of the usable of a branch.
+        What to say of a branch; stands at its `complete`.
 
     Returns
     -------
@@ -46,9 +47,7 @@ def flow(
     """
     import pandas as pd
 
-    rows: list[tuple[str, str, str | None, int | None, str]] = [
-        ("enrolled", "all", None, len(roster.participants), "participants in the records")
-    ]
+    rows: list[Row] = [("enrolled", "all", None, len(roster.participants), "participants in the records")]
     rows += _course(roster.participants)
     recorded = roster.sessions["session_id"].value_counts()
     rows += [
@@ -63,13 +62,13 @@ def flow(
             rows += [
                 ("assessed", branch, session, n, "anything was collected"),
                 ("excluded", branch, session, n - k, "collected, no usable value; see exclusions.tsv"),
-                ("usable", branch, session, k, notes.get(branch, "at least one usable value")),
+                ("usable", branch, session, k, "at least one usable value"),
             ]
-        rows += _sets(roster, used, branch, "usable at exactly these sessions")
+        rows += _sets(roster, used, branch, "usable at exactly these sessions", notes.get(branch, ""))
     return pd.DataFrame(rows, columns=["step", "branch", "session_id", "n", "note"]).astype({"n": "Int64"})
 
 
-def _course(participants: pd.DataFrame) -> list[tuple[str, str, str | None, int | None, str]]:
+def _course(participants: pd.DataFrame) -> list[Row]:
     note = f"covariate {COURSE}; completing the course is not completing the assessment"
     if COURSE not in participants:
         return [("course completed", "all", None, None, "not recorded")]
@@ -81,9 +80,7 @@ def _course(participants: pd.DataFrame) -> list[tuple[str, str, str | None, int 
     ]
 
 
-def _sets(
-    roster: Roster, frame: pd.DataFrame, branch: str, note: str
-) -> list[tuple[str, str, str | None, int | None, str]]:
+def _sets(roster: Roster, frame: pd.DataFrame, branch: str, note: str, about: str = "") -> list[Row]:
     """Count the participants by the exact set of their sessions; complete first, no session last."""
     import numpy as np
 
@@ -91,8 +88,14 @@ def _sets(
     grid = np.column_stack(
         [ids.isin(frame.loc[frame["session_id"] == session, "participant_id"]) for session in roster.order]
     )
-    rows: list[tuple[str, str, str | None, int | None, str]] = [
-        ("complete", branch, None, int(grid.all(axis=1).sum()), "at every session")
+    rows: list[Row] = [
+        (
+            "complete",
+            branch,
+            None,
+            int(grid.all(axis=1).sum()),
+            "; ".join(filter(None, ["at every session", about])),
+        )
     ]
     sets, counts = np.unique(grid, axis=0, return_counts=True)
     for members, n in list(zip(sets, counts, strict=True))[::-1]:
