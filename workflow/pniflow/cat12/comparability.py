@@ -42,12 +42,12 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     Returns
     -------
     list of str
-        One sentence per thing that is mixed, naming the scans of each kind; empty when all is alike.
+        One sentence per thing that is mixed, naming the scans of each kind; empty when all is alike. Persons
+        with a single scan may be cross-sectional among longitudinal ones.
     """
     sentences = []
     for column, what in (
         ("cat_version", "CAT12 versions"),
-        ("longitudinal", "longitudinal and cross-sectional runs"),
         ("longitudinal_model", "longitudinal models"),
         ("wmh_handling", "settings for white matter hyperintensities (WMHC)"),
         ("lesion_handling", "settings for stroke lesions (SLC)"),
@@ -55,6 +55,15 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     ):
         if column in globals.columns:
             sentences += _mixed(globals["scan"], globals[column], what)
+    if {"longitudinal", "participant_id"} <= set(globals.columns):
+        # A person with one scan cannot go through the longitudinal pipeline; that is no choice of the study.
+        several = globals[
+            globals.duplicated("participant_id", keep=False) & globals["participant_id"].notna()
+        ]
+        kinds = several["longitudinal"].map({True: "longitudinal", False: "cross-sectional"})
+        sentences += _mixed(
+            several["scan"], kinds, "runs of the longitudinal and the cross-sectional pipeline"
+        )
     definitions = globals["cat_version"].fillna("").map(thickness_definition)
     sentences += _mixed(
         globals["scan"], definitions.where(definitions != ""), "definitions of cortical thickness"

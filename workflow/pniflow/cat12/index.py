@@ -99,6 +99,8 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
         )
     sessions = list(description["sessions"])
     points = [scan for scan in found.scans.values() if not scan.average]
+    for scan in found.scans.values():
+        scan.participant = entities(next(iter(scan.sources.values())))[0]
     used = _match(points, found, section, sessions, folder, study)
     _check(points, used, sessions, folder, study)
     share = np.array_split(np.array(used, dtype=object), batches)
@@ -171,7 +173,7 @@ def _take(found: Found, path: Path, source: str) -> None:
 
 
 def entities(source: str) -> tuple[str | None, str | None]:
-    """Return participant and session as BIDS names give them (`01`, `ses-pre`), the file name before its
+    """Return participant and session as BIDS names give them (`sub-01`, `ses-pre`), the file name before its
     folders.
     """
     values: dict[str, str] = {}
@@ -180,8 +182,8 @@ def entities(source: str) -> tuple[str | None, str | None]:
             part.removeprefix("catROIs_").removeprefix("catROI_").removeprefix("cat_")
         ):
             values.setdefault(key[-3:], value)
-    session = values.get("ses")
-    return values.get("sub"), f"ses-{session}" if session else None
+    participant, session = values.get("sub"), values.get("ses")
+    return f"sub-{participant}" if participant else None, f"ses-{session}" if session else None
 
 
 def is_longitudinal(stem: str, found: Found) -> bool:

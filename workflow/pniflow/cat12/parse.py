@@ -5,7 +5,7 @@ there are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -334,15 +334,18 @@ def _parquet_writer(path: Path) -> Iterator[Any]:
     if path.suffix != ".parquet":
         raise InputError(f"{path}: regions are written as .parquet; give this ending.")
     schema = pa.schema([(name, pa.float64() if name == "value" else pa.string()) for name in _COLUMNS])
-    with (
-        files.atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
-    ):
+    with ExitStack() as opened:
+        writers: list[pq.ParquetWriter] = []
 
         def write(table: pa.Table) -> None:
-            writer.write_table(table.cast(schema), row_group_size=_ROWS)
+            if not writers:  # no file and no folder appear before there is something to write
+                temporary = opened.enter_context(files.atomic_path(path))
+                writers.append(opened.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd")))
+            writers[0].write_table(table.cast(schema), row_group_size=_ROWS)
 
         yield write
+        if not writers:
+            write(schema.empty_table())
 
 
 def _slices(tables: Sequence[Path]) -> Iterator[pa.Table]:
