@@ -40,6 +40,7 @@ COMMANDS = {
     "plot-associations": "pniflow.figures",
     "plot-regions": "pniflow.figures",
     "render-report": "pniflow.report",
+    "summarize-results": "pniflow.report",
 }
 
 

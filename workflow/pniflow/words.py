@@ -16,6 +16,8 @@ from pniflow.resources import find
 
 MINUS = "−"  # U+2212, as wide as a plus sign
 NONE = "–"  # stands where there is no number
+NBSP = "\u00a0"  # keeps a number and its sign or unit on one line
+LEVEL = f"95{NBSP}%"
 CTRA_SIGN = "higher CTRA = more adverse: more inflammatory, less interferon and antibody gene expression"
 COMPONENT_SIGN = "higher = more expression"
 _CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
@@ -65,12 +67,12 @@ def label(measure: str) -> Label:
         metric = re.sub("^gm ", "grey matter ", region.metric.replace("_", " "))
         metric = re.sub("^wm ", "white matter ", metric)
         place = region.group.replace("_", " ")
-        if region.side == "left_minus_right":
-            long = f"{place.capitalize()}, left minus right, {metric}"
-        else:
-            long = f"{_SIDES[region.side].capitalize()} {place}, {metric}"
+        place = place if region.side == "left_minus_right" else f"{_SIDES[region.side]} {place}"
+        lead = "left minus right " if region.side == "left_minus_right" else ""
+        long = f"{lead}{metric} of the {place}"
+        long = long[:1].upper() + long[1:]
         unit = "mm" if "thickness" in region.metric else "ml" if "volume" in region.metric else ""
-        return Label(long, f"{place}, {_SIDES[region.side]}", "", unit)
+        return Label(long, f"{region.group.replace('_', ' ')}, {_SIDES[region.side]}", "", unit)
     text = measure.replace("_", " ").strip()
     return Label(text, text)
 
@@ -164,6 +166,11 @@ def sign_note(*measures: str) -> str:
     return "; ".join(notes)
 
 
+def inside(text: str) -> str:
+    """Return a label as it stands inside a sentence: small first letter, unless it is an abbreviation."""
+    return text if len(text) > 1 and not text[1].islower() else text[:1].lower() + text[1:]
+
+
 def given(value: Any) -> bool:
     """Return True for a value that can be shown (neither missing nor infinite)."""
     if value is None or str(value) in ("<NA>", "nan", "NaT", ""):
@@ -198,9 +205,9 @@ def p_value(p: Any) -> str:
         return NONE
     p = float(p)
     if p < 0.001:
-        return "< .001"
+        return f"<{NBSP}.001"
     if p > 0.999:
-        return "> .999"
+        return f">{NBSP}.999"
     decimals = 3
     while decimals < 8 and (p < 0.05) != (round(p, decimals) < 0.05):
         decimals += 1
@@ -210,12 +217,14 @@ def p_value(p: Any) -> str:
 def p_phrase(p: Any, symbol: str = "p") -> str:
     """Write "p = .049" or "p < .001"."""
     text = p_value(p)
-    return f"{symbol} {text}" if text[0] in "<>" else f"{symbol} = {text}"
+    return f"{symbol}{NBSP}{text}" if text[0] in "<>" else f"{symbol}{NBSP}={NBSP}{text}"
 
 
 def effect_kind(kind: Any) -> str:
-    """Return an effect size's name without its explanation ("Hedges g_av (…)" -> "Hedges g_av")."""
-    return str(kind).split(" (")[0] if given(kind) else ""
+    """Return an effect size's name without its explanation ("hedges_g_av (mean of …)" -> "Hedges g_av")."""
+    name = str(kind).split(" (")[0] if given(kind) else ""
+    who, _, symbol = name.partition("_")
+    return f"{who.capitalize()} {symbol}" if who in ("hedges", "cohen") else name.replace("_", " ")
 
 
 def plural(count: Any, one: str, many: str | None = None) -> str:

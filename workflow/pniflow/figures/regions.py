@@ -231,12 +231,15 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
     atlases = ", ".join(dict.fromkeys(row["region"].atlas for row in rows))
     caption = (
         "Estimates with 95 % confidence intervals for region groups on the left, on the right, and their"
-        " difference (left minus right), in percent of the region's mean at the first session, so that regions"
+        " difference (left minus right), in percent of the region's mean at the first session: so all regions"
         " share an axis."
     )
     if predictors:
         named = " and ".join(_predictor(name) for name in predictors)
-        caption += f" Slopes are per standard deviation of {named} at the first session, within persons (from session to session) and between persons (their means)."
+        caption += (
+            f" Slopes are per standard deviation of {named} at the first session, within persons (from session to"
+            " session) and between persons (their means)."
+        )
     caption += f" Atlases: {atlases}. From {min(people)} to {max(people)} persons in a model."
     if any(brain.annotated(row["region"].atlas) for row in rows):
         caption += (

@@ -1,0 +1,6 @@
+"""The report, and the closing words in the terminal; both are written from the tables of a run and compute nothing."""
+
+from pniflow.report.render import render_report
+from pniflow.report.summary import summarize_results
+
+__all__ = ["render_report", "summarize_results"]

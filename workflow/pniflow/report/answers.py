@@ -1,0 +1,224 @@
+"""The answer to each prespecified question in one plain sentence, in words that hold.
+
+A p-value at or above the level is never "no change": the sentence gives the interval and says what was not shown. No verb
+claims a cause: the design has none to offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pniflow import words
+from pniflow.report import parts
+from pniflow.report.parts import Number, Text
+
+SHOWN, UNCLEAR, NONE = "shown", "unclear", "none"  # verdicts
+
+
+@dataclass(frozen=True)
+class Context:
+    """What sentences need beside the row.
+
+    Attributes
+    ----------
+    sessions : dict
+        Session -> its label, in order of time.
+    units : dict
+        Measure -> unit.
+    alpha : float
+        Level of the tests.
+    equivalence : dict
+        Key -> row of the equivalence test, where a bound was declared.
+    """
+
+    sessions: Mapping[str, str]
+    units: Mapping[str, str]
+    alpha: float = 0.05
+    equivalence: Mapping[str, Mapping[str, Any]] | None = None
+
+
+def verdict(row: Mapping[str, Any], alpha: float) -> str:
+    """Return whether a difference was shown at the level, by the adjusted p where the plan adjusts."""
+    p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
+    if not words.given(p):
+        return NONE
+    return SHOWN if p < alpha else UNCLEAR
+
+
+def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
+    """Return the verdict on one tested row and its sentence."""
+    term = words.term_of(row["term"], len(context.sessions))
+    result = verdict(row, context.alpha)
+    name = words.label(row["outcome"]).long
+    if result == NONE:
+        reason = str(row["note"]) if words.given(row["note"]) else "no reason recorded"
+        return NONE, [f"{name}: {_about(term)} could not be estimated ({reason})."]
+    if term.kind == "joint":
+        return result, _joint(row, name, result)
+    higher = words.given(row["estimate"]) and row["estimate"] > 0
+    lead = _CLAUSES[term.kind](name, "higher" if higher else "lower", result == SHOWN, term.of, context)
+    return result, [*_signed(lead, row["outcome"], term.of), ": ", *_figures(row, term, context), "."]
+
+
+def _about(term: words.Term) -> str:
+    if term.kind in ("change", "joint"):
+        return "the difference between the sessions"
+    return f"the relation with {_inside(term.of)}"
+
+
+def _inside(measure: str) -> str:
+    return words.inside(words.label(measure).long)
+
+
+def _change(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    labels = list(context.sessions.values())
+    later = context.sessions.get(of, labels[-1] if labels else "the later session")
+    first = labels[0] if labels else "the first session"
+    if clear:
+        return f"{name} was {direction} {_at(later)} than {_at(first)}"
+    return f"{name} was not shown to differ between {_quoted(first)} and {_quoted(later)}"
+
+
+def _at(session: str) -> str:
+    return session if session in ("before", "after") else f"at the session {_quoted(session)}"
+
+
+def _quoted(session: str) -> str:
+    return session if session in ("before", "after") else f"“{session}”"
+
+
+def _within(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    if clear:
+        return f"Within persons, {words.inside(name)} was {direction} in sessions with higher {_inside(of)}"
+    return (
+        f"Within persons, {words.inside(name)} was not shown to go with {_inside(of)} from session to session"
+    )
+
+
+def _between(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    if clear:
+        return (
+            f"Between persons, {words.inside(name)} was {direction} in those with higher mean {_inside(of)}"
+        )
+    return f"Between persons, {words.inside(name)} was not shown to go with mean {_inside(of)}"
+
+
+def _pooled(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    if clear:
+        return (
+            f"Over all sessions together, {words.inside(name)} was {direction} where {_inside(of)} was higher"
+        )
+    return f"Over all sessions together, {words.inside(name)} was not shown to go with {_inside(of)}"
+
+
+def _difference(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    verb = f"was {direction} than" if clear else "was not shown to differ from"
+    return f"For {words.inside(name)}, the slope between persons {verb} the slope within persons"
+
+
+_CLAUSES = {
+    "change": _change,
+    "within": _within,
+    "between": _between,
+    "pooled": _pooled,
+    "difference": _difference,
+}
+
+
+def _signed(lead: str, outcome: str, of: str) -> Text:
+    """Add the sign convention where the sentence is about the CTRA or its parts."""
+    short = []
+    if outcome.startswith("ctra") or of.startswith("ctra"):
+        short.append("higher CTRA = more adverse")
+    if words.sign_note(outcome) == words.COMPONENT_SIGN:
+        short.append(words.COMPONENT_SIGN)
+    better = words.label(outcome).better
+    if better and not outcome.startswith("ctra"):
+        short.append(f"{better} is better")
+    return [f"{lead} ({'; '.join(short)})" if short else lead]
+
+
+def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list[str | Number]:
+    """Return estimate, interval, p, effect size and n as text."""
+    what = "mean difference" if term.kind == "change" else "slope"
+    if term.kind == "difference":
+        what = "difference of the slopes"
+    text: list[str | Number] = [f"{what} ", parts.estimate(row), unit_words(row, term, context)]
+    if words.given(row["conf_low"]):
+        text += [f" ({words.LEVEL} CI ", *parts.interval(row), ")"]
+    text += [", ", *parts.p_clause(row)]
+    if words.given(row["p_adjusted"]):
+        text += [", adjusted ", *parts.p_clause(row, "p_adjusted")]
+    if words.given(row["effect_size"]) and term.kind == "change":
+        text += [
+            f", {words.effect_kind(row['effect_size_kind'])} ={words.NBSP}",
+            parts.shown(row, "effect_size", 2),
+        ]
+    text += [f", n ={words.NBSP}", Number(str(int(row["n_participants"])), row["key"], "n_participants")]
+    text += _equivalent(row, context)
+    return text
+
+
+def unit_words(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
+    """Return the unit of an estimate: that of the outcome, for a slope per unit of the predictor."""
+    unit = context.units.get(row["outcome"]) or words.label(row["outcome"]).unit
+    text = f" {unit}" if unit else ""
+    if term.kind in ("within", "between", "pooled"):
+        of = context.units.get(term.of) or words.label(term.of).unit
+        text += f" per {of.removesuffix('s') if of == 'points' else of}" if of else " per unit"
+    return text
+
+
+def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
+    """Return the result of the equivalence test, where a bound was declared."""
+    test = (context.equivalence or {}).get(row["key"])
+    if not test or not words.given(test["p_value"]):
+        return []
+    p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
+    verb = "was" if test["p_value"] < context.alpha else "was not"
+    sign = "" if p.text[0] in "<>" else f"={words.NBSP}"
+    return [f"; equivalence within the declared bound {verb} shown (p{words.NBSP}{sign}", p, ")"]
+
+
+def _joint(row: Mapping[str, Any], name: str, result: str) -> Text:
+    verb = (
+        "differed between the sessions" if result == SHOWN else "was not shown to differ between the sessions"
+    )
+    text: list[str | Number] = [
+        f"{name} {verb}: F = ",
+        parts.shown(row, "statistic", 2),
+        ", ",
+        *parts.p_clause(row),
+    ]
+    if words.given(row["p_adjusted"]):
+        text += [", adjusted ", *parts.p_clause(row, "p_adjusted")]
+    return [
+        *text,
+        f", n ={words.NBSP}",
+        Number(str(int(row["n_participants"])), row["key"], "n_participants"),
+        ".",
+    ]
+
+
+def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return family -> its tested rows: primary families first, then secondary, then exploratory, as they come.
+
+    Where a family tests several sessions at once, the joint row stands first.
+    """
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if words.given(row["family"]):
+            grouped.setdefault(row["family"], []).append(row)
+    order = ("primary", "secondary", "exploratory")
+    rank = {
+        name: order.index(some[0]["role"]) if some[0]["role"] in order else 3
+        for name, some in grouped.items()
+    }
+    return {name: grouped[name] for name in sorted(grouped, key=lambda family: rank[family])}
+
+
+def tally(rows: Sequence[Mapping[str, Any]], alpha: float) -> tuple[int, int]:
+    """Return in how many of the tests a difference was shown, and how many tests there are."""
+    return sum(verdict(row, alpha) == SHOWN for row in rows), len(rows)

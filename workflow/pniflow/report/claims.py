@@ -1,0 +1,79 @@
+"""What was published on the reference study, beside this study's estimate of the same estimand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pniflow import words
+from pniflow.files import read_yaml
+from pniflow.report import parts
+from pniflow.report.answers import SHOWN, Context, unit_words, verdict
+from pniflow.report.parts import Listing, Paragraph, Row, Table, Text
+from pniflow.resources import find
+
+_SIGN = {"lower": -1, "higher": 1}
+
+
+def comparison(
+    rows: Sequence[Mapping[str, Any]], context: Context, name: str = "reference_study"
+) -> list[Any]:
+    """Return the claims of which this study has the estimand; empty where it has none."""
+    published = read_yaml(find("published", name))
+    by_key = {row["key"]: row for row in rows}
+    lines = []
+    for claim in published["claims"]:
+        for key in claim["keys"]:
+            if key in by_key and words.given(by_key[key]["estimate"]):
+                lines.append(_line(claim, by_key[key], context, published["sources"]))
+    if not lines:
+        return []
+    table = Table(
+        ["Published claims and this study's estimate of the same estimand."],
+        ["Claim", "Source", "Published direction", "Here", "p", "n", "Same direction"],
+        lines,
+        [3, 4, 5],
+        [f"CTRA: {words.CTRA_SIGN}. The publications do not print their sign convention beside each result."],
+    )
+    notes = [("", [text]) for text in published["contradictions"]]
+    sources = [("", [f"{short}: {about['citation']}"]) for short, about in published["sources"].items()]
+    return [
+        Paragraph([published["introduction"]]),
+        table,
+        Paragraph(["Known contradictions between the sources:"]),
+        Listing(notes),
+        Paragraph(["Sources:"]),
+        Listing(sources),
+    ]
+
+
+def _line(
+    claim: Mapping[str, Any], row: Mapping[str, Any], context: Context, sources: Mapping[str, Any]
+) -> Row:
+    term = words.term_of(row["term"], len(context.sessions))
+    here: Text = [
+        parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row), ")"
+    ] if words.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip
+    what = words.label(row["outcome"]).short
+    if term.kind not in ("change", "joint"):
+        what += f" on {words.inside(words.label(term.of).short)}, {term.kind}"
+    return Row(
+        [f"{claim['claim']} ({what})"],
+        [
+            [claim["source"]],
+            [claim["direction"]],
+            here,
+            [parts.p_number(row)],
+            [str(int(row["n_participants"]))],
+            [_agreement(claim["direction"], row, context.alpha)],
+        ],
+        row["key"],
+    )
+
+
+def _agreement(direction: str, row: Mapping[str, Any], alpha: float) -> str:
+    clear = verdict(row, alpha) == SHOWN
+    if direction in _SIGN:
+        same = row["estimate"] * _SIGN[direction] > 0
+        return ("yes" if same else "no, opposite") + ("" if clear else " (not shown here)")
+    return "a difference was shown here" if clear else "not shown to differ here either"

@@ -1,0 +1,154 @@
+"""What a report is made of, whatever it is written as: sections of paragraphs, tables, figures and lists.
+
+Text stands as it is and is escaped where it is written. A number taken from a table carries the key of its row, so that
+it can be traced and checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pniflow import words
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as it is shown.
+
+    Attributes
+    ----------
+    text : str
+        As written.
+    key : str
+        Row it comes from: model/outcome/term for estimates.
+    field : str
+        Column of that row.
+    table : str
+        estimates, sensitivity, table1, flow, diagnostics.
+    """
+
+    text: str
+    key: str
+    field: str
+    table: str = "estimates"
+
+
+Text = Sequence["str | Number"]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text."""
+
+    text: Text
+    style: str = ""
+    kind: str = "paragraph"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of sentences, each with the mark of its verdict ("shown", "unclear", "none", "")."""
+
+    items: Sequence[tuple[str, Text]]
+    kind: str = "list"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: its head, then its cells; `trace` is the key of the estimate it shows."""
+
+    head: Text
+    cells: Sequence[Text]
+    trace: str = ""
+    group: bool = False  # a line over several rows, without cells
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with caption; `numeric` are the columns (counted without the head) that hold numbers."""
+
+    caption: Text
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    numeric: Sequence[int] = ()
+    note: Text = ()
+    anchored: bool = False  # the table that the others' rows link to
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: the SVG's bytes, alternative text, caption and the keys of the estimates shown."""
+
+    name: str
+    title: str
+    svg: bytes
+    alt: str
+    caption: Text
+    keys: Sequence[str]
+    kind: str = "figure"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that a reader opens when wanted; printed open."""
+
+    summary: Text
+    blocks: Sequence[Any]
+    kind: str = "fold"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+    kind: str = "heading"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section with its anchor."""
+
+    anchor: str
+    title: str
+    blocks: Sequence[Any] = field(default_factory=list)
+
+
+def shown(row: Mapping[str, Any], column: str, decimals: int) -> Number:
+    """Return a number of an estimate's row."""
+    return Number(words.number(row[column], decimals), row["key"], column)
+
+
+def estimate(row: Mapping[str, Any]) -> Number:
+    """Return the estimate with two digits of its standard error."""
+    return shown(row, "estimate", digits(row))
+
+
+def interval(row: Mapping[str, Any], between: str = " to ") -> list[str | Number]:
+    """Return the confidence interval."""
+    return [shown(row, "conf_low", digits(row)), between, shown(row, "conf_high", digits(row))]
+
+
+def digits(row: Mapping[str, Any]) -> int:
+    """Return the decimals of a row's estimate and interval."""
+    return words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
+
+
+def p_number(row: Mapping[str, Any], column: str = "p_value") -> Number:
+    """Return a p-value as it stands in a table."""
+    return Number(words.p_value(row[column]), row["key"], column)
+
+
+def p_clause(row: Mapping[str, Any], column: str = "p_value", symbol: str = "p") -> list[str | Number]:
+    """Return "p = .049" with the number marked."""
+    text = words.p_value(row[column])
+    sign = "" if text[0] in "<>" else f"={words.NBSP}"
+    return [f"{symbol}{words.NBSP}{sign}", Number(text, row["key"], column)]
+
+
+def plain(text: Text) -> str:
+    """Return a text without its marks."""
+    return "".join(part if isinstance(part, str) else part.text for part in text)

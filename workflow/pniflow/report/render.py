@@ -1,0 +1,156 @@
+"""Read the tables of a run and write the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pniflow import __version__, files, words
+from pniflow.config import read_study
+from pniflow.errors import InputError
+from pniflow.report import claims, methods
+from pniflow.report.answers import Context
+from pniflow.report.page import write_page
+from pniflow.report.parts import Picture
+from pniflow.report.sections import Results, all_sections
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONTRACTS = {
+    "sensitivity": "sensitivity",
+    "diagnostics": "diagnostics",
+    "participants": "participants",
+    "flow": "flow",
+    "exclusions": "exclusions",
+    "table1": "table1",
+    "genes": "ctra_genes",
+    "globals": "globals",
+    "quality": "quality",
+}
+
+
+def render_report(
+    *,
+    study: Path,
+    estimates: Path,
+    out: Path,
+    measures: Path | None = None,
+    sensitivity: Path | None = None,
+    diagnostics: Path | None = None,
+    participants: Path | None = None,
+    flow: Path | None = None,
+    exclusions: Path | None = None,
+    table1: Path | None = None,
+    genes: Path | None = None,
+    globals: Path | None = None,
+    quality: Path | None = None,
+    normalization: Path | None = None,
+    figures: list[Path] | None = None,
+) -> None:
+    """Write the report: one HTML file that holds everything and loads nothing.
+
+    Parameters
+    ----------
+    study : Path
+        study.yaml.
+    estimates : Path
+        Estimates (contract estimates).
+    out : Path
+        The report.
+    measures, sensitivity, diagnostics, participants, flow, exclusions, table1 : Path, optional
+        Tables of the run by the contract of the same name.
+    genes : Path, optional
+        Genes of the CTRA score (contract ctra_genes).
+    globals, quality : Path, optional
+        Whole-brain numbers and quality of the scans.
+    normalization : Path, optional
+        JSON that normalize-expression reports.
+    figures : list of Path, optional
+        The figures' descriptions (JSON); each SVG lies beside its description.
+
+    Raises
+    ------
+    InputError
+        A table is absent or against its contract.
+    """
+    about = read_study(study)
+    given = {
+        "sensitivity": sensitivity,
+        "diagnostics": diagnostics,
+        "participants": participants,
+        "flow": flow,
+        "exclusions": exclusions,
+        "table1": table1,
+        "genes": genes,
+        "globals": globals,
+        "quality": quality,
+    }
+    tables = {name: files.read_table(path, _CONTRACTS[name]) for name, path in given.items() if path}
+    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    units, domains = _measures(measures)
+    variants: dict[str, list[dict[str, Any]]] = {}
+    for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
+        variants.setdefault(row["key"], []).append(row)
+    context = Context(
+        words.session_words(about),
+        units,
+        equivalence={
+            key: row
+            for key, some in variants.items()
+            for row in some
+            if row["variant"].startswith("equivalence")
+        },
+    )
+    documents = {"normalization": files.read_json(normalization)} if normalization else {}
+    results = Results(
+        study=about,
+        rows=rows,
+        context=context,
+        variants=variants,
+        domains=domains,
+        tables=tables,
+        figures=read_figures(figures or []),
+        methods=methods.methods(about, rows, tables, documents),
+        software=methods.software(),
+        claims=claims.comparison(rows, context),
+    )
+    page = write_page(
+        title=about["title"],
+        subtitle=f"{about['design'][:1].upper()}{about['design'][1:]}",
+        simulated=about["simulated"],
+        sections=all_sections(results),
+        version=__version__,
+    )
+    files.write_text(out, page)
+
+
+def _measures(path: Path | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return measure -> unit and measure -> domain."""
+    if path is None:
+        return {}, {}
+    table: pd.DataFrame = files.read_table(path, "measures").drop_duplicates("measure")
+    units = {
+        name: unit for name, unit in zip(table["measure"], table["unit"], strict=True) if words.given(unit)
+    }
+    return units, dict(zip(table["measure"], table["domain"], strict=True))
+
+
+def read_figures(paths: list[Path]) -> Mapping[str, Picture]:
+    """Read figures by their descriptions; those that have nothing to show are left out."""
+    pictures = {}
+    for path in paths:
+        about = files.read_json(path)
+        if about.get("empty"):
+            continue
+        vector = Path(path).parent / Path(about["figure"]).name
+        if not vector.is_file():
+            raise InputError(
+                f"{path}: the figure {about['figure']} is not beside its description; draw it again."
+            )
+        name = Path(path).stem
+        pictures[name] = Picture(
+            name, about["title"], vector.read_bytes(), about["alt"], [about["caption"]], about["keys"]
+        )
+    return pictures

@@ -1,0 +1,286 @@
+"""Tables of the report, made from the tables of the run; nothing is computed here that a reader could not look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pniflow import words
+from pniflow.report import parts
+from pniflow.report.answers import Context, tally, unit_words
+from pniflow.report.parts import Number, Row, Table, Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
+    """Table of tested rows: estimate, interval, p, adjusted p, effect size, n."""
+    columns = ["Measure", "Estimate", "95 % interval", "p", "Adjusted p", "Effect size", "n", "Rows"]
+    lines = []
+    for row in rows:
+        term = words.term_of(row["term"], len(context.sessions))
+        unit = unit_words(row, term, context).strip()
+        head: list[str | Number] = [words.label(row["outcome"]).long]
+        if term.kind not in ("change", "joint"):
+            head = [
+                f"{words.label(row['outcome']).long} on {words.inside(words.label(term.of).long)}, {term.kind}"
+            ]
+        elif term.of and term.kind == "change":
+            head.append(f", {context.sessions.get(term.of, term.of)}")
+        if unit:
+            head.append(f" ({unit})")
+        better = words.label(row["outcome"]).better
+        if row["outcome"].startswith("ctra") or term.of.startswith("ctra"):
+            head.append("; higher CTRA = more adverse")
+        elif words.sign_note(row["outcome"]):
+            head.append(f"; {words.COMPONENT_SIGN}")
+        elif better:
+            head.append(f"; {better} is better")
+        size: Text = [parts.shown(row, "effect_size", 2)] if words.given(row["effect_size"]) else [words.NONE]
+        lines.append(
+            Row(
+                head,
+                [
+                    [parts.estimate(row)]
+                    if term.kind != "joint"
+                    else ["F = ", parts.shown(row, "statistic", 2)],
+                    parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
+                    [parts.p_number(row)],
+                    [parts.p_number(row, "p_adjusted")],
+                    size,
+                    [_count(row, "n_participants")],
+                    [_count(row, "n_observations")],
+                ],
+                row["key"],
+            )
+        )
+    kinds = list(
+        dict.fromkeys(str(row["effect_size_kind"]) for row in rows if words.given(row["effect_size_kind"]))
+    )
+    note = f"Effect size: {'; '.join(kinds)}. " if kinds else ""
+    note += (
+        "n: persons in the model; rows: observations in the model. A dash stands where there is no number."
+    )
+    return Table(caption, columns, lines, range(7), [note])
+
+
+def glance_table(families: Mapping[str, Rows], alpha: float) -> Table:
+    """Each prespecified question in one line: its role, how many tests, in how many a difference was shown."""
+    lines = []
+    for family, rows in families.items():
+        clear, count = tally(rows, alpha)
+        role = str(rows[0]["role"] or "further")
+        lines.append(Row([words.question(family)], [[role], [str(clear)], [str(count)]]))
+    return Table(["The questions at a glance."], ["Question", "Role", "Shown", "Tests"], lines, [1, 2])
+
+
+def _count(row: Mapping[str, Any], column: str, table: str = "estimates") -> Number:
+    return Number(str(int(row[column])), row["key"], column, table)
+
+
+def all_estimates(rows: Rows) -> Table:
+    """Every coefficient of every model, as it stands in estimates.tsv."""
+    columns = [
+        *("Model / outcome / term", "Estimate", "SE", "df", "t or F", "p", "Adjusted p"),
+        *("95 % interval", "n", "Rows", "ICC", "Family", "Remark"),
+    ]
+    lines = []
+    for row in rows:
+        decimals = parts.digits(row)
+        cells: list[Text] = [
+            [parts.estimate(row)],
+            [parts.shown(row, "std_error", decimals)],
+            [parts.shown(row, "df", 1)],
+            [parts.shown(row, "statistic", 2)],
+            [parts.p_number(row)],
+            [parts.p_number(row, "p_adjusted")],
+            parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
+            [_count(row, "n_participants")],
+            [_count(row, "n_observations")],
+            [parts.shown(row, "icc", 2)],
+            [f"{row['family']} ({row['role']})" if words.given(row["family"]) else ""],
+            [str(row["note"]) if words.given(row["note"]) else ""],
+        ]
+        lines.append(Row([row["key"]], cells, row["key"]))
+    caption = ["Every coefficient, as in estimates.tsv; the first column is its key."]
+    return Table(caption, columns, lines, range(10), anchored=True)
+
+
+def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
+    """Participants at each step, branch by branch."""
+    lines: list[Row] = []
+    branch = ""
+    for row in _records(flow):
+        if row["branch"] != branch:
+            branch = row["branch"]
+            lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
+        names = [sessions.get(name, name) for name in str(row["session_id"] or "").split("+") if name]
+        key = f"{row['step']}/{row['branch']}/{row['session_id'] or ''}"
+        where = " and ".join(names) if names else ("no session" if row["step"] == "set of sessions" else "")
+        n = Number(str(int(row["n"])), key, "n", "flow") if words.given(row["n"]) else "not recorded"
+        lines.append(Row([row["step"]], [[where], [n], [row["note"] or ""]]))
+    return Table(
+        ["Participants at each step. In each branch and session, assessed = usable + excluded."],
+        ["Step", "Session", "Participants", "What the count means"],
+        lines,
+        [1],
+    )
+
+
+_BRANCHES = {
+    "all": "Study",
+    "questionnaires": "Questionnaires",
+    "assays": "Assays",
+    "expression": "Blood gene expression",
+    "imaging": "MRI",
+    "lesions": "Lesions",
+}
+
+
+def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Sequence[str]) -> Table:
+    """Paired Table 1: characteristics, then mean and SD of each measure at each session."""
+    rows = _records(table1)
+    lines = [Row(["Characteristics"], [], group=True)]
+    for row in (row for row in rows if row["domain"] == "characteristic"):
+        name = words.label(row["measure"]).long
+        unit = f" ({row['unit']})" if row["unit"] else ""
+        head = f"{name}{unit}" if row["level"] is None else f"{name}: {row['level']}"
+        key = f"{row['measure']}//{row['level'] or ''}"
+        value: Text
+        if row["level"] is not None:
+            value = [_from(row, "n", key, 0), " (", _from(row, "percent", key, 0), " %)"]
+        else:
+            value = _mean_sd(row, key)
+        lines.append(
+            Row(
+                [head],
+                [
+                    value,
+                    *[[""]] * (len(sessions) - 1),
+                    [_from(row, "n", key, 0)],
+                    [_from(row, "missing", key, 0)],
+                ],
+            )
+        )
+    by_measure: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        if row["domain"] != "characteristic" and row["measure"] in measures:
+            by_measure.setdefault(row["measure"], {})[row["session_id"]] = row
+    domain = ""
+    for measure, per in by_measure.items():
+        first = next(iter(per.values()))
+        if first["domain"] != domain:
+            domain = first["domain"]
+            lines.append(Row([domain.capitalize()], [], group=True))
+        unit = f" ({first['unit']})" if first["unit"] else ""
+        cells = [
+            _mean_sd(per[name], f"{measure}/{name}/") if name in per else [words.NONE] for name in sessions
+        ]
+        key = f"{measure}/{first['session_id']}/"
+        missing = sum(int(row["missing"]) for row in per.values())
+        complete = [_from(first, "n_complete", key, 0)]
+        lines.append(Row([words.label(measure).long + unit], [*cells, complete, [str(missing)]]))
+    columns = ["Measure", *(f"{label}: mean (SD)" for label in sessions.values()), "Complete", "Missing"]
+    return Table(
+        ["Characteristics and measures at each session: mean (SD), or n (%)."],
+        columns,
+        lines,
+        range(len(columns) - 1),
+        [
+            "Complete: persons with a value at every session. Missing: enrolled persons without a value, over sessions."
+        ],
+    )
+
+
+def _from(row: Mapping[str, Any], column: str, key: str, decimals: int) -> Number:
+    return Number(words.number(row[column], decimals), key, column, "table1")
+
+
+def _mean_sd(row: Mapping[str, Any], key: str) -> list[str | Number]:
+    if not words.given(row["mean"]):
+        return [words.NONE]
+    decimals = max(1, words.decimals_for(row["sd"]))
+    mean = Number(words.number(row["mean"], decimals), key, "mean", "table1")
+    return [mean, " (", Number(words.number(row["sd"], decimals), key, "sd", "table1"), ")"]
+
+
+def exclusions_table(exclusions: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
+    """What was left out, row by row."""
+    lines = [
+        Row(
+            [row["item"]],
+            [
+                [row["participant_id"] or ""],
+                [sessions.get(row["session_id"], "")],
+                [row["rule"]],
+                [row["reason"]],
+            ],
+        )
+        for row in _records(exclusions)
+    ]
+    return Table(
+        ["Everything that was collected and left out, with the rule and the reason."],
+        ["What", "Participant", "Session", "Rule", "Reason"],
+        lines,
+    )
+
+
+def exclusion_counts(exclusions: pd.DataFrame) -> Table:
+    """How often each rule left something out; the counts add up to the list."""
+    kinds = exclusions["item"].str.split(" ").str[0]
+    counts = exclusions.groupby([exclusions["rule"], kinds], sort=True).size()
+    lines = [Row([str(rule)], [[str(kind)], [str(count)]]) for (rule, kind), count in counts.items()]
+    lines.append(Row(["all"], [[""], [str(len(exclusions))]]))
+    return Table(["How much each rule left out."], ["Rule", "What", "Count"], lines, [1])
+
+
+def sensitivity_table(rows: Rows, variants: Mapping[str, Rows]) -> Table:
+    """For each tested estimate: how it moves over its sensitivity analyses."""
+    lines = []
+    for row in rows:
+        others = [one for one in variants.get(row["key"], []) if words.given(one["estimate"])]
+        if not others or not words.given(row["estimate"]):
+            continue
+        decimals = parts.digits(row)
+        lowest, highest = (some(others, key=lambda one: one["estimate"]) for some in (min, max))
+        same = sum((one["estimate"] > 0) == (row["estimate"] > 0) for one in others)
+        with_p = [one for one in others if words.given(one["p_value"])]
+        below = sum(one["p_value"] < 0.05 for one in with_p)
+        cells: list[Text] = [
+            [parts.estimate(row)],
+            [_variant(lowest, decimals), f" ({_word(lowest['variant'])})"],
+            [_variant(highest, decimals), f" ({_word(highest['variant'])})"],
+            [f"{same} of {len(others)}"],
+            [f"{below} of {len(with_p)}"],
+        ]
+        term = words.term_of(row["term"])
+        head = words.label(row["outcome"]).long
+        if term.kind not in ("change", "joint"):
+            head += f" on {words.inside(words.label(term.of).long)}, {term.kind}"
+        lines.append(Row([head], cells, row["key"]))
+    return Table(
+        ["How each prespecified estimate moves over its sensitivity analyses."],
+        ["Measure", "Prespecified", "Lowest", "Highest", "Same sign", "p below .05"],
+        lines,
+        range(5),
+        [
+            "p-values of sensitivity analyses are not adjusted; they show how firm an answer is and give none themselves."
+        ],
+    )
+
+
+def _variant(row: Mapping[str, Any], decimals: int) -> Number:
+    return Number(
+        words.number(row["estimate"], decimals), f"{row['key']}/{row['variant']}", "estimate", "sensitivity"
+    )
+
+
+def _word(name: str) -> str:
+    return name.replace("_", " ")
