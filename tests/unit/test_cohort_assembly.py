@@ -238,7 +238,7 @@ def test_mixed_versions_are_flagged_when_allowed(tmp_path: Path) -> None:
 
 
 def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> None:
-    """CAT26 measures thickness otherwise than 12.8: volumes go on when mixing is allowed, thickness does not."""
+    """CAT26 defines thickness otherwise than 12.8: with mixing allowed volumes go on, thickness does not."""
     globals = TABLES["globals"].replace(
         "2.5 12.8.1_2042\n        rsub-B_pre", "2.5 26.0_3250\n        rsub-B_pre"
     )
@@ -253,7 +253,7 @@ def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> N
 
 
 def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
-    """B was scanned once, so it could only be run cross-sectionally, while A's two scans were run longitudinally."""
+    """B was scanned once, so only a cross-sectional run was possible; both runs of A are longitudinal."""
     gone = {name: drop(TABLES[name], "rsub-B_post") for name in ("scans", "quality", "globals")}
     gone["scans"] = gone["scans"].replace(
         "rsub-B_pre B ses-pre r v s true", "rsub-B_pre B ses-pre r v s false"
