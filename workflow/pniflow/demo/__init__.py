@@ -23,7 +23,7 @@ def simulate_study(
     noise_free: bool = False,
     truth_participants: int = 20_000,
 ) -> None:
-    """Write a complete raw study: REDCap export, hair cortisol, RNA counts, CAT12 and LST-AI outputs, and the truth.
+    """Write a complete raw study: REDCap export, hair cortisol, RNA counts, CAT12 and LST-AI outputs, truth.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def simulate_study(
     seed : int
         Seed of the random numbers; the same seed gives the same bytes.
     null : bool
-        No mean change and no links between domains; person variances and correlations among questionnaires stay.
+        No mean change, no links between domains; variances and links among questionnaires stay.
     sign_pattern : str
-        Within-person link of CTRA to stress, loneliness and cortisol: conference (inverse) or paper (positive).
+        Within-person link of CTRA to stress, loneliness, cortisol: conference (inverse), paper (positive).
     sessions : int
         Sessions per participant, 2 to 6.
     sites : int

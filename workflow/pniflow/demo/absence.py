@@ -37,7 +37,7 @@ def draw_presence(design: Design, baseline: np.ndarray) -> Presence:
     """
     random, n = design.stream("absence"), design.participants
     standard = (baseline - baseline.mean()) / (baseline.std() or 1.0)
-    out = _chosen(random, DROPOUT * design.missingness * n, 0.8 * standard)
+    out = _chosen(random, DROPOUT * design.missingness * n, 0.5 * standard)
     last = np.where(out, random.integers(1, design.sessions, n), design.sessions)
     attended = np.arange(design.sessions) < last[:, None]
     scanned = attended.copy()
@@ -51,16 +51,20 @@ def draw_presence(design: Design, baseline: np.ndarray) -> Presence:
         random, NEVER_SCANNED * design.missingness * n, np.where(scanned[:, 1:].any(axis=1), -np.inf, 0.0)
     )
     scanned[never] = False
-    lost = [
-        _chosen(random, share * design.missingness * attended.sum(), np.where(attended, 0.0, -np.inf).ravel())
-        for share in (NO_BLOOD, NO_HAIR)
-    ]
-    blood, hair = (attended & ~gone.reshape(attended.shape) for gone in lost)
+    blood, hair = (
+        attended & ~_lost(random, share * design.missingness, attended) for share in (NO_BLOOD, NO_HAIR)
+    )
     return Presence(attended, blood, hair, scanned)
 
 
+def _lost(random: np.random.Generator, share: float, attended: np.ndarray) -> np.ndarray:
+    return _chosen(random, share * attended.sum(), np.where(attended, 0.0, -np.inf).ravel()).reshape(
+        attended.shape
+    )
+
+
 def _chosen(random: np.random.Generator, count: float, log_odds: np.ndarray) -> np.ndarray:
-    """Choose round(count) entries without replacement, likelier where the log odds are higher, never at -inf."""
+    """Choose round(count) entries without replacement, likelier at higher log odds, never at -inf."""
     chosen = np.zeros(len(log_odds), bool)
     ranks = np.argsort(-(log_odds + random.gumbel(size=len(log_odds))), kind="stable")
     possible = int(np.isfinite(log_odds).sum())

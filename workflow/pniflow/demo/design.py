@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Design:
     seed : int
         Every number follows from it.
     null : bool
-        No mean change and no link between domains; person variances and correlations among questionnaires stay.
+        No mean change, no link between domains; variances and links among questionnaires stay.
     sign_pattern : str
         Sign of the within-person link of CTRA to distress: `conference` (inverse) or `paper` (positive).
     effect_size : float
@@ -128,13 +129,12 @@ class Facet:
 @functools.cache
 def facets() -> tuple[Facet, ...]:
     """Read the facets; the simulator's own table, independent of the scoring keys that it tests."""
-    table = read_table(find("demo", "facets"))
-    numbers = {"items": _integers, "reversed": _integers, "minimum": int, "maximum": int, "change": int}
-    kinds = numbers | dict.fromkeys(("mean", "sd", "distress", "interoception"), float)
-    rows = table.fillna("").to_dict("records")
-    return tuple(
-        Facet(name=row.pop("facet"), **{k: kinds.get(k, str)(v) for k, v in row.items()}) for row in rows
-    )
+    table = read_table(find("demo", "facets")).fillna("")
+    casts: dict[str, Callable[[str], Any]] = {"items": _integers, "reversed": _integers}
+    casts |= dict.fromkeys(("minimum", "maximum", "change"), int)
+    casts |= dict.fromkeys(("mean", "sd", "distress", "interoception"), float)
+    columns = [table[name].map(casts.get(str(name), str)) for name in table]
+    return tuple(Facet(*row) for row in zip(*columns, strict=True))
 
 
 def _integers(text: str) -> tuple[int, ...]:
@@ -149,16 +149,12 @@ def genes() -> dict[str, np.ndarray]:
 
 @functools.cache
 def regions() -> dict[str, np.ndarray]:
-    """Read the regions of the label files: atlas, id, name, side, typical sizes, vertices, insula (share of the link)."""
+    """Read the regions of the label files: atlas, id, name, side, sizes, vertices, insula (share of link)."""
     sizes = ("gm_volume", "wm_volume", "csf_volume", "thickness", "vertices", "insula")
     return _columns("regions", sizes)
 
 
-def _columns(name: str, numeric: tuple[str, ...]) -> dict[str, Any]:
+def _columns(name: str, numeric: tuple[str, ...]) -> dict[str, np.ndarray]:
     table = read_table(find("demo", name))
-    return {
-        column: table[column].astype(float).to_numpy()
-        if column in numeric
-        else table[column].fillna("").to_numpy(str)
-        for column in table
-    }
+    text = {str(column): table[column].fillna("").to_numpy(str) for column in table if column not in numeric}
+    return text | {column: table[column].astype(float).to_numpy() for column in numeric}

@@ -1,4 +1,4 @@
-"""What instruments, assays, sequencer and scanner make of the people's states: answers, concentrations, counts, sizes."""
+"""What instruments, assay, sequencer and scanner make of the people's states."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS = ("gm_volume", "wm_volume", "csf_volume", "thickness")
 
 
 def answer_items(design: Design, facet: Facet, state: np.ndarray) -> np.ndarray:
-    """Turn states into answer codes as a person ticks them (reversed items reversed), shape (participants, sessions, items)."""
+    """Turn states into codes as ticked (reversed items reversed), shape (participants, sessions, items)."""
     count = len(facet.items)
     level = facet.mean + mean_change(facet, design) + facet.sd * state
     if design.noise:
@@ -48,7 +48,7 @@ def answer_items(design: Design, facet: Facet, state: np.ndarray) -> np.ndarray:
 
 
 def measure_cortisol(design: Design, state: np.ndarray) -> np.ndarray:
-    """Return hair cortisol in pg/mg: log-normal, 10 % assay error, three decimals; values below the limit stay."""
+    """Return hair cortisol in pg/mg: log-normal, 10 % assay error, three decimals, also below the limit."""
     log = CORTISOL_MEAN + CORTISOL_SD * state
     if not design.noise:
         return np.exp(np.maximum(log, np.log(DETECTION_LIMIT)))
@@ -102,7 +102,7 @@ def sequence(
 
 @dataclass
 class Brains:
-    """Numbers of the scans: `sizes` by metric (participants, sessions, regions), the rest (participants, sessions)."""
+    """Numbers of the scans: participants x sessions, and x regions for the `sizes` of each metric."""
 
     keep: np.ndarray
     sizes: dict[str, np.ndarray]
@@ -116,8 +116,8 @@ class Brains:
 def scan(design: Design, people: People, state: np.ndarray, keep: np.ndarray | None = None) -> Brains:
     """Draw region sizes (ml, mm), tissue volumes, quality marks and lesions.
 
-    Head size and a person's general thickness are shared by all regions. The anterior insula follows the CTRA state,
-    thicker on the left and thinner on the right, within and between persons.
+    Head size and a person's general thickness are shared by all regions. The anterior insula follows the
+    CTRA state, thicker on the left and thinner on the right, within and between persons.
     """
     table = regions()
     keep = np.arange(len(table["name"])) if keep is None else keep
@@ -125,7 +125,7 @@ def scan(design: Design, people: People, state: np.ndarray, keep: np.ndarray | N
     random, noise = design.stream("brains"), float(design.noise)
     person, every = (len(state), 1), state.shape
     old = (people.age - 45)[:, None]
-    head, cortex = noise * random.standard_normal(person), noise * random.standard_normal(person)
+    head, cortex = random.standard_normal(person), noise * random.standard_normal(person)
     between, within = split(state, 0.0 if design.noise else state.mean(axis=0))
     link = design.strength * (INSULA["between"] * between + INSULA["within"] * within)
     side = np.select([part["side"] == "left", part["side"] == "right"], [1.0, -1.0])

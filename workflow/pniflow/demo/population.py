@@ -1,4 +1,4 @@
-"""People, their states at each session, and the links planted between domains. Arrays are participants x sessions."""
+"""People, their states at each session, the links between domains. Arrays are participants x sessions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class People:
 
 
 def draw_people(design: Design) -> People:
-    """Draw age 45±11 years, BMI, EDSS 2.0±1.2 in half steps, and the share on B-cell depletion (13 of 23) exactly."""
+    """Draw age 45±11 years, BMI, EDSS 2.0±1.2 in half steps; exactly 13 of 23 on B-cell depletion."""
     random, n = design.stream("people"), design.participants
     depleted = np.zeros(n, bool)
     depleted[random.permutation(n)[: round(n * 13 / 23)]] = True
@@ -47,8 +47,8 @@ def draw_constructs(design: Design) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        Facet (and `hair_cortisol`) -> array (participants, sessions): a person part with variance STABLE and an
-        occasion part with the rest, each with the correlations that two factors give.
+        Facet (and `hair_cortisol`) -> array (participants, sessions): a person part with variance STABLE
+        and an occasion part with the rest, each with the correlations that two factors give.
     """
     table = facets()
     distress = np.array([facet.distress for facet in table] + [CORTISOL_DISTRESS * design.strength])
@@ -78,14 +78,14 @@ def _factors(
 
 
 def mean_change(facet: Facet, design: Design) -> np.ndarray:
-    """Return a facet's mean change at each session, in item units: d_z times the SD of the change of the mean answer."""
+    """Return a facet's mean change at each session, in item units: d_z times the SD of its change."""
     answers = (facet.item_noise**2 + 1 / 12) / len(facet.items)
     spread = np.sqrt(2 * (facet.sd**2 * (1 - STABLE) + answers))
     return facet.change * design.change * spread * PROFILE[: design.sessions]
 
 
 def split(state: np.ndarray, centre: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Split a state (participants, sessions) about its session means into the person's mean and the deviations from it."""
+    """Split a state, centred at each session, into the person's mean and the deviations from it."""
     deviation = state - centre
     between = deviation.mean(axis=1, keepdims=True)
     return between, deviation - between
@@ -99,10 +99,10 @@ def slopes(design: Design) -> dict[str, dict[str, float]]:
 
 
 def draw_ctra_state(design: Design, people: People, states: dict[str, np.ndarray]) -> np.ndarray:
-    """Draw the adverse state behind the CTRA genes (participants, sessions): no mean change, linked to `states`.
+    """Draw the adverse state behind the CTRA genes: no mean change, linked to `states`.
 
-    The linked constructs enter by their deviation from the session mean, so their own mean change moves nothing:
-    regressed on the raw construct, the session then has the coefficient −slope x change.
+    The linked constructs enter by their deviation from the session mean, so their own mean change moves
+    nothing: regressed on the raw construct, the session then has the coefficient −slope x change.
     """
     total = np.zeros((design.participants, design.sessions))
     for name, slope in slopes(design).items():

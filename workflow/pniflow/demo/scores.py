@@ -1,6 +1,6 @@
 """The measures of a simulated study, scored here from the simulator's own tables.
 
-Written apart from the pipeline's stages and sharing nothing with them, so that the two can be held against each other.
+Written apart from the pipeline's stages and sharing nothing with them, so that each can test the other.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pniflow.demo.design import DETECTION_LIMIT, Facet, facets, genes, regions
 if TYPE_CHECKING:
     from pniflow.demo.simulation import Study
 
-GROUPS = {  # measure without its side -> atlas, metric, names in the file without their side
-    "aparc_a2009s.anterior_insula.{}.thickness": ("aparc_a2009s", "thickness", ("S_circular_insula_ant", "G_insular_short")),
-    "aparc_a2009s.posterior_insula.{}.thickness": ("aparc_a2009s", "thickness", ("G_Ins_lg_and_S_cent_ins",)),
-    "neuromorphometrics.hippocampus.{}.gm_volume": ("neuromorphometrics", "gm_volume", ("Hippocampus",)),
-    "neuromorphometrics.amygdala.{}.gm_volume": ("neuromorphometrics", "gm_volume", ("Amygdala",)),
-    "neuromorphometrics.thalamus.{}.gm_volume": ("neuromorphometrics", "gm_volume", ("Thalamus Proper",)),
-    "neuromorphometrics.anterior_cingulate.{}.gm_volume": (
-        "neuromorphometrics", "gm_volume", ("ACgG anterior cingulate gyrus",)),
-    "neuromorphometrics.mid_cingulate.{}.gm_volume": ("neuromorphometrics", "gm_volume", ("MCgG middle cingulate gyrus",)),
-}  # fmt: skip
+FLOOR = 0.125  # counts per million
+GROUPS = {  # measure without its side -> names in the file without their side
+    "aparc_a2009s.anterior_insula.{}.thickness": ("S_circular_insula_ant", "G_insular_short"),
+    "aparc_a2009s.posterior_insula.{}.thickness": ("G_Ins_lg_and_S_cent_ins",),
+    "neuromorphometrics.hippocampus.{}.gm_volume": ("Hippocampus",),
+    "neuromorphometrics.amygdala.{}.gm_volume": ("Amygdala",),
+    "neuromorphometrics.thalamus.{}.gm_volume": ("Thalamus Proper",),
+    "neuromorphometrics.anterior_cingulate.{}.gm_volume": ("ACgG anterior cingulate gyrus",),
+    "neuromorphometrics.mid_cingulate.{}.gm_volume": ("MCgG middle cingulate gyrus",),
+}
 WEIGHTS = {"inflammatory": 1, "interferon": -1, "antibody": -1}
 SCORED = (*WEIGHTS, "reference")
 
@@ -41,7 +41,7 @@ def answered(answers: dict[str, np.ndarray], *prefixes: str) -> np.ndarray:
 
 
 def _scored(items: np.ndarray, kind: str) -> np.ndarray:
-    """Score the mean or the sum of the items where at least half are answered, missing ones as the person's mean."""
+    """Score mean or sum where at least half is answered, missing items as the person's mean."""
     given = np.isfinite(items)
     count = given.sum(axis=2)
     mean = np.where(given, items, 0).sum(axis=2) / np.maximum(count, 1)
@@ -66,10 +66,10 @@ def log_cortisol(concentration: np.ndarray) -> np.ndarray:
 
 
 def normalized(counts: np.ndarray, library: np.ndarray, component: np.ndarray) -> np.ndarray:
-    """Return log2 counts per million over the mean of the reference genes, times its grand mean, floored at 1."""
+    """Return log2 counts per million over the mean of the reference genes, times its grand mean, floored."""
     per_million = 1e6 * counts / library[..., None]
     reference = per_million[..., component == "reference"].mean(axis=2, keepdims=True)
-    return np.log2(np.maximum(per_million * np.nanmean(reference) / reference, 1.0))
+    return np.log2(np.maximum(per_million * np.nanmean(reference) / reference, FLOOR))
 
 
 def ctra_scores(
@@ -101,44 +101,31 @@ def gene_scale(log2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def group_members() -> dict[str, np.ndarray]:
     """Return for each region measure with a side the rows of the region table it is made of."""
-    table = regions()
-    members = {}
-    for pattern, (atlas, metric, names) in GROUPS.items():
+    table, members = regions(), {}
+    for pattern, names in GROUPS.items():
+        atlas, _, _, metric = pattern.split(".")
         for side in ("left", "right"):
             prefix = side[0] if metric == "thickness" else f"{side.capitalize()} "
-            wanted = [prefix + name for name in names]
-            members[pattern.format(side)] = np.flatnonzero(
-                (table["atlas"] == atlas) & np.isin(table["name"], wanted)
-            )
+            wanted = np.isin(table["name"], [prefix + name for name in names])
+            members[pattern.format(side)] = np.flatnonzero((table["atlas"] == atlas) & wanted)
     return members
 
 
 def imaging_measures(study: Study) -> dict[str, np.ndarray]:
-    """Return region groups (thickness weighted by template vertices), their asymmetry, globals and quality."""
-    brains, result = study.brains, {}
-    place = {row: position for position, row in enumerate(brains.keep.tolist())}
+    """Return region groups (thickness weighted by template vertices), asymmetry, globals and quality."""
+    brains, result = study.brains, dict(study.brains.tissue)
     for name, rows in group_members().items():
         metric = name.rsplit(".", 1)[1]
-        values = brains.sizes[metric][..., [place[row] for row in rows.tolist()]]
-        weight = (
-            regions()["vertices"][rows] / regions()["vertices"][rows].sum()
-            if metric == "thickness"
-            else np.ones(len(rows))
-        )
+        values = brains.sizes[metric][..., np.searchsorted(brains.keep, rows)]
+        vertices = regions()["vertices"][rows]
+        weight = vertices / vertices.sum() if metric == "thickness" else np.ones(len(rows))
         result[name] = values @ weight
-    for pattern, (_, metric, _) in GROUPS.items():
-        if metric == "thickness":
-            result[pattern.format("left_minus_right")] = (
-                result[pattern.format("left")] - result[pattern.format("right")]
-            )
-    result |= {name: values for name, values in brains.tissue.items()}
+    for pattern in (name for name in GROUPS if name.endswith("thickness")):
+        left, right, difference = (pattern.format(side) for side in ("left", "right", "left_minus_right"))
+        result[difference] = result[left] - result[right]
     result["tiv"] = result["csf"] + result["gm"] + result["wm"]
-    result |= {
-        "siqr": brains.marks["SIQR"],
-        "iqr": brains.marks["IQR"],
-        "mean_thickness": brains.mean_thickness,
-    }
-    result["lesion_volume"] = brains.lesion_volume
+    result |= {"siqr": brains.marks["SIQR"], "iqr": brains.marks["IQR"]}
+    result |= {"mean_thickness": brains.mean_thickness, "lesion_volume": brains.lesion_volume}
     return {name: np.where(study.presence.scanned, values, np.nan) for name, values in result.items()}
 
 

@@ -13,7 +13,7 @@ from pniflow.demo.design import Design, facets
 
 @dataclass
 class Study:
-    """A study as its instruments see it. Arrays are participants x sessions (x items, genes, regions); NaN is missing."""
+    """A study as its instruments see it: participants x sessions (x items, genes); NaN is missing."""
 
     design: Design
     people: population.People

@@ -1,6 +1,6 @@
 """What each prespecified model converges to: fitted on the simulator's own measures of a large population.
 
-The fit is written apart from `pniflow.models`: a random-intercept likelihood from sums of squares and group sums.
+The fit is written apart from `pniflow.models`: a random-intercept likelihood from sums of squares.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tup
 
     Notes
     -----
-    With r the ratio of variances, V = I + r J in each group of m rows, so x'V⁻¹x = x'x − Σ r/(1 + r m) s s' with s
-    the group's sum of x; only these sums enter the likelihood (Lindstrom & Bates 1988, doi:10.1080/01621459.1988.10478693).
+    With r the ratio of variances, V = I + r J in each group of m rows, so x'V⁻¹x = x'x − Σ r/(1 + r m) s s'
+    with s the group's sum of x; only these sums enter the likelihood.
     """
     from scipy.optimize import minimize_scalar
 
@@ -180,8 +180,9 @@ def planted(design: Design) -> dict[str, Any]:
 def zero_change(estimates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return, per predictor of CTRA, how a within slope goes together with no mean change of CTRA.
 
-    Where the predictor's mean changes by Δ and its within slope is b, a model with the raw deviation from the person's
-    mean has the session coefficient (change of CTRA) − b Δ. With the predictor centred at each session it is the change.
+    Where the predictor's mean changes by Δ and its within slope is b, a model with the raw deviation from the
+    person's mean has the session coefficient (change of CTRA) − b Δ; with the predictor centred at each
+    session it is the change itself.
     """
     value = {(row["model"], row["outcome"], row["term"]): row["value"] for row in estimates}
     change = {

@@ -1,6 +1,6 @@
-"""A CAT12 longitudinal output tree in the toolbox's own XML: reports, label files, averages, `catlong`; LST-AI lesions.
+"""A CAT12 longitudinal output tree in the toolbox's own XML, and the lesion tables of LST-AI.
 
-Format: root S, scalars with 15 digits, rows `[a b]`, columns `[a;b]`, cells as `item` (cat_io_xml of CAT12.8.1 r2041).
+Format: root S, 15 digits, rows `[a b]`, columns `[a;b]`, cells as `item` (cat_io_xml of CAT12.8.1 r2041).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def write_cat12(study: Study, folder: Path) -> None:
         for session, stem, place in zip(sessions, stems, places, strict=True):
             sizes = {metric: values[person, session] for metric, values in brains.sizes.items()}
             _save(
-                place / "report" / f"cat_{prefix}{stem}.xml", _report(study, person, [session], prefix + stem)
+                place / "report" / f"cat_{prefix}{stem}.xml",
+                _report(study, person, [int(session)], prefix + stem),
             )
             _save(place / "label" / f"catROI_{prefix}{stem}.xml", _labels(volume, sizes))
             _save(place / "label" / f"catROIs_{prefix}{stem}.xml", _labels(surface, sizes))
@@ -50,7 +51,7 @@ def write_cat12(study: Study, folder: Path) -> None:
 
 
 def _templates(volume: bool) -> list[tuple[str, list[tuple[str, np.ndarray, str]], str]]:
-    """Return for each atlas the text before its numbers, per metric (name, rows, format), and the text behind."""
+    """Return for each atlas the text before its numbers, (metric, rows, format), and the text behind."""
     table, result = regions(), []
     separator = ";" if volume else " "  # label files hold columns for volumes, rows for surfaces
     metrics = METRICS[:3] if volume else METRICS[3:]
@@ -192,8 +193,8 @@ _REPORT = (
 def _long(stems: list[str]) -> str:
     """Return the subject report of the longitudinal pipeline: its time points in order."""
     scans = "".join(f"            <item>./{stem}.nii,1</item>\n" for stem in stems)
-    body = f"   <parameter>\n      <subj>\n         <mov>\n{scans}         </mov>\n      </subj>\n   </parameter>\n"
-    return f"{HEAD}{body}</S>\n"
+    body = f"      <subj>\n         <mov>\n{scans}         </mov>\n      </subj>\n"
+    return f"{HEAD}   <parameter>\n{body}   </parameter>\n</S>\n"
 
 
 def write_lesions(study: Study, folder: Path) -> None:

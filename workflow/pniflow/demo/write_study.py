@@ -1,4 +1,4 @@
-"""The study's folder: raw files, study.yaml, config.yaml, models.yaml and truth.json, put in place all at once."""
+"""The study's folder: raw files, study.yaml, config.yaml, models.yaml, truth.json, put in place at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def truth_of(design: Design, study: Study, models: Path, participants: int) -> d
         result |= {
             "population": {
                 "participants": many.design.participants,
-                "how": "models.yaml fitted on one simulated population; monte_carlo_error is its standard error",
+                "how": "models.yaml fitted on one simulated population, with its standard error",
                 "ctra_scale": "z over all samples of that population",
             },
             "d_z": d_z,
@@ -149,19 +149,18 @@ def _write_yaml(path: Path, content: dict[str, Any]) -> None:
 
 @contextmanager
 def _replaced(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder whose entries replace those of `out` at the end; on failure nothing is left."""
+    """Yield a temporary folder whose entries replace those of `out` at the end; a failure leaves nothing."""
     if any(path.is_file() for path in out.rglob("*")) and not (out / MARK).is_file():
-        raise InputError(
-            f"{out}: the folder holds files that are not a simulated study; give an empty or new folder."
-        )
+        raise InputError(f"{out}: there are files that are not a simulated study; give a new or empty folder.")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         yield temporary
         out.mkdir(exist_ok=True)
-        for old in [*out.iterdir()]:
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
         for new in sorted(temporary.iterdir(), key=lambda path: path.name == MARK):
-            new.replace(out / new.name)
+            old = out / new.name
+            if old.is_dir():
+                shutil.rmtree(old)
+            new.replace(old)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

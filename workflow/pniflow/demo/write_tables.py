@@ -1,4 +1,4 @@
-"""The study's tables as a lab holds them: REDCap export and dictionary, hair cortisol, counts and their samples."""
+"""The study's tables as a lab holds them: REDCap export and dictionary, hair cortisol, counts, samples."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFUSED = "-99"
 
 
 def write_redcap(study: Study, folder: Path) -> None:
-    """Write `export.csv` (raw codes, one row per record and event) and `dictionary.csv`; item texts are placeholders."""
+    """Write `export.csv` (raw codes, a row per record and event) and `dictionary.csv`; no item wording."""
     fields = _items()
     demographics = ["age", "bmi", "edss", "b_cell_depletion", "completed_course"] + ["site"] * (
         study.design.sites > 1
@@ -94,9 +94,10 @@ def _records(
     for facet in facets():
         codes = study.answers[facet.name]
         refused = design.stream(f"refused {facet.name}").random(codes.shape) < 0.5
-        asked = np.isfinite(codes).any(axis=2, keepdims=True)
-        text = np.where(np.isfinite(codes), np.nan_to_num(codes).astype(int).astype(str), "")
-        cells[facet.name] = np.where(~np.isfinite(codes) & refused & asked, REFUSED, text)
+        given = np.isfinite(codes)
+        asked = np.logical_or.reduce(given, axis=2, keepdims=True)
+        text = np.where(given, np.nan_to_num(codes).astype(int).astype(str), "")
+        cells[facet.name] = np.where(~given & refused & asked, REFUSED, text)
     for person, label in enumerate(design.labels):
         for session in np.flatnonzero(study.presence.attended[person]):
             row = [label, f"{EVENTS[session]}_arm_1"]
@@ -124,7 +125,7 @@ def write_cortisol(study: Study, path: Path) -> None:
 
 
 def write_counts(study: Study, matrix: Path, samples: Path) -> None:
-    """Write the count matrix (genes x samples, gzip) and the sample table. Samples stand in the order of sequencing."""
+    """Write the count matrix (genes x samples, gzip) and the sample table, in the order of sequencing."""
     design = study.design
     random = design.stream("samples")
     taken = np.argwhere(np.isfinite(study.counts[..., 0]))
