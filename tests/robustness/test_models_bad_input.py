@@ -129,7 +129,7 @@ def test_more_terms_than_people(tmp_path):
     measures, participants = study(people=4, measures=("pss10", "gad7", "phq9", "ctra"))
     fixed = ["session", {"split": "gad7"}, {"split": "phq9"}]
     text = sentence(tmp_path, broken(fixed=fixed), measures, participants)
-    assert "6 coefficients and 4 participants" in text
+    assert "6 terms with 6 coefficients, and 4 participants with 8 complete rows" in text
 
 
 def test_outcome_without_pairs(tmp_path):

@@ -231,8 +231,9 @@ def build(
     Raises
     ------
     InputError
-        A term is constant over the rows, a reference level is unknown, or there are more columns than
-        participants. The sentence starts with the fact; the caller adds the place.
+        A term is constant over the rows, a reference level is unknown, or there are more terms (or
+        coefficients that do not vary within persons) than participants. The sentence starts with the fact;
+        the caller adds the place.
     """
     _, person = np.unique(cohort.person[rows], return_inverse=True)
     people = int(person.max()) + 1
@@ -259,11 +260,7 @@ def build(
         matrix |= new
         terms[term.name] = tuple(new)
         kinds[term.name] = kind
-    if len(matrix) > people:
-        raise InputError(
-            f"the model has {len(matrix)} coefficients and {people} participants with complete rows; "
-            "leave terms out of `fixed`"
-        )
+    _check_size(matrix, len(terms), person, size)
     names = list(matrix)
     return Design(
         X=np.column_stack(list(matrix.values())),
@@ -275,6 +272,22 @@ def build(
         people=people,
         with_pairs=int((size > 1).sum()),
     )
+
+
+def _check_size(
+    matrix: Mapping[str, NDArray[np.float64]], terms: int, person: NDArray[np.intp], size: NDArray[np.intp]
+) -> None:
+    """Refuse more terms than participants; several sessions may have more coefficients than that."""
+    people, rows = len(size), len(person)
+    between = sum(
+        np.allclose(values, (np.bincount(person, values) / size)[person], rtol=1e-9, atol=1e-12)
+        for values in matrix.values()
+    )
+    if terms > people or between > people or len(matrix) > rows:
+        raise InputError(
+            f"the model has {terms} terms with {len(matrix)} coefficients, and {people} participants with "
+            f"{rows} complete rows; leave terms out of `fixed`"
+        )
 
 
 def _split(

@@ -84,7 +84,10 @@ def fit_models(
                 for fit in fits:
                     details += diagnosis.effect_size_rows(fit, cohort) + diagnosis.residual_rows(fit, cohort)
             if sensitivity or diagnostics:
-                more, remarks = variants.of_model(model, own, fits, cohort, plan, sources)
+                base = {(row["outcome"], row["term"]): row for row in own}
+                more, remarks = variants.of_model(
+                    variants.Prespecified(model, fits, base, cohort, plan, sources)
+                )
                 varied += more
                 details += remarks
         adjust_families(rows, plan)

@@ -12,6 +12,7 @@ from pniflow.errors import InputError
 from pniflow.models import effect_sizes
 from pniflow.models.analysis import Fit, fit_groups, joined
 from pniflow.models.design import Cohort, Design
+from pniflow.models.inference import two_sided_p
 from pniflow.models.structure import SESSION, Model, Plan
 
 Array: TypeAlias = NDArray[np.float64]
@@ -217,3 +218,37 @@ def pairs_of(fit: Fit, cohort: Cohort) -> tuple[Array, Array]:
         at[number, fit.design.person[here]] = here
     both = (at >= 0).all(axis=0)
     return fit.values[at[0, both]], fit.values[at[1, both]]
+
+
+def variant_row(base: Row, variant: str, **values: Any) -> Row:
+    """Return a sensitivity row: the prespecified row's place, the variant's numbers, blank otherwise."""
+    blank = dict.fromkeys(
+        (
+            "estimate",
+            "std_error",
+            "df",
+            "statistic",
+            "p_value",
+            "p_adjusted",
+            "conf_low",
+            "conf_high",
+            "effect_size",
+        ),
+        np.nan,
+    )
+    none = {"effect_size_kind": None, "icc": np.nan, "singular": None, "note": None}
+    return {**base, **blank, **none, "variant": variant, **values}
+
+
+def interval(estimate: float, std_error: float, df: float, alpha: float) -> dict[str, float]:
+    """Return the t interval of level 1 - alpha."""
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(df, 1 - alpha / 2)) * std_error
+    return {"conf_low": estimate - reach, "conf_high": estimate + reach}
+
+
+def tested(estimate: float, std_error: float, df: float) -> dict[str, float]:
+    """Return t and its two-sided p."""
+    statistic = estimate / std_error
+    return {"statistic": statistic, "p_value": float(two_sided_p(np.array(statistic), np.array(df)))}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, contrasts_of, fit_columns, joined
-from pniflow.models.design import Cohort, build, variables_of
-from pniflow.models.results import Row
-from pniflow.models.structure import Plan
+from pniflow.models.design import Cohort, Design, build, variables_of
+from pniflow.models.results import Row, interval, is_change, tested, variant_row
+from pniflow.models.structure import SESSION, Plan
 
 Array = NDArray[np.float64]
+_SEED = 20240618  # of the bootstrap; every outcome and term starts from it
 
 
 class LeaveOneOut:
@@ -65,8 +67,6 @@ def leave_one_out_rows(
     base : mapping of (outcome, term) to row
         The prespecified rows.
     """
-    from scipy.special import stdtrit
-
     rows = []
     for column, outcome in enumerate(fit.outcomes):
         for index, term in enumerate(loo.terms):
@@ -84,27 +84,20 @@ def leave_one_out_rows(
                 }
             for variant, one in ends.items():
                 at = (one, index, column)
-                reach = float(stdtrit(loo.df[at], 1 - plan.alpha / 2)) * loo.std_error[at]
                 rows.append(
-                    {
-                        **base[outcome, term],
-                        "variant": variant,
-                        "estimate": loo.estimate[at],
-                        "std_error": loo.std_error[at],
-                        "df": loo.df[at],
-                        "statistic": loo.statistic[at],
-                        "p_value": loo.p_value[at],
-                        "p_adjusted": np.nan,
-                        "conf_low": loo.estimate[at] - reach,
-                        "conf_high": loo.estimate[at] + reach,
-                        "effect_size": np.nan,
-                        "effect_size_kind": None,
-                        "n_participants": fit.design.people - 1,
-                        "n_observations": len(fit.design.rows) - int((fit.design.person == one).sum()),
-                        "icc": np.nan,
-                        "singular": None,
-                        "note": joined(f"without {loo.who[one]}", several),
-                    }
+                    variant_row(
+                        base[outcome, term],
+                        variant,
+                        estimate=loo.estimate[at],
+                        std_error=loo.std_error[at],
+                        df=loo.df[at],
+                        statistic=loo.statistic[at],
+                        p_value=loo.p_value[at],
+                        **interval(loo.estimate[at], loo.std_error[at], loo.df[at], plan.alpha),
+                        n_participants=fit.design.people - 1,
+                        n_observations=len(fit.design.rows) - int((fit.design.person == one).sum()),
+                        note=joined(f"without {loo.who[one]}", several),
+                    )
                 )
     return rows
 
@@ -125,3 +118,130 @@ def largest_shift(loo: LeaveOneOut, fit: Fit, outcome: str, term: str) -> tuple[
         return None
     one = int(np.nanargmax(np.abs(shift)))
     return float(shift[one]), loo.who[one]
+
+
+def equivalence_rows(fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan) -> list[Row]:
+    """Two one-sided tests of the session change against the model's declared bound (Schuirmann 1987).
+
+    The p-value is the larger of the two; the interval has level 1 - 2 alpha, as the test has. The baseline SD
+    is that of the analysis sample.
+    """
+    from scipy.special import stdtr
+
+    declared = fit.model.equivalence
+    if declared is None or not is_change(fit.model) or fit.design.kinds.get(SESSION) != "categorical":
+        return []
+    first = cohort.session[fit.design.rows] == cohort.session[fit.design.rows].min()
+    rows = []
+    for column, outcome in enumerate(fit.outcomes):
+        row = base[outcome, SESSION]
+        if not row["std_error"] > 0:
+            continue
+        spread = fit.values[first, column].std(ddof=1)
+        bound = declared["bound"] * (spread if declared["unit"] == "baseline_sd" else 1.0)
+        scaled = np.array([row["estimate"] + bound, bound - row["estimate"]]) / row["std_error"]
+        unit = f"{declared['bound']:g} SD at {cohort.sessions[int(cohort.session[fit.design.rows].min())]}"
+        words = f" = {unit}" if declared["unit"] == "baseline_sd" else ""
+        rows.append(
+            variant_row(
+                row,
+                "equivalence",
+                estimate=row["estimate"],
+                std_error=row["std_error"],
+                df=row["df"],
+                statistic=scaled.min(),
+                p_value=float(1 - stdtr(row["df"], scaled).min()),
+                **interval(row["estimate"], row["std_error"], row["df"], 2 * plan.alpha),
+                note=f"two one-sided tests, bound {bound:.4g}{words}; {1 - 2 * plan.alpha:.0%} interval",
+            )
+        )
+    return rows
+
+
+def delta_adjusted_rows(
+    fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan
+) -> list[Row]:
+    """Change of questionnaires if the lost changed less, or the other way, by half a baseline SD.
+
+    Pattern mixture for two sessions: the change over everyone is the model's plus (share lost) x delta, with
+    the share taken as known.
+    """
+    if not is_change(fit.model) or len(fit.design.columns) != 2:
+        return []
+    session = cohort.session[fit.design.rows]
+    first = session == session.min()
+    came = np.bincount(fit.design.person[first], minlength=fit.design.people) > 0
+    back = np.bincount(fit.design.person[~first], minlength=fit.design.people) > 0
+    share = float((came & ~back).sum() / max(came.sum(), 1))
+    rows = []
+    for column, outcome in enumerate(fit.outcomes):
+        row = base[outcome, SESSION]
+        if cohort.domains.get(outcome) != "questionnaire" or not row["std_error"] > 0:
+            continue
+        delta = -np.sign(row["estimate"]) * 0.5 * fit.values[first, column].std(ddof=1)
+        estimate = row["estimate"] + share * delta
+        rows.append(
+            variant_row(
+                row,
+                "delta_adjusted",
+                estimate=estimate,
+                std_error=row["std_error"],
+                df=row["df"],
+                **tested(estimate, row["std_error"], row["df"]),
+                **interval(estimate, row["std_error"], row["df"], plan.alpha),
+                note=f"the {share:.0%} lost changed by {delta:+.4g} (half a baseline SD) against the others",
+            )
+        )
+    return rows
+
+
+def bootstrap_rows(fit: Fit, base: Mapping[tuple[str, str], Row], plan: Plan, draws: int = 4999) -> list[Row]:
+    """Parametric bootstrap of each tested term: |t| or F in data drawn from the fit without the term."""
+    rows = []
+    names, hypotheses = contrasts_of(fit.model, fit.design)
+    for term in (term for term in fit.model.test if term in names):
+        columns = list(fit.design.terms[term])
+        rest = [column for column in range(fit.design.X.shape[1]) if column not in columns]
+        null = replace(
+            fit.design, X=fit.design.X[:, rest], columns=tuple(fit.design.columns[k] for k in rest)
+        )
+        for column, outcome in enumerate(fit.outcomes):
+            row = base[outcome, term]
+            values = fit.values[:, [column]]
+            sigma, ratio, fixed = variance_parts(null, values, fit.model.random, plan.inference)
+            if not (np.isfinite(row["p_value"]) and np.isfinite(sigma)):
+                continue
+            rng = np.random.default_rng(_SEED)
+            person = rng.standard_normal((fit.design.people, draws))[fit.design.person]
+            noise = rng.standard_normal((len(values), draws))
+            drawn = fixed[:, None] + sigma * (np.sqrt(ratio) * person + noise)
+            tests = fit_columns(
+                fit.design, drawn, [hypotheses[names.index(term)]], fit.model.random, plan.inference
+            )
+            beyond = np.abs(tests.statistic[0]) >= abs(row["statistic"]) * (1 - 1e-12)
+            rows.append(
+                variant_row(
+                    row,
+                    "parametric_bootstrap",
+                    estimate=row["estimate"],
+                    std_error=row["std_error"],
+                    statistic=row["statistic"],
+                    p_value=(1 + float(beyond.sum())) / (draws + 1),
+                    method=f"parametric bootstrap, {draws} draws",
+                )
+            )
+    return rows
+
+
+def variance_parts(design: Design, values: Array, random: bool, inference: str) -> tuple[float, float, Array]:
+    """Return residual SD, person variance over residual variance, and the fixed part, of one outcome."""
+    identity = [row[None, :] for row in np.eye(design.X.shape[1])]
+    tests = fit_columns(design, values, identity, random, inference)
+    fixed = design.X @ tests.estimate[:, 0]
+    residual = values[:, 0] - fixed
+    ratio = float(tests.icc[0] / (1 - tests.icc[0])) if random else 0.0
+    # residual' V^-1 residual / (n - p), with V = I + ratio Z Z' inverted in closed form
+    size = np.bincount(design.person)
+    total = np.bincount(design.person, residual)
+    square = residual @ residual - (ratio * total**2 / (1 + ratio * size)).sum()
+    return float(np.sqrt(square / (len(residual) - design.X.shape[1]))), ratio, fixed

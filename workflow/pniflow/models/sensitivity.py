@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -65,13 +67,78 @@ def refit(word: str, model: Model, cohort: Cohort, plan: Plan, sources: Sources)
     NotPossible
         The data lack what the word needs.
     """
-    variant = WORDS[word](model, cohort, sources)
+    return variant_rows(WORDS[word](model, cohort, sources), word, plan)
+
+
+def variant_rows(variant: Variant, name: str, plan: Plan) -> list[Row]:
+    """Fit a variant and return its tested rows, marked with its name."""
     fits, unfitted = fits_of(variant, plan)
-    tested = {*model.test, *model.contrasts}
-    rows = [
-        row for row in all_rows(variant.model, variant.cohort, plan, fits, unfitted) if row["term"] in tested
+    tested = {*variant.model.test, *variant.model.contrasts}
+    rows = all_rows(variant.model, variant.cohort, plan, fits, unfitted)
+    return [
+        {**row, "variant": name, "note": joined(variant.note, row["note"]) or None}
+        for row in rows
+        if row["term"] in tested
     ]
-    return [{**row, "variant": word, "note": joined(variant.note, row["note"]) or None} for row in rows]
+
+
+def subgroup_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], list[tuple[str, str]]]:
+    """Fit a model within each level of its declared subgroups: n, df and interval, no p-value and no verdict.
+
+    Returns
+    -------
+    rows : list of mapping
+    not_possible : list of (subgroup, reason)
+    """
+    rows: list[Row] = []
+    lacking = []
+    for name in model.subgroups:
+        levels = cohort.variable(name).levels if cohort.has(name) else None
+        if levels is None:
+            lacking.append((f"subgroup {name}", f"'{name}' is not a categorical covariate"))
+            continue
+        for code, level in enumerate(levels):
+            keep = cohort.variable(name).values == code
+            label = f"subgroup {name}={level}"
+            try:
+                found = variant_rows(Variant(without_terms(model, [name]), cohort, keep), label, plan)
+            except NotPossible as reason:
+                lacking.append((label, str(reason)))
+                continue
+            rows += [{**row, "statistic": np.nan, "p_value": np.nan} for row in found]
+    return rows, lacking
+
+
+_SAMPLES = ("completers", "without_b_cell_depleted", "without_interferon_treated", "without_recent_steroid")
+
+
+def specification_rows(model: Model, cohort: Cohort, plan: Plan, sources: Sources) -> list[Row]:
+    """Fit every combination of the declared choices of score, sample and terms: the specification curve."""
+    declared = [word for word in model.sensitivity if word in WORDS]
+    scores = [word for word in declared if word.startswith("ctra_")]
+    samples = [word for word in declared if word in _SAMPLES]
+    terms = [word for word in declared if word not in (*scores, *samples)]
+    rows = []
+    for chosen in itertools.product(*([None, *words] for words in (scores, samples, terms))):
+        words = [word for word in chosen if word]
+        label = "specification_curve: " + (" + ".join(words) or "as prespecified")
+        with contextlib.suppress(NotPossible):
+            rows += variant_rows(_composed(words, model, cohort, sources), label, plan)
+    return rows
+
+
+def _composed(words: Sequence[str], model: Model, cohort: Cohort, sources: Sources) -> Variant:
+    whole = Variant(model, cohort)
+    for word in words:
+        step = WORDS[word](whole.model, whole.cohort, sources)
+        masks = [mask for mask in (whole.keep, step.keep) if mask is not None]
+        whole = replace(
+            step,
+            keep=np.logical_and.reduce(masks) if masks else None,
+            completers=whole.completers or step.completers,
+            note=joined(whole.note, step.note),
+        )
+    return whole
 
 
 def fits_of(variant: Variant, plan: Plan) -> tuple[list[Fit], dict[str, tuple[str, int, int]]]:
@@ -255,13 +322,6 @@ def cells_of(cohort: Cohort, frame: pd.DataFrame) -> NDArray[np.intp]:
     return np.array([rows.get(pair, -1) for pair in pairs], dtype=np.intp)
 
 
-def _later(reason: str) -> Callable[[Model, Cohort, Sources], Variant]:
-    def variant(model: Model, cohort: Cohort, sources: Sources) -> Variant:
-        raise NotPossible(reason)
-
-    return variant
-
-
 WORDS: dict[str, Callable[[Model, Cohort, Sources], Variant]] = {
     "completers": _completers,
     "unadjusted": _unadjusted,
@@ -284,8 +344,3 @@ WORDS: dict[str, Callable[[Model, Cohort, Sources], Variant]] = {
     "batch": _batch,
     "other_atlases": _other_atlases,
 }
-
-
-def choices(words: Sequence[str]) -> list[str]:
-    """Return the words among `words` that are declared choices of rows, terms or scores."""
-    return [word for word in words if word in WORDS]

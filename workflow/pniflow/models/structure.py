@@ -256,7 +256,7 @@ def _model(name: str, entry: Mapping[str, Any], defaults: Mapping[str, Any], sou
             )
     test: dict[str, str] = {}
     for family, tested in entry.get("test", {}).items():
-        _check_known(tested, names, f"{where}: `test`", where)
+        _check_known(tested, [*names, "(intercept)"], f"{where}: `test`", where)
         for row in tested:
             if test.setdefault(row, family) != family:
                 raise InputError(f"{where} tests '{row}' in the families {test[row]} and {family}; name one.")

@@ -1,66 +1,85 @@
-"""All variants of one model: each word of its sensitivity list, its equivalence test, its subgroups."""
+"""All variants of one model: the words of its sensitivity list, its equivalence test, its subgroups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pniflow.models import robustness
 from pniflow.models.analysis import Fit
 from pniflow.models.design import Cohort
 from pniflow.models.results import Row
-from pniflow.models.sensitivity import WORDS, NotPossible, Sources, refit
+from pniflow.models.sensitivity import (
+    WORDS,
+    NotPossible,
+    Sources,
+    refit,
+    specification_rows,
+    subgroup_rows,
+)
 from pniflow.models.structure import Model, Plan
 
 
-def of_model(
-    model: Model, rows: Sequence[Row], fits: Sequence[Fit], cohort: Cohort, plan: Plan, sources: Sources
-) -> tuple[list[Row], list[Row]]:
-    """Return the sensitivity rows of a model and the diagnostics that come with them.
+@dataclass(frozen=True)
+class Prespecified:
+    """A model as prespecified and fitted, with what its variants need.
 
-    Parameters
+    Attributes
     ----------
-    rows, fits
-        The prespecified analysis.
+    base : mapping of (outcome, term) to row
+        Rows of the estimates table.
+    """
+
+    model: Model
+    fits: Sequence[Fit]
+    base: Mapping[tuple[str, str], Row]
+    cohort: Cohort
+    plan: Plan
+    sources: Sources
+
+
+def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    """Return the sensitivity rows of a model and the diagnostics that come with them.
 
     Returns
     -------
     varied : list of mapping
-        Rows of the sensitivity table. None has a p_adjusted: a variant is no further test.
+        Rows of the sensitivity table. A variant is no further test: p_adjusted stays blank, but for max-T.
     remarks : list of mapping
         Rows of the diagnostics table: influence, and the words that the data do not allow, with the reason.
     """
+    model, cohort, plan = analysis.model, analysis.cohort, analysis.plan
     varied: list[Row] = []
     remarks: list[Row] = []
-    base = {(row["outcome"], row["term"]): row for row in rows}
+    for fit in analysis.fits:
+        varied += robustness.equivalence_rows(fit, cohort, analysis.base, plan)
     for word in model.sensitivity:
         try:
-            if word == "leave_one_out":
-                more, notes = _leave_one_out(model, fits, cohort, plan, base)
-                varied += more
-                remarks += notes
-            elif word in WORDS:
-                varied += refit(word, model, cohort, plan, sources)
-            else:
-                raise NotPossible("not available")
+            if word in WORDS:
+                varied += refit(word, model, cohort, plan, analysis.sources)
+                continue
+            rows, notes = _OF_FITS[word](analysis)
+            if not rows:
+                raise NotPossible("no outcome or term of the model allows it")
+            varied += rows
+            remarks += notes
         except NotPossible as reason:
-            remarks.append(
-                {
-                    "table": "sensitivity_not_possible",
-                    "model": model.name,
-                    "quantity": word,
-                    "note": str(reason),
-                }
-            )
+            remarks.append(_not_possible(model, word, str(reason)))
+    rows, lacking = subgroup_rows(model, cohort, plan)
+    varied += rows
+    remarks += [_not_possible(model, word, reason) for word, reason in lacking]
     return varied, remarks
 
 
-def _leave_one_out(
-    model: Model, fits: Sequence[Fit], cohort: Cohort, plan: Plan, base: dict[tuple[str, str], Row]
-) -> tuple[list[Row], list[Row]]:
-    varied, remarks = [], []
-    for fit in fits:
-        loo = robustness.LeaveOneOut(fit, cohort, plan, list(model.test))
-        varied += robustness.leave_one_out_rows(loo, fit, base, plan)
+def _not_possible(model: Model, word: str, reason: str) -> Row:
+    return {"table": "sensitivity_not_possible", "model": model.name, "quantity": word, "note": reason}
+
+
+def _leave_one_out(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    model, varied, remarks = analysis.model, [], []
+    for fit in analysis.fits:
+        loo = robustness.LeaveOneOut(fit, analysis.cohort, analysis.plan, list(model.test))
+        varied += robustness.leave_one_out_rows(loo, fit, analysis.base, analysis.plan)
         for outcome in fit.outcomes:
             for term in loo.terms:
                 shift = robustness.largest_shift(loo, fit, outcome, term)
@@ -77,3 +96,37 @@ def _leave_one_out(
                         }
                     )
     return varied, remarks
+
+
+def _delta_adjusted(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    parts = (
+        robustness.delta_adjusted_rows(fit, analysis.cohort, analysis.base, analysis.plan)
+        for fit in analysis.fits
+    )
+    return [row for part in parts for row in part], []
+
+
+def _parametric_bootstrap(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    parts = (robustness.bootstrap_rows(fit, analysis.base, analysis.plan) for fit in analysis.fits)
+    return [row for part in parts for row in part], []
+
+
+def _specification_curve(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    return specification_rows(analysis.model, analysis.cohort, analysis.plan, analysis.sources), []
+
+
+def _waiting(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    raise NotPossible("not available")
+
+
+_OF_FITS: dict[str, Callable[[Prespecified], tuple[list[Row], list[Row]]]] = {
+    "leave_one_out": _leave_one_out,
+    "delta_adjusted": _delta_adjusted,
+    "parametric_bootstrap": _parametric_bootstrap,
+    "specification_curve": _specification_curve,
+    "sign_flip": _waiting,
+    "cr2": _waiting,
+    "permute_differences": _waiting,
+    "permute_means": _waiting,
+    "cortisol_censored": _waiting,
+}

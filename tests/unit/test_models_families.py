@@ -1,0 +1,140 @@
+"""Families of tests: who enters, what m is, and that nothing else moves an adjusted p."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from models_data import fitted, one_model, study
+from pniflow.models.multiplicity import adjust
+
+
+def by_hand(p_values: list[float]) -> list[float]:
+    """Benjamini and Hochberg 1995: smallest of p(k) m / k over the larger ones."""
+    m = len(p_values)
+    order = np.argsort(p_values)
+    adjusted = np.empty(m)
+    least = 1.0
+    for rank in range(m, 0, -1):
+        least = min(least, p_values[order[rank - 1]] * m / rank)
+        adjusted[order[rank - 1]] = least
+    return list(adjusted)
+
+
+def test_benjamini_hochberg_and_holm():
+    p_values = [0.01, 0.04, 0.03, 0.005, 0.8]
+    assert adjust(p_values, "bh") == pytest.approx(by_hand(p_values), rel=1e-12)
+    assert adjust(p_values, "bh") == pytest.approx([0.025, 0.05, 0.05, 0.025, 0.8])
+    assert adjust(p_values, "holm") == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.8])
+    assert list(adjust(p_values, "none")) == p_values
+
+
+def test_test_that_could_not_be_made_counts():
+    adjusted = adjust([0.01, np.nan, 0.03], "bh")
+    assert adjusted[[0, 2]] == pytest.approx([0.03, 0.045])
+    assert np.isnan(adjusted[1])
+
+
+def two_families(**first):
+    document = one_model(
+        ["pss10", "gad7"],
+        ["session"],
+        name="change",
+        families={
+            "change": {"role": "primary", "adjust": "bh"},
+            "slopes": {"role": "secondary", "adjust": "holm"},
+        },
+        test={"change": ["session"]},
+        **first,
+    )
+    document["models"].append(
+        {
+            "name": "ctra_on_{predictor}",
+            "for_each": {"predictor": ["pss10", "gad7"]},
+            "outcomes": ["ctra"],
+            "fixed": ["session", {"split": "predictor"}, "age"],
+            "test": {"slopes": ["predictor_within"]},
+        }
+    )
+    return document
+
+
+def test_only_tested_terms_are_adjusted_within_their_family(tmp_path):
+    tables = fitted(tmp_path, *study(), two_families())
+    estimates = tables["estimates"]
+    tested = estimates[estimates["family"].notna()]
+    assert list(tested["family"]) == ["change", "change", "slopes", "slopes"]
+    assert set(tested["role"]) == {"primary", "secondary"}
+    for family, method in (("change", "fdr_bh"), ("slopes", "holm")):
+        here = tested[tested["family"] == family]
+        expected = multipletests(here["p_value"], method=method)[1]
+        np.testing.assert_allclose(here["p_adjusted"], expected, rtol=1e-12)
+    assert estimates.loc[estimates["family"].isna(), ["p_adjusted", "role"]].isna().all(axis=None)
+    sizes = tables["diagnostics"].query("table == 'families' and quantity == 'm_planned'")
+    assert dict(zip(sizes["family"], sizes["value"], strict=True)) == {"change": 2, "slopes": 2}
+
+
+def test_outcome_that_cannot_be_estimated_counts_in_m(tmp_path):
+    """Anxiety has two pairs, but their stress is not known: planned, not estimable, m stays 2."""
+    measures, participants = study(measures=("pss10", "gad7", "ctra", "phq9"))
+    early = (measures["measure"] == "gad7") & (measures["participant_id"] > "sub-02")
+    measures = measures[~(early & (measures["session_id"] == "ses-post"))]
+    gone = (measures["measure"] == "pss10") & measures["participant_id"].isin(["sub-01", "sub-02"])
+    measures = measures[~gone]
+    document = one_model(
+        ["gad7", "ctra"], ["session", {"split": "pss10"}], test={"a_family": ["pss10_within"]}
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    rows = tables["estimates"].query("term == 'pss10_within'").set_index("outcome")
+    assert rows.loc["gad7", "note"] == "not estimable: too few pairs"
+    assert rows.loc["gad7", ["estimate", "p_value", "p_adjusted"]].isna().all()
+    assert rows.loc["ctra", "p_adjusted"] == pytest.approx(min(1, 2 * rows.loc["ctra", "p_value"]), rel=1e-12)
+    sizes = tables["diagnostics"].query("table == 'families'").set_index("quantity")["value"]
+    assert (sizes["m_planned"], sizes["m_estimable"]) == (2, 1)
+
+
+def test_sensitivity_and_covariates_change_no_m_and_no_adjusted_p(tmp_path):
+    measures, participants = study(seed=8)
+    words = ["completers", "leave_one_out", "without_b_cell_depleted"]
+    plain = fitted(tmp_path / "plain", measures, participants, two_families())
+    varied = fitted(tmp_path / "varied", measures, participants, two_families(sensitivity=words))
+    pd.testing.assert_frame_equal(plain["estimates"], varied["estimates"])
+    assert len(plain["sensitivity"]) == 0 and len(varied["sensitivity"]) > 0
+    assert varied["sensitivity"]["p_adjusted"].isna().all()
+    with_covariate = two_families()
+    with_covariate["models"][1]["fixed"].append("bmi")
+    more = fitted(tmp_path / "more", measures, participants, with_covariate)
+    for name in ("plain", "more"):
+        sizes = {"plain": plain, "more": more}[name]["diagnostics"].query("table == 'families'")
+        assert list(sizes["value"]) == [2, 2, 2, 2]
+    change = plain["estimates"].query("model == 'change'")
+    pd.testing.assert_frame_equal(change, more["estimates"].query("model == 'change'"))
+
+
+def test_estimates_do_not_depend_on_the_other_outcomes_or_on_the_order_of_rows(tmp_path):
+    measures, participants = study(
+        measures=("pss10", "gad7", "phq9", "ctra"), drop={"gad7": [(3, "ses-post")]}
+    )
+    models = one_model(["pss10", "gad7", "phq9"], ["session", {"split": "ctra"}, "bmi"])
+    together = fitted(tmp_path / "together", measures, participants, models)["estimates"]
+    for outcome in ("pss10", "gad7", "phq9"):
+        alone = one_model([outcome], ["session", {"split": "ctra"}, "bmi"])
+        found = fitted(tmp_path / outcome, measures, participants, alone)["estimates"]
+        expected = together[together["outcome"] == outcome].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    shuffled = measures.sample(frac=1, random_state=4)
+    people = participants.sample(frac=1, random_state=5)
+    again = fitted(tmp_path / "shuffled", shuffled, people, models)["estimates"]
+    pd.testing.assert_frame_equal(again, together, check_exact=True)
+
+
+def test_the_same_bytes_on_a_rerun(tmp_path):
+    measures, participants = study()
+    document = two_families(sensitivity=["completers", "leave_one_out", "sign_flip", "cr2"])
+    for name in ("one", "two"):
+        fitted(tmp_path / name, measures, participants, document)
+    for table in ("estimates", "sensitivity", "diagnostics"):
+        first, second = ((tmp_path / name / f"{table}.tsv").read_bytes() for name in ("one", "two"))
+        assert first == second
