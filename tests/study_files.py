@@ -77,10 +77,17 @@ def write_rows(
     )
 
 
+class _WithoutAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def write_study(path: Path, **sections: Any) -> Path:
     """Write a study.yaml with two sessions and the given sections."""
     document = {"title": "A study", "sessions": {"ses-pre": {"day": 0}, "ses-post": {"day": 56}}} | sections
-    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    path.write_text(
+        yaml.dump(document, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
     return path
 
 

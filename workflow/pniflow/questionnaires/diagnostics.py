@@ -158,7 +158,7 @@ def omega(part: NDArray[np.float64], steps: int = 500, tolerance: float = 1e-8) 
     deviation = part.std(axis=0, ddof=1)
     if (deviation == 0).any():
         return np.nan
-    correlation = np.corrcoef(part, rowvar=False)
+    correlation: NDArray[np.float64] = np.atleast_2d(np.corrcoef(part, rowvar=False))
     reduced = correlation.copy()
     shared = 1 - 1 / np.diag(np.linalg.pinv(correlation))
     for _ in range(steps):

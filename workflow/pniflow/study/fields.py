@@ -97,8 +97,8 @@ def read_dictionary(path: Path, name: str) -> dict[str, Field]:
         )
     rows = table.columns({short: known.index(short) for short in _COLUMNS.values()})
     fields: dict[str, Field] = {}
-    for place, row in zip(rows.index, rows.to_dict("records"), strict=True):
-        for one in _fields_of(row):
+    for place, cells in zip(rows.index, rows.to_numpy(dtype=object), strict=True):
+        for one in _fields_of(dict(zip(rows.columns, cells, strict=True))):
             if one.name in fields:
                 raise InputError(
                     f"{name}: row {place} defines the field '{one.name}' a second time; keep one."

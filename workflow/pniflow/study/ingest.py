@@ -14,6 +14,7 @@ from pniflow import config, files
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
 from pniflow.study.covariates import cast, covariate_values, flagged
+from pniflow.study.dates import DAY
 from pniflow.study.laboratory import read_assays, read_samples
 from pniflow.study.rawtables import inside
 from pniflow.study.responses import item_fields, responses_of
@@ -158,6 +159,15 @@ def _sessions(
     )
     days = {name: rule.get("day", np.nan) for name, rule in study["sessions"].items()}
     table["day"] = table["session_id"].map(days).astype(float)
+    for one in sources.records:
+        if DAY in one.cells:
+            dated = one.per_session([DAY])
+            values = pd.Series(
+                dated.numeric(DAY)[0], index=pd.MultiIndex.from_arrays([dated.participant, dated.session])
+            )
+            table["day"] = values.reindex(
+                pd.MultiIndex.from_frame(table[["participant_id", "session_id"]])
+            ).to_numpy()
     for name, rule in study["exposures"].items():
         one = sources.holding(rule["field"]).per_session([rule["field"]])
         index = pd.MultiIndex.from_arrays([one.participant, one.session])

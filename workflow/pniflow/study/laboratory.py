@@ -53,7 +53,7 @@ def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     if again.any():
         raise InputError(
             f"{table.name}: row {again.idxmax()} repeats the sample "
-            f"'{frame['sample_id'][again.idxmax()]}'; each stands once."
+            f"'{frame['sample_id'][again].iloc[0]}'; each stands once."
         )
     joined = (
         frame["\0000"]

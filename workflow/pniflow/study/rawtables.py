@@ -118,18 +118,22 @@ class RawTable:
 
 
 def read_raw(path: Path, name: str | None = None) -> RawTable:
-    """Read a CSV or TSV file (optionally .gz) as text.
+    """Read a CSV or TSV file (optionally .gz), or the first sheet of an .xlsx file, as text.
 
     Raises
     ------
     InputError
-        The file is a spreadsheet, empty, binary or ragged; the sentence names the row and never repeats a
-        cell.
+        The file is empty, binary or ragged; the sentence names the row and never repeats a cell.
     """
     import pyarrow as pa
-    import pyarrow.csv
 
     name = name or path.name
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        from pniflow.study.spreadsheet import read_sheet
+
+        header, sheet = read_sheet(path, name)
+        arrays = {str(place): pa.array(column, pa.string()) for place, column in enumerate(sheet)}
+        return RawTable(name, header, pa.table(arrays))
     text = _decoded(path, name)
     first = text.split("\n", 1)[0]
     if not first.strip():
@@ -137,24 +141,28 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
             f"{name}: the file is empty or begins with a blank line; a header and rows were expected."
         )
     delimiter = _delimiter(first, path)
-    header = [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))]
-    while header and not header[-1]:
-        header.pop()
+    cells = [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))]
+    width = max(place for place, cell in enumerate(cells, 1) if cell)
+    return RawTable(
+        name, tuple(cells[:width]), _parsed(text, delimiter, len(cells), name).select(range(width))
+    )
+
+
+def _parsed(text: str, delimiter: str, width: int, name: str) -> pa.Table:
+    """Parse delimited text into columns of text, without its header;
+    every row has as many cells as the header.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
     content = text.encode("utf-8")
-    width = _width(text, delimiter)
     columns = [str(place) for place in range(width)]
-
-    def row_of(error: pa.lib.ArrowInvalid) -> str:
-        words = str(error).split("Row #")
-        return f"row {words[1].split(':')[0]}" if len(words) > 1 else "a row"
-
     try:
-        cells = pyarrow.csv.read_csv(
+        # One block, because a quoted text with line ends must not be cut at a block's border.
+        table = pyarrow.csv.read_csv(
             io.BytesIO(content),
             read_options=pyarrow.csv.ReadOptions(
-                column_names=columns,
-                use_threads=False,
-                block_size=min(max(len(content) + 1, 1 << 16), 2**31 - 1),
+                column_names=columns, use_threads=False, block_size=min(len(content) + (1 << 16), 2**31 - 1)
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
@@ -162,17 +170,19 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
             ),
         )
     except pa.lib.ArrowInvalid as error:
+        number = str(error).partition("Row #")[2].partition(":")[0]
         raise InputError(
-            f"{name}: {row_of(error)} has another number of cells than the header ({width}); "
+            f"{name}: {f'row {number}' if number else 'a row'} has another number of cells than the "
+            f"header ({width}); "
             "the file is cut off or a text is not quoted, so export it again."
         ) from None
-    return RawTable(name, tuple(header), cells.slice(1).select(range(len(header))))
+    return table.slice(1)
 
 
 def _decoded(path: Path, name: str) -> str:
-    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+    if path.suffix.lower() in (".xls", ".xlsb", ".ods"):
         raise InputError(
-            f"{name}: spreadsheets are not read; save the sheet as CSV (UTF-8) and name that file."
+            f"{name}: this kind of spreadsheet is not read; save it as .xlsx or CSV and name that file."
         )
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -196,10 +206,6 @@ def _delimiter(first: str, path: Path) -> str:
         return "\t"
     outside = "".join(first.split('"')[::2])
     return max(_DELIMITERS, key=outside.count)
-
-
-def _width(text: str, delimiter: str) -> int:
-    return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
 
 
 def numbers(cells: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

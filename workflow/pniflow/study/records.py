@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class Records:
         """
         import pandas as pd
 
-        columns = list(self.cells)
+        columns = [str(name) for name in self.cells]
         owner = {
             c: max((s for s in suffixes if c.endswith(s) and len(c) > len(s)), key=len, default="")
             for c in columns
@@ -103,34 +103,30 @@ class Records:
             kept = (cells != "").any(axis=1) if suffix else pd.Series(True, index=cells.index)
             session = pd.Series(suffixes.get(suffix, ""), index=cells.index, dtype="str")
             parts.append((self.participant[kept], session[kept], self.event[kept], cells[kept]))
-        participant, session, event = (pd.concat([part[at] for part in parts]) for at in range(3))
-        cells = pd.concat([part[3] for part in parts]).fillna("").astype("str")
         return replace(
-            self, participant=participant, session=session, event=event, cells=cells, fields=fields
+            self,
+            participant=pd.concat([part[0] for part in parts]),
+            session=pd.concat([part[1] for part in parts]),
+            event=pd.concat([part[2] for part in parts]),
+            cells=pd.concat([part[3] for part in parts]).fillna("").astype("str"),
+            fields=fields,
         )
 
     def without_missing_codes(self, codes: Mapping[str, str]) -> Records:
         """Blank the declared missing codes and keep their reasons.
         A code that is a number also counts as '-99.0'.
         """
-        if not codes:
-            return self
-        cells, reasons = {}, {}
-        numeric = {str(float(code)): code for code in codes if _is_number(code)}
-        for name in self.cells:
-            text = self.cells[name]
-            missing = text.isin([*codes, *(code for code in numeric if code not in codes)])
-            if missing.any():
-                given = text[missing]
-                reasons[name] = (
-                    given.map(lambda code: codes.get(code) or codes[numeric[code]])
-                    .reindex(text.index)
-                    .astype("str")
-                )
-                text = text.where(~missing, "")
-            cells[name] = text
         import pandas as pd
 
+        reason = {str(float(code)): why for code, why in codes.items() if _is_number(code)} | dict(codes)
+        cells, reasons = {}, {}
+        for name in map(str, self.cells):
+            text = self.cells[name]
+            missing = text.isin(list(reason))
+            if missing.any():
+                reasons[name] = text.map(reason).astype("str").where(missing)
+                text = text.where(~missing, "")
+            cells[name] = text
         return replace(self, cells=pd.DataFrame(cells, index=self.cells.index), reasons=reasons)
 
     def per_session(self, names: list[str]) -> Records:
@@ -178,7 +174,7 @@ class Records:
         at = np.ones(len(self.participant), dtype=bool)
         if event is not None:
             at = ((self.event == event) | (self.session == event)).to_numpy()
-        at &= (self.cells[name] != "").to_numpy()
+        at = at & (self.cells[name] != "").to_numpy()
         given = replace(
             self,
             participant=self.participant[at],
@@ -210,7 +206,7 @@ def _is_number(text: str) -> bool:
 
 
 def _united(
-    values: NDArray[np.object_], order: NDArray[np.int64], records: Records, name: str
+    values: NDArray[np.object_], order: NDArray[np.integer[Any]], records: Records, name: str
 ) -> NDArray[np.object_]:
     """Return the one non-blank value per group; refuse two that differ."""
     result = _first(values, order)
@@ -227,7 +223,7 @@ def _united(
     return result
 
 
-def _first(values: NDArray[np.object_], order: NDArray[np.int64]) -> NDArray[np.object_]:
+def _first(values: NDArray[np.object_], order: NDArray[np.integer[Any]]) -> NDArray[np.object_]:
     size = int(order.max()) + 1 if len(order) else 0
     result = np.full(size, "", dtype=object)
     given = np.array([value == value and value != "" for value in values], dtype=bool)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.errors import InputError, listing
+from pniflow.study.dates import with_study_days
 from pniflow.study.fields import Field, check_export, read_dictionary, require_allowed
 from pniflow.study.rawtables import RawTable, inside, read_raw
 from pniflow.study.records import Records
@@ -68,6 +69,14 @@ def read_redcap(
     if partial:
         flat = {name: key for name, key in flat.items() if name in fields}
     require_allowed(flat, fields, f"the data dictionary {rules['dictionary']}")
+    dates = rules.get("dates", {})
+    days = {
+        name: f"redcap.dates.{key}"
+        for key, base in dates.items()
+        for name in _columns_of(base, suffixes, fields)
+    }
+    _require_dates(days, fields, rules["dictionary"])
+    flat |= days
     absent = [name for name in flat if name not in table.header]
     if absent:
         raise InputError(
@@ -79,7 +88,17 @@ def read_redcap(
     if labelled:
         for name in flat:
             frame[name] = _codes(frame[name], fields[name], table.name)
-    return _placed(frame, study, table, fields, list(wanted))
+    records = _placed(frame, study, table, fields, list(wanted))
+    return with_study_days(records, dates, study) if dates else records
+
+
+def _require_dates(names: Mapping[str, str], fields: Mapping[str, Field], source: str) -> None:
+    for name, key in names.items():
+        if name not in fields or not fields[name].is_date:
+            raise InputError(
+                f"study.yaml: {key} is the field '{name}', which is no date by the data dictionary {source}; "
+                "name a field with a date validation."
+            )
 
 
 def _with_id(fields: dict[str, Field], name: str, pseudonymize: bool, source: str) -> dict[str, Field]:
@@ -161,7 +180,7 @@ def _codes(cells: pd.Series, one: Field, source: str) -> pd.Series:
     """Translate choice labels into codes; codes stay, and so does what is no label (it is judged later)."""
     if not one.choices:
         return cells
-    back = {_plain(label): code for code, label in reversed(one.choices.items())}
+    back = {_plain(label): code for code, label in reversed(list(one.choices.items()))}
     if len(back) < len(one.choices):
         raise InputError(f"{source}: two choices of the field '{one.name}' share a label; export raw codes.")
     return cells.map(lambda cell: back.get(_plain(cell), cell)).astype("str")
