@@ -36,6 +36,7 @@ from pniflow.models.inference import (
 from pniflow.models.maximum import fit_components, scales
 
 _EPS = float(np.finfo(float).eps)
+_SMALL = 1e-10  # a smaller share of residual variance is lost in rounding
 
 
 @dataclass(frozen=True)
@@ -302,21 +303,23 @@ def _problem(
     left, rank = unexplained(basis, projected.residual, codes, effects)
     if rank >= n:
         return FEW_REPEATS
-    if left**2 <= max(n - rank, 1) * rounding / n:
+    if left**2 <= (n - rank) * max(rounding, _SMALL * projected.norm**2) / n:
         return PERFECT
     return ""
 
 
 def _confounded(data: Crossproducts, terms: Sequence[RandomTerm]) -> str:
     """Whether the information about the variances is singular everywhere, and for which terms."""
-    at = evaluate(
-        data, [scale * np.eye(block.width) for scale, block in zip(scales(data), data.blocks, strict=True)]
-    )
+    covariances = [
+        scale * np.eye(block.width) for scale, block in zip(scales(data), data.blocks, strict=True)
+    ]
+    at = evaluate(data, covariances)
+    plain = np.diag(evaluate(data, covariances, reml=False).trace2)
+    lost = np.flatnonzero(np.diag(at.trace2) <= 1e-9 * plain)  # the design explains every level
+    if len(lost):
+        return f"{FEW_GROUPS} in {terms[data.directions[lost[0]][0]].name}"
     information = expected_information(data, at)
     size = np.sqrt(np.diag(information))
-    lost = [i for i in range(len(size) - 1) if size[i] ** 2 <= 1e-9 * max(at.trace2.max(), 0) or size[i] == 0]
-    if lost:
-        return f"{FEW_GROUPS} in {terms[data.directions[lost[0]][0]].name}"
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     if values[0] > 1e-9:
         return ""
