@@ -98,7 +98,7 @@ def fitted(
     return {name: pd.read_csv(path, sep="\t") for name, path in outputs.items()}
 
 
-def row(table: pd.DataFrame, **where: str) -> pd.Series:
+def row(table: pd.DataFrame, /, **where: str) -> pd.Series:
     """Return the one row of a table with some values."""
     found = table
     for column, value in where.items():
