@@ -110,10 +110,9 @@ def score_ctra(
             gene for gene, part in zip(chosen.genes, chosen.components, strict=True) if part == lacking[0]
         ]
         raise InputError(
-            f"{expression}: no {lacking[0]} gene ({listing(names)}) is there with any variation, so"
-            f" {gene_set} cannot be"
-            " scored; --parts gives the components that are there, --gene-set inflammatory19 or"
-            " interferon31 scores one of them."
+            f"{expression}: the {lacking[0]} component has none of its genes ({listing(names)}), so"
+            f" {gene_set} cannot be scored; --parts gives the components that are there, --gene-set"
+            " inflammatory19 or interferon31 scores one of them."
         )
     z = scoring.z_scores(values)
     columns = _scores(values, z, used, component, weight, lacking, variant)

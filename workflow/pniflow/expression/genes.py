@@ -1,7 +1,7 @@
 """Which row of a lab's file is which gene: the curated map, and gene sets as files.
 
-Only the curated map is used. Free aliases collide ("AP-1" is five genes, "HGF" is IL6 and a growth factor), so
-a name that is not a current symbol, a former symbol, an Ensembl or an Entrez id of the map is no match.
+Only the curated map is used. Free aliases collide ("AP-1" is five genes, "HGF" is IL6 and a growth factor),
+so a name that is not a current symbol, a former symbol, an Ensembl or an Entrez id of the map is no match.
 """
 
 from __future__ import annotations

@@ -10,23 +10,31 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pniflow.errors import InputError, listing
+from pniflow.expression import formats
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
+from pniflow.expression.qpcr import is_long_table, read_long_table
 from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Format = Literal["auto", "matrix", "star", "htseq", "salmon", "kallisto", "rsem", "rcc", "rcc_export"]
 
 
 def ingest_expression(
     *,
     matrix: Path | None = None,
     quantifications: list[Path] | None = None,
-    unit: Literal["counts", "tpm", "log2"],
+    unit: Literal["counts", "tpm", "log2", "ct"],
     samples: Path | None = None,
     out: Path,
     genes: Path | None = None,
+    format: Format = "auto",
+    strand: Literal["auto", "unstranded", "forward", "reverse"] = "auto",
+    tx2gene: Path | None = None,
+    housekeeping: list[str] | None = None,
     allow_mangled: bool = False,
 ) -> None:
     """Read expression levels of the genes that are needed, whatever their names in the lab's file.
@@ -34,12 +42,14 @@ def ingest_expression(
     Parameters
     ----------
     matrix : path
-        A matrix of genes by samples, in either orientation, plain or gzip, separated by tab, comma,
-        semicolon or blank.
+        A matrix of genes by samples in either orientation, plain or gzip, separated by tab, comma, semicolon
+        or blank; a featureCounts table, a GEO series matrix, a nanoString collector export, a table of qPCR
+        Ct values; or a folder of files of one sample each.
     quantifications : list of paths
-        One file per sample.
+        Files of one sample each, or their folder: STAR ReadsPerGene, htseq-count, salmon, kallisto, RSEM
+        genes, nanoString RCC.
     unit : str
-        What the numbers are: counts, tpm or log2.
+        What the numbers are: counts, tpm, log2, or ct (qPCR threshold cycles).
     samples : path, optional
         Table of samples (contract samples). Its samples and the file's must be the same; names that differ
         only as R's make.names would change them are matched.
@@ -47,39 +57,82 @@ def ingest_expression(
         The levels (contract levels).
     genes : path, optional
         How each gene was found (contract gene_match).
+    format : str
+        The files' format; auto reads it from their content.
+    strand : str
+        Column of STAR's files; auto infers it from all of them and says so in the levels.
+    tx2gene : path, optional
+        Table of transcript and gene, for salmon and kallisto.
+    housekeeping : list of str, optional
+        Row names of the panel's own reference genes (qPCR); nanoString files name theirs.
     allow_mangled : bool
         Go on where a spreadsheet has turned gene names into dates; such rows only count in the library size.
 
     Raises
     ------
     InputError
-        The file is no matrix, its values are not in the unit, a sample is empty, or the samples do not fit
-        the table.
+        The file is of no known format, its values are not in the unit, a sample is empty, or the samples do
+        not fit the table.
     """
     if (matrix is None) == (not quantifications):
         raise InputError("ingest-expression: give either --matrix or --quantifications.")
-    assert matrix is not None
-    gathered, form = _from_matrix(matrix, unit)
+    paths = formats.expand(quantifications or [matrix])  # type: ignore[list-item]
+    form = _format(paths, format)
+    if form == "matrix":
+        gathered, said = _from_matrix(paths[0], unit, housekeeping or [])
+    else:
+        gathered, said = _from_samples(paths, form, unit, strand, tx2gene, housekeeping or [])
     gathered.finish(allow_mangled)
     ids = gathered.samples
+    source = matrix or paths[0]
     if samples is not None:
-        ids = match_samples(
-            gathered.samples, list(read_table(samples, "samples")["sample_id"]), matrix, samples
-        )
-    write_table(gathered.table(ids, form), out, "levels")
+        ids = match_samples(ids, list(read_table(samples, "samples")["sample_id"]), source, samples)
+    write_table(gathered.table(ids, said), out, "levels")
     if genes is not None:
-        write_table(match_table(gathered.labels, gathered.matches, gathered.known), genes, "gene_match")
+        table = match_table(gathered.labels, gathered.matches, gathered.known)
+        write_table(table, genes, "gene_match")
 
 
-def _from_matrix(path: Path, unit: str) -> tuple[Accumulator, str]:
+def _format(paths: Sequence[Path], asked: str) -> str:
+    """Return the one format of the files, as asked or as their content shows."""
+    if asked != "auto":
+        return asked
+    found = {path: formats.detect(path) for path in paths}
+    kinds = sorted(set(found.values()))
+    if kinds == ["soft"]:
+        raise InputError(
+            f"{paths[0]}: this is a GEO SOFT record of single samples with the platform's probes; give the"
+            " series matrix with gene symbols in the first column (or the lab's gene matrix)."
+        )
+    if len(kinds) > 1:
+        examples = [f"{path.name} ({kind})" for path, kind in found.items() if kinds.index(kind) < 2]
+        raise InputError(
+            f"{paths[0].parent}: the files are of several formats ({listing(examples, 4)}); give the files"
+            " of one format."
+        )
+    if kinds == ["matrix"] and len(paths) > 1:
+        raise InputError(
+            f"{paths[0]}: this is not a file of STAR, htseq-count, salmon, kallisto, RSEM or nanoString;"
+            " several files are read only where each is one sample of these."
+        )
+    return kinds[0]
+
+
+def _from_matrix(path: Path, unit: str, housekeeping: list[str]) -> tuple[Accumulator, str]:
+    """Read a matrix block by block."""
+    if unit == "ct" and is_long_table(path):
+        samples, block = read_long_table(path)
+        gathered = Accumulator(path, samples, unit, gene_map(), housekeeping)
+        gathered.add(block)
+        return gathered, "qPCR, a row per well"
     layout = read_layout(path)
     if layout.genes_are_rows:
-        gathered = Accumulator(path, samples_of(layout), unit, gene_map())
+        gathered = Accumulator(path, samples_of(layout), unit, gene_map(), housekeeping)
         for block in read_blocks(layout):
             gathered.add(block, layout.entrez)
         return gathered, "matrix"
     block, samples = _transposed(layout)
-    gathered = Accumulator(path, samples, unit, gene_map())
+    gathered = Accumulator(path, samples, unit, gene_map(), housekeeping)
     gathered.add(block)
     return gathered, "matrix, samples in rows"
 
@@ -88,17 +141,54 @@ def _transposed(layout: Layout) -> tuple[Block, list[str]]:
     """Read a matrix with samples in rows whole, and turn it."""
     blocks = list(read_blocks(layout))
     samples = [label for block in blocks for label in block.labels]
-    repeated = (
-        sorted({label for label in samples if samples.count(label) > 1})
-        if len(set(samples)) < len(samples)
-        else []
-    )
-    if repeated:
-        raise InputError(
-            f"{layout.path}: the sample {listing(repeated)} has more than one row; each sample has one."
-        )
+    _once(layout.path, samples, "row")
     values = np.concatenate([block.values for block in blocks]).T
     return Block([layout.columns[column] for column in layout.values], values), samples
+
+
+def _once(path: Path, samples: list[str], what: str) -> None:
+    seen: set[str] = set()
+    repeated = [sample for sample in samples if sample in seen or seen.add(sample)]  # type: ignore[func-returns-value]
+    if repeated:
+        raise InputError(f"{path}: sample {listing(repeated)} has more than one {what}; each sample has one.")
+
+
+def _from_samples(
+    paths: Sequence[Path], form: str, unit: str, strand: str, tx2gene: Path | None, housekeeping: list[str]
+) -> tuple[Accumulator, str]:
+    """Read files of one sample each."""
+    said = form
+    if form == "star":
+        share = ""
+        if strand == "auto":
+            strand, forward = formats.star_strand(paths)
+            share = f" (inferred: {forward:.0%} of stranded reads are forward)"
+        said = f"star, {strand}{share}"
+        form = f"star:{strand}"
+    if form in formats.BY_TRANSCRIPT and tx2gene is None:
+        raise InputError(
+            f"{paths[0]}: {form} quantifies transcripts; give --tx2gene, the table of transcript and gene of"
+            " the annotation it used."
+        )
+    if form == "rcc_export":
+        names, quantified = formats.read_rcc_export(paths[0])
+    else:
+        names = [formats.sample_name(path) for path in paths]
+        quantified = [formats.read_quantification(path, form, unit) for path in paths]
+    _once(paths[0].parent, names, "file")
+    if form in formats.BY_TRANSCRIPT and tx2gene is not None:
+        genes_of = formats.read_tx2gene(tx2gene)
+        quantified = [
+            formats.to_genes(sample, genes_of, path, tx2gene)
+            for sample, path in zip(quantified, paths, strict=True)
+        ]
+        said = f"{form}, transcripts summed to genes"
+    labels, values = formats.stack(quantified)
+    chosen = housekeeping or list(quantified[0].housekeeping)
+    source = paths[0] if len(paths) == 1 else paths[0].parent
+    gathered = Accumulator(source, names, unit, gene_map(), chosen, estimated=form in formats.HEADERS)
+    gathered.add(Block(labels, values))
+    return gathered, said
 
 
 def make_name(label: str) -> str:
@@ -149,11 +239,7 @@ def match_samples(labels: Sequence[str], expected: Sequence[str], source: Path, 
             f"{sheet}: sample {listing(absent)} has no column in {source}; take its row out of the sample"
             " table or add the column."
         )
-    if len(set(ids)) < len(ids):
-        twice = sorted({sample for sample in ids if ids.count(sample) > 1})
-        raise InputError(
-            f"{source}: two columns fit the sample {listing(twice)} of {sheet}; name them apart."
-        )
+    _once(source, ids, "column")
     return ids
 
 

@@ -36,18 +36,28 @@ class Accumulator:
     samples : sequence of str
         Labels of the columns.
     unit : str
-        counts, tpm or log2.
+        counts, tpm, log2 or ct; cycles are held with their sign turned, so that higher is more expression.
     known : GeneMap
         The curated map.
+    housekeeping : sequence of str
+        Row labels of the panel's own reference genes.
     estimated : bool
         Counts are estimates (salmon, kallisto, RSEM) and may be fractional.
     """
 
     def __init__(
-        self, source: Path | str, samples: Sequence[str], unit: str, known: GeneMap, estimated: bool = False
+        self,
+        source: Path | str,
+        samples: Sequence[str],
+        unit: str,
+        known: GeneMap,
+        housekeeping: Sequence[str] = (),
+        estimated: bool = False,
     ) -> None:
         self.source, self.samples, self.unit, self.known = str(source), list(samples), unit, known
+        self.linear = unit in ("counts", "tpm")
         self.whole = unit == "counts" and not estimated
+        self.housekeeping: dict[str, np.ndarray | None] = dict.fromkeys(housekeeping)
         count = len(self.samples)
         self.labels: list[str] = []
         self.matches: list[Match | None] = []
@@ -67,13 +77,16 @@ class Accumulator:
         if not labels:
             return
         self._check(labels, values)
+        values = -values if self.unit == "ct" else values
         matches = identify(labels, self.known, entrez)
         for row, match in enumerate(matches):
             if match is not None:
                 self._add_gene(match.gene, values[row])
+            if labels[row] in self.housekeeping:
+                self.housekeeping[labels[row]] = values[row].copy()
         self.labels += labels
         self.matches += matches
-        if self.unit != "log2":
+        if self.linear:
             self._add_totals(labels, values)
         self._add_profile(values)
 
@@ -81,7 +94,7 @@ class Accumulator:
         """Counts and TPM of several rows are summed; of log2 rows the highest is taken."""
         if gene not in self.genes:
             self.genes[gene] = values.copy()
-        elif self.unit != "log2":
+        elif self.linear:
             self.genes[gene] += values
         elif np.nanmean(values) > np.nanmean(self.genes[gene]):
             self.genes[gene] = values.copy()
@@ -96,7 +109,7 @@ class Accumulator:
         self.top_label[higher] = np.array(labels, dtype=object)[row[higher]]
 
     def _add_profile(self, values: np.ndarray) -> None:
-        if self.unit == "log2":
+        if not self.linear:
             profile = values[~np.isnan(values).any(axis=1)]
         else:
             profile = np.log2(values[values.mean(axis=1) >= PROFILE_MINIMUM] + 1)
@@ -112,6 +125,11 @@ class Accumulator:
                 labels,
                 values,
                 "log2 values lie within ±40; declare the unit tpm or counts",
+            )
+            return
+        if self.unit == "ct":
+            self._refuse(
+                (values <= 0) | (values > 60), labels, values, "threshold cycles lie between 0 and 60"
             )
             return
         self._refuse(np.isnan(values), labels, values, f"{self.unit} have no missing cells; zero is 0")
@@ -155,7 +173,7 @@ class Accumulator:
             )
         if not any(match is not None for match in self.matches):
             raise InputError(f"{self.source}: {_no_gene(self.labels)}")
-        if self.unit == "log2":
+        if not self.linear:
             return
         empty = [sample for sample, total in zip(self.samples, self.total, strict=True) if total == 0]
         if empty:
@@ -181,13 +199,23 @@ class Accumulator:
             r = (cov - var_y) / np.sqrt(var_y * (var_t - 2 * cov + var_y))
         return np.clip(r, -1, 1)
 
-    def table(
-        self, sample_ids: Sequence[str], form: str, housekeeping: np.ndarray | None = None
-    ) -> pd.DataFrame:
+    def housekeeping_level(self) -> np.ndarray:
+        """Average the panel's own reference genes: geometric mean; on the log2 scale the mean."""
+        absent = [label for label, values in self.housekeeping.items() if values is None]
+        if absent:
+            raise InputError(f"{self.source}: there is no row '{absent[0]}', named as housekeeping gene.")
+        rows = [values for values in self.housekeeping.values() if values is not None]
+        if not rows:
+            return np.full(len(self.samples), np.nan)
+        stacked = np.stack(rows)
+        # A housekeeping probe without any count stands at one count.
+        return np.exp(np.log(np.maximum(stacked, 1)).mean(axis=0)) if self.linear else stacked.mean(axis=0)
+
+    def table(self, sample_ids: Sequence[str], form: str) -> pd.DataFrame:
         """Return the levels: one row per sample, totals, then the genes found in the map's order."""
         import pandas as pd
 
-        linear = self.unit != "log2"
+        linear = self.linear
         blank = np.full(len(self.samples), np.nan)
         head = {
             "sample_id": list(sample_ids),
@@ -199,7 +227,7 @@ class Accumulator:
             "top_gene": list(self.top_label) if linear else [None] * len(blank),
             "top_gene_share": self.top / self.total if linear else blank,
             "profile_correlation": self.profile_correlation(),
-            "housekeeping": blank if housekeeping is None else housekeeping,
+            "housekeeping": self.housekeeping_level(),
         }
         found = {gene: self.genes[gene] for gene in self.known.genes if gene in self.genes}
         return pd.DataFrame(head | found)

@@ -58,15 +58,17 @@ def open_text(path: Path) -> BinaryIO:
     return io.BufferedReader(gzip.open(path)) if zipped else open(path, "rb")  # type: ignore[arg-type]
 
 
-def first_lines(path: Path, most: int = 200) -> list[str]:
-    """Return the first lines of a text file, without line ends."""
-    lines = []
+def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -> list[str]:
+    """Return the first lines of a text file, without line ends; at least three where lines are long."""
+    lines: list[str] = []
+    seen = 0
     try:
         with open_text(path) as stream:
-            for _ in range(most):
+            while len(lines) < most and (most_bytes is None or seen < most_bytes or len(lines) < 3):
                 line = stream.readline()
                 if not line:
                     break
+                seen += len(line)
                 lines.append(line.decode("utf-8-sig").rstrip("\r\n"))
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError):
         raise InputError(
@@ -86,12 +88,14 @@ def read_layout(path: Path) -> Layout:
         header.
     """
     lines = first_lines(path)
-    skip = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
+    if lines and lines[0].startswith("!"):
+        lines = _from_series_matrix(path)
+    skip = next((n for n, line in enumerate(lines) if line.strip() and line[0] not in "#!"), None)
     if skip is None or skip + 1 >= len(lines):
         raise InputError(f"{path}: the file holds no table; a header line and rows were expected.")
     delimiter = _delimiter(lines[skip:])
     header = _fields(lines[skip], delimiter)
-    rows = [_fields(line, delimiter) for line in lines[skip + 1 :] if line]
+    rows = [_fields(line, delimiter) for line in lines[skip + 1 :] if line and line[0] != "!"]
     width = len(rows[0])
     if len(header) == width - 1:
         header = ["", *header]
@@ -110,8 +114,19 @@ def read_layout(path: Path) -> Layout:
     in_header = sum(match is not None for match in identify(header, gene_map(), entrez=False))
     genes_are_rows = in_header < MINIMUM_HEADER_GENES
     label, values, entrez = _roles(path, header, rows, genes_are_rows)
-    _unique(path, [header[column] for column in values] if genes_are_rows else [])
+    _unique(path, [sample_label(header[column]) for column in values] if genes_are_rows else [])
     return Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez)
+
+
+def _from_series_matrix(path: Path) -> list[str]:
+    """Return the lines of a GEO series matrix up to the first rows of its table."""
+    lines = first_lines(path, 10_000, 64 << 20)
+    begin = next((n for n, line in enumerate(lines) if line.startswith("!series_matrix_table_begin")), None)
+    if begin is None:
+        raise InputError(
+            f"{path}: the GEO file has no line !series_matrix_table_begin; give the series matrix."
+        )
+    return [line if n > begin else "!" for n, line in enumerate(lines[: begin + 100])]
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -131,7 +146,8 @@ def _roles(
     path: Path, header: list[str], rows: list[list[str]], genes_are_rows: bool
 ) -> tuple[int, tuple[int, ...], bool]:
     """Tell label column, value columns, and whether labels of digits are Entrez ids."""
-    text = [any(not _is_number(row[column]) for row in rows) for column in range(len(header))]
+    # A column of text describes the genes; a single word in a column of numbers is a mistake, found when read.
+    text = [sum(not _is_number(row[column]) for row in rows) > len(rows) / 2 for column in range(len(header))]
     named = [ANNOTATION.fullmatch(name.strip()) is not None for name in header]
     first = [row[0] for row in rows]
     if not genes_are_rows:
@@ -176,7 +192,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
+MISSING = ("", "NA", "NaN", "nan", "NULL", "null", "Undetermined")
 
 
 def _unique(path: Path, labels: list[str]) -> None:
@@ -194,7 +210,12 @@ def _unique(path: Path, labels: list[str]) -> None:
 
 def samples_of(layout: Layout) -> list[str]:
     """Return the samples' labels of a matrix with genes in rows."""
-    return [layout.columns[column] for column in layout.values]
+    return [sample_label(layout.columns[column]) for column in layout.values]
+
+
+def sample_label(label: str) -> str:
+    """Return a column's label without the folder and the ending of an alignment file (featureCounts)."""
+    return re.sub(r"(?i)[._]?(Aligned[\w.]*?)?\.(bam|sam|cram)$", "", label.rpartition("/")[2])
 
 
 def read_blocks(layout: Layout) -> Iterator[Block]:
@@ -226,7 +247,11 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                 read_options=pyarrow.csv.ReadOptions(
                     column_names=names, skip_rows=layout.skip + 1, block_size=BLOCK_BYTES
                 ),
-                parse_options=pyarrow.csv.ParseOptions(delimiter=layout.delimiter),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=layout.delimiter,
+                    # The last line of a GEO series matrix.
+                    invalid_row_handler=lambda row: "skip" if row.text.startswith("!") else "error",
+                ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=types,
                     include_columns=wanted,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_REFERENCES = 6
+LINEAR = ("counts", "tpm")
 
 
 def normalize_expression(
@@ -51,9 +52,10 @@ def normalize_expression(
         Normalized log2 expression: column `gene`, then one column per sample.
     method : str, optional
         reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM stay as they are);
-        none. Without it counts and TPM get reference_genes, log2 values none.
+        none. Without it log2 values are left as they are and all others get reference_genes.
     mean : str
-        How a sample's reference genes are averaged; on log2 values always on the log2 scale (geometric).
+        How a sample's reference genes are averaged; of log2 values and cycles the mean is taken on the log2
+        scale.
     scale : str
         What the reference mean is brought to: its grand mean over samples, or one million (the printed
         recipe).
@@ -66,44 +68,72 @@ def normalize_expression(
     Notes
     -----
     With fewer than six of the eleven reference genes reference_genes gives way: to the panel's own
-    housekeeping genes (nanoString), else to library size. This is said on stderr and in the report.
+    housekeeping genes (nanoString, qPCR), else to library size, or for log2 values to none. This is said on
+    stderr and in the report. Cycles without any reference gene are refused.
 
     Raises
     ------
     InputError
         The table is no levels, or a sample's reference genes are all zero.
     """
-    if floor <= 0:
-        raise InputError(
-            f"normalize-expression: --floor is {floor}; a level above zero was expected, as its logarithm"
-            " is taken."
-        )
+    if not floor > 0:
+        raise InputError(f"normalize-expression: --floor is {floor:g}; a level above zero was expected.")
     table = read_levels(levels)
     unit = str(table["unit"].iloc[0])
     asked = method or ("none" if unit == "log2" else "reference_genes")
-    factor, facts = _factors(table, unit, asked, mean, scale, str(levels))
+    library = 1e6 / table["library_size"].to_numpy(dtype=float) if unit == "counts" else np.ones(len(table))
+    reference = _reference(table, unit, mean, str(levels)) if asked == "reference_genes" else None
+    used = asked if reference is None else reference.method
     names = [gene for gene in gene_map().genes if gene in table.columns]
     values = table[names].to_numpy(dtype=float).T
-    if unit == "log2":
-        result, floored = values + np.log2(factor), np.zeros(values.shape, dtype=bool)
+    if unit in LINEAR:
+        million = values if used == "none" else values * library
+        if reference is not None and reference.level is not None:
+            million = by_reference(million, reference.level * library, scale)
+        result, floored = floored_log2(million, floor)
     else:
-        result, floored = floored_log2(values * factor, floor)
+        shift = np.zeros(len(table)) if reference is None or reference.level is None else reference.level
+        target = shift.mean() if scale == "grand_mean" else np.log2(1e6) * (shift != 0).any()
+        result, floored = values - shift + target, np.zeros(values.shape, dtype=bool)
     write_table(_frame(names, list(table["sample_id"]), result), out)
-    facts |= {
-        "unit": unit,
-        "floor": None if unit == "log2" else floor,
-        "floored_share": float(floored.mean()),
-        "floored_share_by_gene": dict(zip(names, floored.mean(axis=1).tolist(), strict=True)),
-        "samples": len(table),
-    }
-    if facts["note"]:
-        print(facts["note"], file=sys.stderr)
+    note = None if reference is None else reference.note
+    if note:
+        print(note, file=sys.stderr)
     if report is not None:
+        facts = {
+            "unit": unit,
+            "samples": len(table),
+            "method_asked": asked,
+            "method": used,
+            "references_found": [] if reference is None else reference.found,
+            "references_missing": [] if reference is None else reference.missing,
+            "mean": None if reference is None or reference.level is None else reference.mean,
+            "scale": None if reference is None or reference.level is None else scale,
+            "floor": floor if unit in LINEAR else None,
+            "floored_share": float(floored.mean()),
+            "floored_share_by_gene": dict(zip(names, floored.mean(axis=1).tolist(), strict=True)),
+            "note": note,
+        }
         write_json(report, facts)
 
 
+def by_reference(values: np.ndarray, reference: np.ndarray, scale: str) -> np.ndarray:
+    """Bring each sample's reference level to the grand mean over samples, or to one million.
+
+    Parameters
+    ----------
+    values : array, genes x samples
+        Levels per million.
+    reference : array, samples
+        Mean level of the reference genes, per million.
+    scale : str
+        grand_mean or million.
+    """
+    return values * ((reference.mean() if scale == "grand_mean" else 1e6) / reference)
+
+
 def floored_log2(values: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """Raise values to the floor and take log2; return also which values were raised (or equal it)."""
+    """Raise values to the floor and take log2; return also which values are at the floor."""
     return np.log2(np.maximum(values, floor)), values <= floor
 
 
@@ -115,70 +145,64 @@ def _frame(genes: list[str], samples: list[str], values: np.ndarray) -> pd.DataF
     return frame
 
 
-def _factors(
-    table: pd.DataFrame, unit: str, method: str, mean: str, scale: str, source: str
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the factor of each sample's levels, and what was done."""
-    ones = np.ones(len(table))
-    library = 1e6 / table["library_size"].to_numpy(dtype=float) if unit == "counts" else ones
-    references = [gene for gene in symbols("reference11") if gene in table.columns]
-    facts: dict[str, Any] = {
-        "method_asked": method,
-        "method": method,
-        "mean": None,
-        "scale": None,
-        "references_found": references,
-        "references_missing": [gene for gene in symbols("reference11") if gene not in references],
-        "note": None,
-    }
-    if method == "none":
-        return ones, facts
-    if method == "cpm":
-        return library, facts
-    if len(references) >= MINIMUM_REFERENCES:
-        level = _reference_level(table[references].to_numpy(dtype=float), unit, mean) * library
-        if facts["references_missing"]:
-            facts["note"] = (
-                f"{source}: of the 11 reference genes {listing(facts['references_missing'])} is missing;"
-                f" the mean of the other {len(references)} is used."
+class Reference(NamedTuple):
+    """What samples are compared by: level per sample (on the scale of the levels), and how it was made."""
+
+    level: np.ndarray | None
+    method: str
+    mean: str
+    found: list[str]
+    missing: list[str]
+    note: str | None
+
+
+def _reference(table: pd.DataFrame, unit: str, mean: str, source: str) -> Reference:
+    """Average the reference genes of each sample, or degrade by the stated rule."""
+    eleven = symbols("reference11")
+    found = [gene for gene in eleven if gene in table.columns and table[gene].notna().all()]
+    missing = [gene for gene in eleven if gene not in found]
+    linear = unit in LINEAR
+    mean = mean if linear else "geometric"
+    if len(found) >= MINIMUM_REFERENCES:
+        level = mean_level(table[found].to_numpy(dtype=float), mean, linear)
+        note = None
+        if missing:
+            note = (
+                f"{source}: of the 11 reference genes {listing(missing, 11)} is missing; the mean of the"
+                f" other {len(found)} is used."
             )
-    else:
-        why = (
-            f"{source}: {len(references)} of the 11 reference genes were found and at least"
-            f" {MINIMUM_REFERENCES} are needed;"
-        )
-        if table["housekeeping"].isna().any():
-            facts |= {
-                "method": "none" if unit == "log2" else "cpm",
-                "note": f"{why} library size is used instead.",
-            }
-            if unit == "log2":
-                facts["note"] = f"{why} the log2 values are left as they are."
-            return library, facts
-        facts |= {
-            "method": "housekeeping",
-            "note": f"{why} the panel's own housekeeping genes are used instead.",
-        }
-        level, mean = table["housekeeping"].to_numpy(dtype=float) * library, "geometric"
-    empty = [sample for sample, value in zip(table["sample_id"], level, strict=True) if not value > 0]
-    if empty:
-        raise InputError(
-            f"{source}: the reference genes of sample {listing(empty)} are zero; leave the sample out, or"
-            " use --method cpm."
-        )
-    facts |= {"mean": "geometric" if unit == "log2" else mean, "scale": scale}
-    if scale == "grand_mean":
-        return library * np.exp2(
-            np.log2(level).mean()
-        ) / level if unit == "log2" else library * level.mean() / level, facts
-    return (ones if unit == "log2" else library * 1e6) / level, facts
+        _not_zero(table, level, linear, source)
+        return Reference(level, "reference_genes", mean, found, missing, note)
+    why = (
+        f"{source}: {len(found)} of the 11 reference genes were found, at least {MINIMUM_REFERENCES} are"
+        " needed;"
+    )
+    if table["housekeeping"].notna().all():
+        level = table["housekeeping"].to_numpy(dtype=float)
+        _not_zero(table, level, linear, source)
+        note = f"{why} the panel's own housekeeping genes are used instead."
+        return Reference(level, "housekeeping", "geometric", found, missing, note)
+    if unit == "ct":
+        raise InputError(f"{why} name the panel's own reference genes: ingest-expression --housekeeping.")
+    if linear:
+        return Reference(None, "cpm", mean, found, missing, f"{why} library size is used instead.")
+    return Reference(None, "none", mean, found, missing, f"{why} the log2 values are left as they are.")
 
 
-def _reference_level(values: np.ndarray, unit: str, mean: str) -> np.ndarray:
-    """Average the reference genes of each sample (samples x genes), on the linear scale."""
-    if unit == "log2":
-        return np.exp2(values.mean(axis=1))
-    if mean == "geometric":
+def mean_level(values: np.ndarray, mean: str, linear: bool) -> np.ndarray:
+    """Average reference genes (samples x genes): arithmetic or geometric mean; of log2 values the mean."""
+    if mean == "geometric" and linear:
         with np.errstate(divide="ignore"):
             return np.exp(np.log(values).mean(axis=1))
     return values.mean(axis=1)
+
+
+def _not_zero(table: pd.DataFrame, level: np.ndarray, linear: bool, source: str) -> None:
+    empty = [
+        sample for sample, value in zip(table["sample_id"], level, strict=True) if linear and not value > 0
+    ]
+    if empty:
+        raise InputError(
+            f"{source}: the reference genes of sample {listing(empty)} are zero; leave the sample out, or use"
+            " --method cpm."
+        )
