@@ -151,7 +151,7 @@ def _write_yaml(path: Path, content: dict[str, Any]) -> None:
 def _replaced(out: Path) -> Iterator[Path]:
     """Yield a temporary folder whose entries replace those of `out` at the end; a failure leaves nothing."""
     if any(path.is_file() for path in out.rglob("*")) and not (out / MARK).is_file():
-        raise InputError(f"{out}: there are files that are not a simulated study; give a new or empty folder.")
+        raise InputError(f"{out}: it holds files other than a simulated study; name a new or empty folder.")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:

@@ -87,7 +87,7 @@ def _records(
         "bmi": [f"{value:.1f}" for value in people.bmi],
         "edss": [f"{value:.1f}" for value in people.edss],
         "b_cell_depletion": [str(int(value)) for value in people.b_cell_depletion],
-        "completed_course": [str(int(value)) for value in study.presence.attended.all(axis=1)],
+        "completed_course": np.where(study.presence.attended.min(axis=1), "1", "0").tolist(),
         "site": [str(value + 1) for value in people.site],
     }
     cells = {}
