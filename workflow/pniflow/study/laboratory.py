@@ -15,6 +15,8 @@ from pniflow.study.sources import named, sessions_of
 if TYPE_CHECKING:
     import pandas as pd
 
+_LIMITS = ("", "LOD", "LOQ", "LLOD", "LLOQ")  # what may stand behind '<' in place of the limit itself
+
 
 def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     """Read the sample sheet; `attrs['rows']` holds each sample's row in the file.
@@ -95,7 +97,9 @@ def read_assays(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
 
 
 def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: Path) -> pd.DataFrame:
-    """Read one assay; '<0.5' is a value below the limit 0.5, and so is a number below the declared limit."""
+    """Read one assay; '<0.5' is a value below the limit 0.5, '<LOD' one below the declared limit,
+    and so is a smaller number.
+    """
     columns, key = rule["columns"], f"assays.{name}"
     table = read_raw(inside(data, rule["file"], f"{key}.file"), rule["file"])
     positions = {new: table.position(columns[old], f"{key}.columns.{old}")
@@ -110,7 +114,11 @@ def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: P
     )
     text = frame["value"].where(~frame["value"].isin(list(rule["missing_codes"])), "")
     marked = text.str.startswith("<").to_numpy(dtype=bool)
-    values, wrong = numbers(text.str.removeprefix("<").str.strip())
+    declared = rule["detection_limit"] if rule["detection_limit"] is not None else np.nan
+    bare = text.str.removeprefix("<").str.strip()
+    plain = marked & bare.str.upper().isin(_LIMITS).to_numpy() & np.isfinite(declared)
+    values, wrong = numbers(bare.where(~plain, str(declared)))
+    wrong |= marked & np.isnan(values)
     if wrong.any():
         cells = listing(
             [f"row {row} '{cell}'" if len(cell) <= 12 else f"row {row}" for row, cell in text[wrong].items()]
@@ -131,7 +139,6 @@ def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: P
             f"{table.name}: the column '{columns['value']}' ({key}) is negative in {cells}; "
             "declare it as a missing code."
         )
-    declared = rule["detection_limit"] if rule["detection_limit"] is not None else np.nan
     limit = np.where(marked, values, declared)
     return pd_frame(frame, name, rule["unit"], np.where(marked, np.nan, values), limit, marked)
 

@@ -135,13 +135,17 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
         arrays = {str(place): pa.array(column, pa.string()) for place, column in enumerate(sheet)}
         return RawTable(name, header, pa.table(arrays))
     text = _decoded(path, name)
-    first = text.split("\n", 1)[0]
-    if not first.strip():
+    delimiter = _delimiter(text.split("\n", 1)[0], path)
+    try:
+        cells = [
+            cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+        ]
+    except csv.Error:
+        raise InputError(f"{name}: the first line is no header of a table; export the table again.") from None
+    if not any(cells):
         raise InputError(
             f"{name}: the file is empty or begins with a blank line; a header and rows were expected."
         )
-    delimiter = _delimiter(first, path)
-    cells = [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))]
     width = max(place for place, cell in enumerate(cells, 1) if cell)
     return RawTable(
         name, tuple(cells[:width]), _parsed(text, delimiter, len(cells), name).select(range(width))
