@@ -137,7 +137,7 @@ def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
 def _scales(folder: str | None) -> frozenset[str]:
     """Names of all scales of all instruments."""
     names: set[str] = set()
-    for path in _files("instruments", folder):
+    for path in resource_files("instruments", folder):
         document = read_yaml(path)
         scales = document.get("scales", {}) if isinstance(document, Mapping) else {}
         names |= set(map(str, scales))
@@ -148,7 +148,7 @@ def _scales(folder: str | None) -> frozenset[str]:
 def _groups(folder: str | None) -> frozenset[tuple[str, str]]:
     """Region groups there are, each with its atlas."""
     pairs: set[tuple[str, str]] = set()
-    for path in _files("atlases", folder):
+    for path in resource_files("atlases", folder):
         if path.name == "groups.tsv":
             lines = read_text(path).splitlines()
             pairs |= {
@@ -157,6 +157,7 @@ def _groups(folder: str | None) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
-def _files(kind: str, folder: str | None) -> list[Path]:
+def resource_files(kind: str, folder: str | None) -> list[Path]:
+    """Return the files of a kind of resource, the user's own first."""
     places = [*([Path(folder)] if folder else []), resources.shipped("resources")]
     return [path for place in places for path in sorted((place / kind).glob("*.*"))]

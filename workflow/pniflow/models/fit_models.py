@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pniflow.files import read_table, write_table
-from pniflow.models import branches, multiplicity, results, variants
+from pniflow.models import branches, multiplicity, references, results, variants
 from pniflow.models import diagnostics as diagnosis
 from pniflow.models.design import read_cohort
 from pniflow.models.inference import one_blas_thread
@@ -83,6 +83,7 @@ def fit_models(
                 details += diagnosis.row_counts(model, cohort)
                 for fit in fits:
                     details += diagnosis.effect_size_rows(fit, cohort) + diagnosis.residual_rows(fit, cohort)
+                    details += references.reference_rows(fit, cohort, plan, resources)
             if sensitivity or diagnostics:
                 base = {(row["outcome"], row["term"]): row for row in own}
                 more, remarks = variants.of_model(

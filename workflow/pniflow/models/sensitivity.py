@@ -197,7 +197,12 @@ def _leukocyte_markers(model: Model, cohort: Cohort, sources: Sources) -> Varian
     if not names:
         raise NotPossible("the study has no leukocyte marker genes (log2_*)")
     terms = tuple(Term("variable", (name,)) for name in names)
-    return Variant(replace(model, terms=(*model.terms, *terms)), cohort, note=f"with {', '.join(names)}")
+    with_markers = replace(model, terms=(*model.terms, *terms), outcomes=_of_blood(model, cohort))
+    return Variant(with_markers, cohort, note=f"with {', '.join(names)}")
+
+
+def _of_blood(model: Model, cohort: Cohort) -> tuple[str, ...]:
+    return tuple(name for name in model.outcomes if cohort.domains.get(name) == "expression")
 
 
 def _without_people(*names: str) -> Callable[[Model, Cohort, Sources], Variant]:
@@ -290,7 +295,7 @@ def _batch(model: Model, cohort: Cohort, sources: Sources) -> Variant:
     values[rows[rows >= 0]] = codes[rows >= 0]
     with_batch = replace(cohort, factors={**cohort.factors, "batch": Variable(values, levels)})
     term = Term("variable", ("batch",))
-    outcomes = tuple(name for name in model.outcomes if cohort.domains.get(name) == "expression")
+    outcomes = _of_blood(model, cohort)
     return Variant(
         replace(model, terms=(*model.terms, term), outcomes=outcomes),
         with_batch,

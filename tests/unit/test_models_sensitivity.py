@@ -1,0 +1,371 @@
+"""Each sensitivity word does what it says, and what the data do not allow is listed with its reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from models_data import fitted, one_model, row, study, wide
+
+MEASURES = ("pss10", "ctra", "ctra_balanced", "log2_CD3D", "log2_CD19")
+
+
+def association(**further):
+    return one_model(
+        ["ctra"],
+        ["session", {"split": "pss10"}, "age", "b_cell_depletion"],
+        test={"a_family": ["pss10_within", "pss10_between"]},
+        **further,
+    )
+
+
+def refitted(folder, measures, participants, **further) -> pd.DataFrame:
+    """Return the tested rows of the plain association model fitted to other data."""
+    estimates = fitted(folder, measures, participants, association(**further))["estimates"]
+    return estimates[estimates["family"].notna()].reset_index(drop=True)
+
+
+NUMBERS = [
+    "estimate",
+    "std_error",
+    "df",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "n_participants",
+    "n_observations",
+]
+
+
+def same_numbers(found: pd.DataFrame, expected: pd.DataFrame):
+    pd.testing.assert_frame_equal(
+        found[["term", *NUMBERS]].reset_index(drop=True), expected[["term", *NUMBERS]], rtol=1e-9
+    )
+
+
+def variant(tables, name: str) -> pd.DataFrame:
+    return tables["sensitivity"].query("variant == @name")
+
+
+def test_completers_are_refitted_with_their_own_split(tmp_path):
+    measures, participants = study(seed=3, drop={"ctra": [(0, "ses-post"), (5, "ses-pre")]})
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=["completers"]))
+    kept = measures[~measures["participant_id"].isin(["sub-01", "sub-06"])]
+    people = participants[~participants["participant_id"].isin(["sub-01", "sub-06"])]
+    same_numbers(variant(tables, "completers"), refitted(tmp_path / "complete", kept, people))
+
+
+def test_unadjusted_leaves_the_covariates_out(tmp_path):
+    measures, participants = study(seed=3)
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=["unadjusted"]))
+    plain = one_model(
+        ["ctra"],
+        ["session", {"split": "pss10"}],
+        test={"a_family": ["pss10_within", "pss10_between"]},
+    )
+    estimates = fitted(tmp_path / "plain", measures, participants, plain)["estimates"]
+    expected = estimates[estimates["family"].notna()].reset_index(drop=True)
+    same_numbers(variant(tables, "unadjusted"), expected)
+
+
+def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
+    measures, participants = study(seed=4)
+    words = ["without_b_cell_depleted"]
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=words))
+    free = participants[participants["b_cell_depletion"] == "no"]
+    plain = one_model(
+        ["ctra"],
+        ["session", {"split": "pss10"}, "age"],
+        test={"a_family": ["pss10_within", "pss10_between"]},
+    )
+    kept = measures[measures["participant_id"].isin(free["participant_id"])]
+    estimates = fitted(tmp_path / "free", kept, free, plain)["estimates"]
+    found = variant(tables, "without_b_cell_depleted")
+    same_numbers(found, estimates[estimates["family"].notna()].reset_index(drop=True))
+    treated = len(participants) - len(free)
+    assert found["note"].str.contains(f"{treated} participants with b_cell_depletion").all()
+
+
+def test_session_exposure_leaves_out_sessions(tmp_path):
+    """Steroids at one visit take that visit out, not the person."""
+    measures, participants = study(seed=4)
+    exposed = pd.DataFrame(
+        {
+            "participant_id": sorted(set(measures["participant_id"])) * 2,
+            "session_id": np.repeat(["ses-pre", "ses-post"], 23),
+            "measure": "recent_steroid",
+            "value": [1.0, 1.0, *[0.0] * 44],
+            "unit": "yes is 1",
+            "domain": "exposure",
+        }
+    )
+    words = ["without_recent_steroid"]
+    both = pd.concat([measures, exposed])
+    tables = fitted(tmp_path / "all", both, participants, association(sensitivity=words))
+    gone = measures["participant_id"].isin(["sub-01", "sub-02"]) & (measures["session_id"] == "ses-pre")
+    same_numbers(
+        variant(tables, "without_recent_steroid"), refitted(tmp_path / "free", measures[~gone], participants)
+    )
+
+
+def test_another_score_stands_in_the_place_of_ctra(tmp_path):
+    measures, participants = study(seed=5, measures=MEASURES)
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=["ctra_balanced"]))
+    renamed = measures[measures["measure"] != "ctra"].replace({"measure": {"ctra_balanced": "ctra"}})
+    found = variant(tables, "ctra_balanced")
+    assert set(found["outcome"]) == {"ctra"}
+    same_numbers(found, refitted(tmp_path / "renamed", renamed, participants))
+
+
+def test_added_covariates(tmp_path):
+    measures, participants = study(seed=5, measures=(*MEASURES, "siqr"))
+    words = ["leukocyte_markers", "quality_change"]
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=words))
+    expected = {
+        "leukocyte_markers": ["log2_CD19", "log2_CD3D"],
+        "quality_change": [{"split": "siqr"}],
+    }
+    for word, terms in expected.items():
+        document = association()
+        document["models"][0]["fixed"] += terms
+        estimates = fitted(tmp_path / word, measures, participants, document)["estimates"]
+        same_numbers(variant(tables, word), estimates[estimates["family"].notna()].reset_index(drop=True))
+
+
+def test_prorated_scores_are_left_out(tmp_path):
+    measures, participants = study(seed=6)
+    scales = measures[measures["measure"] == "pss10"].rename(columns={"measure": "scale", "value": "score"})
+    scales = scales.assign(items_answered=10, items_total=10, prorated=False)[
+        ["participant_id", "session_id", "scale", "score", "items_answered", "items_total", "prorated"]
+    ]
+    scales.iloc[[2, 30], -1] = True
+    scales.to_csv(tmp_path / "scales.tsv", sep="\t", index=False)
+    tables = fitted(
+        tmp_path / "all",
+        measures,
+        participants,
+        association(sensitivity=["half_rule_off"]),
+        scales=tmp_path / "scales.tsv",
+    )
+    lost = scales[scales["prorated"]].index
+    found = variant(tables, "half_rule_off")
+    same_numbers(found, refitted(tmp_path / "unprorated", measures.drop(index=lost), participants))
+    assert found["note"].str.contains("2 prorated scores left out").all()
+
+
+def test_scans_that_failed_quality_control_come_back(tmp_path):
+    everything, participants = study(seed=6, measures=("siqr", "tiv"))
+    failed = (everything["participant_id"] == "sub-03") & (everything["session_id"] == "ses-post")
+    excluded = everything[failed].assign(rule="image quality below the limit")
+    excluded.to_parquet(tmp_path / "excluded.parquet", index=False)
+    document = one_model(
+        ["tiv"], ["session"], test={"a_family": ["session"]}, sensitivity=["qc_failed_included"]
+    )
+    tables = fitted(
+        tmp_path / "passed",
+        everything[~failed],
+        participants,
+        document,
+        excluded=tmp_path / "excluded.parquet",
+    )
+    whole = fitted(tmp_path / "whole", everything, participants, document)["estimates"]
+    assert row(tables["estimates"], term="session")["n_observations"] == 45
+    same_numbers(
+        variant(tables, "qc_failed_included"), whole[whole["term"] == "session"].reset_index(drop=True)
+    )
+
+
+def test_batch_of_the_sample(tmp_path):
+    measures, participants = study(seed=7)
+    samples = measures[measures["measure"] == "ctra"][["participant_id", "session_id"]].copy()
+    rng = np.random.default_rng(1)
+    samples["batch"] = np.where(rng.random(46) < 0.5, "plate1", "plate2")
+    samples.insert(0, "sample_id", [f"s{number}" for number in range(46)])
+    samples.to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    tables = fitted(
+        tmp_path / "all",
+        measures,
+        participants,
+        association(sensitivity=["batch"]),
+        samples=tmp_path / "samples.tsv",
+    )
+    # the same as a 0/1 measure in the model
+    coded = samples.assign(
+        measure="plate", value=(samples["batch"] == "plate2").astype(float), unit="", domain="expression"
+    )[list(measures.columns)]
+    document = association()
+    document["models"][0]["fixed"].append("plate")
+    estimates = fitted(tmp_path / "coded", pd.concat([measures, coded]), participants, document)["estimates"]
+    same_numbers(variant(tables, "batch"), estimates[estimates["family"].notna()].reset_index(drop=True))
+
+
+def test_other_atlases(tmp_path):
+    names = ("aparc_a2009s.anterior_insula.left.thickness", "aparc_DK40.anterior_insula.left.thickness")
+    measures, participants = study(seed=7, measures=("ctra", *names))
+    document = one_model(
+        [names[0]],
+        ["session", {"split": "ctra"}],
+        test={"a_family": ["ctra_within"]},
+        sensitivity=["other_atlases"],
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    assert list(variant(tables, "other_atlases")["outcome"]) == [names[1]]
+
+
+def test_without_tiv(tmp_path):
+    region = "neuromorphometrics.hippocampus.left.gm_volume"
+    measures, participants = study(seed=8, measures=("ctra", "tiv", region))
+    terms = ["session", {"split": "ctra"}]
+    document = one_model(
+        [region],
+        [*terms, "tiv_person_mean"],
+        test={"a_family": ["ctra_within", "ctra_between"]},
+        sensitivity=["without_tiv"],
+    )
+    tables = fitted(tmp_path / "with", measures, participants, document)
+    document["models"][0]["fixed"] = terms
+    plain = fitted(tmp_path / "without", measures, participants, document)["estimates"]
+    same_numbers(variant(tables, "without_tiv"), plain[plain["family"].notna()].reset_index(drop=True))
+    # the person's mean over both visits, centred on participants
+    means = wide(measures, "tiv").mean(axis=1)
+    x = wide(measures, "ctra")
+    design = pd.DataFrame({"x": (x - x.mean()).mean(axis=1), "tiv": means - means.mean()})
+    ols = sm.OLS(wide(measures, region).mean(axis=1), sm.add_constant(design)).fit()
+    assert row(tables["estimates"], term="tiv_person_mean")["estimate"] == pytest.approx(
+        ols.params["tiv"], rel=1e-8
+    )
+
+
+def test_leave_one_out_range(tmp_path):
+    measures, participants = study(people=10, seed=9, drop={"pss10": [(4, "ses-post")]})
+    words = ["leave_one_out"]
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=words))
+    without = []
+    for number, name in enumerate(participants["participant_id"]):
+        kept = measures[measures["participant_id"] != name]
+        people = participants[participants["participant_id"] != name]
+        without.append(refitted(tmp_path / str(number), kept, people).assign(left_out=name))
+    everyone = pd.concat(without)
+    for term in ("pss10_within", "pss10_between"):
+        here = everyone[everyone["term"] == term].set_index("left_out")
+        ends = {
+            "leave_one_out_lowest": here["estimate"].idxmin(),
+            "leave_one_out_highest": here["estimate"].idxmax(),
+            "leave_one_out_largest_p": here["p_value"].idxmax(),
+        }
+        for word, name in ends.items():
+            found = row(tables["sensitivity"], variant=word, term=term)
+            for number in NUMBERS:
+                assert found[number] == pytest.approx(here.loc[name, number], rel=1e-9), (word, number)
+            assert f"without {name}" in found["note"]
+        full = row(tables["estimates"], term=term)
+        shift = (here["estimate"] - full["estimate"]) / full["std_error"]
+        influence = row(tables["diagnostics"], table="influence", term=term)
+        assert influence["value"] == pytest.approx(shift[shift.abs().idxmax()], rel=1e-6)
+
+
+def test_equivalence_is_two_one_sided_t_tests(tmp_path):
+    measures, participants = study(seed=2)
+    document = one_model(
+        ["ctra"],
+        ["session"],
+        test={"a_family": ["session"]},
+        equivalence={"bound": 0.5, "unit": "baseline_sd"},
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    pairs = wide(measures, "ctra")
+    change = pairs["ses-post"] - pairs["ses-pre"]
+    bound = 0.5 * pairs["ses-pre"].std(ddof=1)
+    lower = stats.ttest_1samp(change, -bound, alternative="greater").pvalue
+    upper = stats.ttest_1samp(change, bound, alternative="less").pvalue
+    found = row(tables["sensitivity"], variant="equivalence")
+    assert found["p_value"] == pytest.approx(max(lower, upper), rel=1e-8)
+    interval = stats.ttest_1samp(change, 0).confidence_interval(0.90)
+    assert (found["conf_low"], found["conf_high"]) == pytest.approx((interval.low, interval.high), rel=1e-8)
+    assert f"bound {bound:.4g}" in found["note"]
+
+
+def test_lost_participants_shift_the_change_by_their_share(tmp_path):
+    measures, participants = study(seed=2, drop={"pss10": [(n, "ses-post") for n in (1, 8, 9)]})
+    document = one_model(
+        ["pss10"], ["session"], test={"a_family": ["session"]}, sensitivity=["delta_adjusted"]
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    plain = row(tables["estimates"], term="session")
+    found = row(tables["sensitivity"], variant="delta_adjusted")
+    shift = -np.sign(plain["estimate"]) * 0.5 * wide(measures, "pss10")["ses-pre"].std(ddof=1)
+    assert found["estimate"] == pytest.approx(plain["estimate"] + 3 / 23 * shift, rel=1e-10)
+    assert found["std_error"] == pytest.approx(plain["std_error"])
+
+
+def test_subgroups_have_n_and_df_and_no_verdict(tmp_path):
+    measures, participants = study(seed=2)
+    document = one_model(
+        ["ctra"], ["session"], test={"a_family": ["session"]}, subgroups=["b_cell_depletion"]
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    for level, people in participants.groupby("b_cell_depletion"):
+        pairs = wide(measures, "ctra").loc[people["participant_id"]]
+        change = pairs["ses-post"] - pairs["ses-pre"]
+        found = row(tables["sensitivity"], variant=f"subgroup b_cell_depletion={level}")
+        assert found["estimate"] == pytest.approx(change.mean(), rel=1e-9)
+        assert (found["n_participants"], found["df"]) == pytest.approx((len(people), len(people) - 1))
+        assert np.isnan(found["p_value"]) and np.isnan(found["p_adjusted"])
+
+
+def test_specification_curve_has_every_combination(tmp_path):
+    measures, participants = study(seed=5, measures=MEASURES)
+    words = ["unadjusted", "completers", "ctra_balanced", "specification_curve"]
+    tables = fitted(tmp_path, measures, participants, association(sensitivity=words))
+    curve = tables["sensitivity"][tables["sensitivity"]["variant"].str.startswith("specification_curve: ")]
+    assert len(curve) == 2 * 2 * 2 * 2
+    as_is = row(curve, variant="specification_curve: as prespecified", term="pss10_within")
+    assert as_is["estimate"] == row(tables["estimates"], term="pss10_within")["estimate"]
+    single = row(curve, variant="specification_curve: unadjusted", term="pss10_between")
+    assert (
+        single["estimate"]
+        == row(tables["sensitivity"], variant="unadjusted", term="pss10_between")["estimate"]
+    )
+
+
+def test_parametric_bootstrap_agrees_with_the_t_test_where_that_is_exact(tmp_path):
+    measures, participants = study(seed=11)
+    document = one_model(
+        ["ctra"], ["session"], test={"a_family": ["session"]}, sensitivity=["parametric_bootstrap"]
+    )
+    tables = fitted(tmp_path, measures, participants, document)
+    p = row(tables["estimates"], term="session")["p_value"]
+    found = row(tables["sensitivity"], variant="parametric_bootstrap")["p_value"]
+    assert found == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 4999))
+
+
+def test_what_the_data_do_not_allow_is_listed_with_its_reason(tmp_path):
+    measures, participants = study(seed=5)
+    words = ["ctra_balanced", "lesion_volume", "batch", "without_interferon_treated", "leukocyte_markers"]
+    tables = fitted(tmp_path, measures, participants, association(sensitivity=words))
+    listed = tables["diagnostics"].query("table == 'sensitivity_not_possible'").set_index("quantity")["note"]
+    assert set(listed.index) == set(words)
+    assert listed["lesion_volume"] == "the study has no lesion_volume"
+    assert len(tables["sensitivity"]) == 0
+
+
+def test_every_word_of_the_shipped_file_is_done_or_listed(tmp_path, root):
+    import yaml
+
+    from pniflow.models.structure import read_models
+
+    path = root / "config" / "models.yaml"
+    words = {word for model in read_models(path).models for word in model.sensitivity}
+    written = {
+        word for model in yaml.safe_load(path.read_text())["models"] for word in model.get("sensitivity", [])
+    }
+    assert words == written
+    measures, participants = study(seed=5)
+    document = association(sensitivity=sorted(words))
+    tables = fitted(tmp_path, measures, participants, document)
+    done = set(tables["sensitivity"]["variant"].str.replace(r"(?<=leave_one_out).*", "", regex=True))
+    listed = set(tables["diagnostics"].query("table == 'sensitivity_not_possible'")["quantity"])
+    assert done | listed >= words and not (done & listed)
