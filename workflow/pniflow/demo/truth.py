@@ -27,8 +27,15 @@ def population_of(design: Design, participants: int, seed: int) -> Study:
     return simulate(replace(design, participants=participants, seed=seed), needed, regions)
 
 
-def true_estimates(study: Study, models: Path) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def true_estimates(
+    study: Study, models: Path, scale: tuple[np.ndarray, np.ndarray] | None = None
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Fit every model of models.yaml on a simulated population.
+
+    Parameters
+    ----------
+    scale : tuple of ndarray, optional
+        Mean and SD of each gene for the z values of CTRA; the population's own by default.
 
     Returns
     -------
@@ -39,7 +46,7 @@ def true_estimates(study: Study, models: Path) -> tuple[list[dict[str, Any]], di
     """
     from pniflow.models.structure import read_models
 
-    measured = scores.measures(study)
+    measured = scores.measures(study, scale)
     estimates = [row for model in read_models(models).models for row in _fitted(model, measured, study)]
     change = {name: values[:, 1] - values[:, 0] for name, values in measured.items()}
     spread = {name: np.nanstd(values, ddof=1) for name, values in change.items()}
