@@ -214,20 +214,17 @@ class RandomIntercept:
 
 
 def _width(design: ReducedDesign) -> int:
-    """Outcomes worked on at once: their observations and a p x p matrix for each stay in cache."""
-    numbers = max(len(design.order), len(design.to_fixed) ** 2)
-    return int(np.clip(2**16 // numbers, 32, 1024)) // 8 * 8
+    """Outcomes worked on at once: a p x p matrix for each stays in cache."""
+    return int(np.clip(2**15 // len(design.to_fixed) ** 2, 64, 2048)) // 8 * 8
 
 
 def _fit_block(
     design: ReducedDesign, outcomes: Array, rows: Array, sets: list[Array], ml: bool
 ) -> tuple[Array, Array, Array, np.ndarray]:
     """Fit one block: tests (5, q, w), F tests (J, 4, w), scalars (4, w) and states (w)."""
-    width = outcomes.shape[1]
-    padded = np.zeros((len(outcomes), -(-width // 8) * 8))
-    padded[:, :width] = outcomes
+    count = outcomes.shape[1]
     with np.errstate(all="ignore"):
-        data = summarize(design, padded)
+        data = summarize(design, outcomes, -(-count // 8) * 8)
         state = np.select(
             [data.missing, data.constant, data.perfect], [_MISSING, _CONSTANT, _PERFECT], _ORDINARY
         )
@@ -243,5 +240,5 @@ def _fit_block(
     nothing, perfect = state >= _CONSTANT, state == _PERFECT
     tests[:, :, nothing] = tests[1:, :, perfect] = np.nan
     f_tests[..., nothing | perfect] = scalars[:, nothing | perfect] = np.nan
-    keep = slice(0, width)
+    keep = slice(0, count)
     return tests[..., keep], f_tests[..., keep], scalars[:, keep], state[keep]

@@ -9,7 +9,7 @@ An outcome y is rotated, without loss, into
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from pniflow.models.inference import (
 
 _ABSENT = 1e-10  # singular values of a part of an orthonormal basis below this are rounding
 _EPS = float(np.finfo(float).eps)
+_CACHE = 2**15  # numbers worked on at once
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,13 @@ class ReducedDesign:
 
 @dataclass(frozen=True)
 class Summaries:
-    """Outcomes (one per column) reduced; `squares` holds rest squared and between, as `d` does.
+    """Outcomes (one per column) reduced; `squares` is rest squared, then between, as `d`.
 
-    `constant` and `perfect` flag outcomes without (residual) variance beyond their rounding.
+    `fixed` is that of y - origin. `constant` and `perfect` flag outcomes without variance, or without residual
+    variance beyond their rounding.
     """
 
-    mean: Array
+    origin: Array
     fixed: Array
     rest: Array
     squares: Array
@@ -187,52 +189,76 @@ def _reduce(design: Array, sizes: np.ndarray, columns: Columns, order: np.ndarra
     )
 
 
-def summarize(design: ReducedDesign, outcomes: Array) -> Summaries:
-    """Reduce a block of outcomes.
+def summarize(design: ReducedDesign, outcomes: Array, width: int) -> Summaries:
+    """Reduce a block of outcomes. No step mixes columns or depends on how many there are.
 
     Parameters
     ----------
     design : ReducedDesign
     outcomes : (n, w) array
-        In the order given to `reduce_design`. No step mixes columns or depends on w.
+        Rows in the order given to `reduce_design`.
+    width : int
+        At least w, a multiple of 8: the summaries have this many columns, empty ones at the end.
     """
-    y = np.take(outcomes, design.order, axis=0).astype(np.float64, copy=False)
-    missing = np.asarray(~np.isfinite(y).all(axis=0))
-    y[:, missing] = 0.0
-    constant = (y == y[0]).all(axis=0)
-    mean = y.sum(axis=0) / len(y)
-    mean[constant] = y[0, constant]
-    y -= mean
-    total = np.einsum("nw,nw->w", y, y)
-    rounding = (32 * _EPS) ** 2 * (total + len(y) * mean * mean)
-    if not design.ones.any():
-        y += mean
-        mean = np.zeros_like(mean)
+    n, count = outcomes.shape
+    origin = np.zeros(width)  # the first row stands for the level, so that a large one costs no digits
+    if design.ones.any():
+        origin[:count] = outcomes[design.order[0]]
+    levels = [np.empty((g, width)) for _, g, _ in design.classes]
+    part, spread = np.zeros((len(design.within), width)), np.zeros(width)
+    for rows, y in _deviations(design, outcomes, origin, levels):
+        part += _dot(design.within[:, rows], y)
+        spread += np.einsum("nw,nw->w", y, y)
+    within = spread - np.einsum("kw,kw->w", part, part)
+    weak = within < 1e-3 * spread
+    if weak.any():  # nearly all is explained: sum the residuals themselves
+        exact = np.zeros(width)
+        for rows, y in _deviations(design, outcomes, origin, levels):
+            y -= _dot(design.within[:, rows].T, part)
+            exact += np.einsum("nw,nw->w", y, y)
+        within = np.where(weak, exact, within)
+
+    mean = sum(m * level.sum(axis=0) for level, m in zip(levels, design.size, strict=True)) / n
+    total = spread - n * mean * mean
     coordinates, squares = [], []
-    for (rows, g, m), basis in zip(design.classes, design.between, strict=True):
-        block = y[rows].reshape(g, m, -1)
-        means = block.sum(axis=1) / m
-        block -= means[:, None]
-        means *= np.sqrt(m)
-        part = _dot(basis, means)
-        means -= _dot(basis.T.copy(), part)
-        coordinates.append(part)
-        squares.append(np.einsum("gw,gw->w", means, means))
-    part = _dot(design.within, y)
-    y -= _dot(design.within.T.copy(), part)
-    within = np.einsum("nw,nw->w", y, y)
+    for level, m, basis in zip(levels, design.size, design.between, strict=True):
+        level *= np.sqrt(m)
+        total += np.einsum("gw,gw->w", level, level)
+        coordinates.append(_dot(basis, level))
+        level -= _dot(basis.T, coordinates[-1])
+        squares.append(np.einsum("gw,gw->w", level, level))
     reduced = np.concatenate([*coordinates, part])
     rest = _dot(design.to_rest, reduced)
+    rounding = (32 * _EPS) ** 2 * (total + n * (origin + mean) ** 2)
     return Summaries(
-        mean=mean,
+        origin=origin,
         fixed=_dot(design.to_fixed, reduced),
         rest=rest,
         squares=np.concatenate([rest * rest, squares]),
         within=within,
-        constant=constant,
-        perfect=within <= max(design.df_within, 1) * np.maximum(1e-20 * total, rounding) / len(y),
-        missing=missing,
+        constant=total == 0,
+        perfect=within <= max(design.df_within, 1) * np.maximum(1e-20 * total, rounding) / n,
+        missing=np.asarray(~np.isfinite(total)),
     )
+
+
+def _deviations(
+    design: ReducedDesign, outcomes: Array, origin: Array, levels: list[Array]
+) -> Iterator[tuple[slice, Array]]:
+    """Deviations from group means, by runs of rows that fit in cache; the means are left in `levels`."""
+    width, count = len(origin), outcomes.shape[1]
+    for (all_rows, groups, m), level in zip(design.classes, levels, strict=True):
+        run = max(1, _CACHE // (m * width))
+        buffer = np.zeros((run * m, width))
+        for first in range(0, groups, run):
+            last = min(first + run, groups)
+            rows = slice(all_rows.start + first * m, all_rows.start + last * m)
+            y = buffer[: (last - first) * m]
+            np.subtract(outcomes[design.order[rows]], origin[:count], out=y[:, :count])
+            block = y.reshape(-1, m, width)
+            np.divide(np.add.reduce(block, axis=1), m, out=level[first:last])
+            block -= level[first:last, None]
+            yield rows, y
 
 
 def _dot(matrix: Array, columns: Array) -> Array:

@@ -40,8 +40,10 @@ def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float
     (w,) array
         Exactly zero where the minimum is at the boundary.
     """
+    if len(d) == 1:  # one eigenvalue, as in balanced designs: mean squares give lambda
+        return np.maximum((squares[0] / nu[0] * (total - nu[0]) / within - 1) / d[0], 0.0)
     unit = 1 / d.mean()
-    grid = np.concatenate([[0.0], np.logspace(-5, 7, 37)]) * unit
+    grid = np.concatenate([[0.0], np.logspace(-4, 6, 21)]) * unit
     penalty = np.exp((nu * np.log1p(d * grid)).sum(axis=0) / total)
     values = (np.einsum("tg,tw->gw", 1 / (1 + d * grid), squares) + within) * penalty[:, None]
     best = values.argmin(axis=0)
@@ -117,7 +119,7 @@ def infer(
         first=_mix(design.share, size * f**2),
         second=_mix(design.share, size**2 * f**3),
     )
-    fixed = data.fixed + design.ones[:, None] * data.mean
+    fixed = data.fixed + design.ones[:, None] * data.origin
     if len(data.rest):
         pull = np.einsum("ciw,cw->iw", np.einsum("cik,kw->ciw", design.cross, data.rest), f)
         fixed += np.einsum("ijw,jw->iw", matrices.inverse, pull)
