@@ -31,6 +31,7 @@ def fit_models(
     excluded: Path | None = None,
     scales: Path | None = None,
     samples: Path | None = None,
+    assays: Path | None = None,
 ) -> None:
     """Fit the prespecified models of a study and adjust their tests within families.
 
@@ -56,6 +57,8 @@ def fit_models(
         Questionnaire scores (contract scales), for half_rule_off.
     samples : Path, optional
         Blood samples (contract samples), for batch.
+    assays : Path, optional
+        Laboratory measures (contract assay_scores), for cortisol_censored.
 
     Raises
     ------
@@ -69,6 +72,7 @@ def fit_models(
         excluded=read_table(excluded, "excluded_measures") if excluded else None,
         scales=read_table(scales, "scales") if scales else None,
         samples=read_table(samples, "samples") if samples else None,
+        assays=read_table(assays, "assay_scores") if assays else None,
     )
     cohort = read_cohort(sources.measures, sources.participants, plan.reference, plan.days, str(measures))
     rows: list[Row] = []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, contrasts_of, fit_columns, joined
+from pniflow.models.censored import fit_censored
 from pniflow.models.design import Cohort, Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.structure import SESSION, Plan
@@ -245,3 +246,51 @@ def variance_parts(design: Design, values: Array, random: bool, inference: str) 
     total = np.bincount(design.person, residual)
     square = residual @ residual - (ratio * total**2 / (1 + ratio * size)).sum()
     return float(np.sqrt(square / (len(residual) - design.X.shape[1]))), ratio, fixed
+
+
+def censored_rows(
+    fit: Fit, column: int, below: NDArray[np.bool_], base: Mapping[tuple[str, str], Row], plan: Plan
+) -> list[Row]:
+    """Refit an outcome with values below the limit of detection censored at the smallest value detected.
+
+    Parameters
+    ----------
+    below : (n,) bool
+        On the design's rows.
+    """
+    if not below.any() or below.all() or not fit.model.random:
+        return []
+    values = fit.values[:, column].copy()
+    limit = values[~below].min()
+    values[below] = limit
+    sigma, ratio, _ = variance_parts(fit.design, values[:, None], True, plan.inference)
+    columns = [fit.rows.index(name) for name in fit.design.columns]
+    start = np.r_[
+        fit.tests.estimate[columns, column], np.log(sigma * np.sqrt(max(ratio, 0.05))), np.log(sigma)
+    ]
+    try:
+        found = fit_censored(fit.design.X, fit.design.person, values, below, start)
+    except ValueError:
+        return []
+    rows = []
+    for term in fit.model.test:
+        places = fit.design.terms.get(term, ())
+        if len(places) != 1:
+            continue
+        row = base[fit.outcomes[column], term]
+        estimate, error = float(found.estimate[places[0]]), float(found.std_error[places[0]])
+        rows.append(
+            variant_row(
+                row,
+                "cortisol_censored",
+                estimate=estimate,
+                std_error=error,
+                df=row["df"],
+                **tested(estimate, error, row["df"]),
+                **interval(estimate, error, row["df"], plan.alpha),
+                icc=found.sd_person**2 / (found.sd_person**2 + found.sd_residual**2),
+                method="ML, left-censored normal; t with the prespecified fit's df",
+                note=f"{below.sum()} values below the limit, taken as the smallest detected, {limit:.4g}",
+            )
+        )
+    return rows

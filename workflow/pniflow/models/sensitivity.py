@@ -39,6 +39,8 @@ class Sources:
         Questionnaire scores with `prorated` (contract scales).
     samples : DataFrame or None
         Blood samples with `batch` (contract samples).
+    assays : DataFrame or None
+        Laboratory measures with `below_limit` (contract assay_scores).
     """
 
     measures: pd.DataFrame
@@ -46,6 +48,7 @@ class Sources:
     excluded: pd.DataFrame | None = None
     scales: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
+    assays: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

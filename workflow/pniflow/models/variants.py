@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pniflow.models import robustness
 from pniflow.models.analysis import Fit
 from pniflow.models.design import Cohort
@@ -13,6 +15,7 @@ from pniflow.models.sensitivity import (
     WORDS,
     NotPossible,
     Sources,
+    cells_of,
     refit,
     specification_rows,
     subgroup_rows,
@@ -115,6 +118,29 @@ def _specification_curve(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     return specification_rows(analysis.model, analysis.cohort, analysis.plan, analysis.sources), []
 
 
+def _cortisol_censored(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    assays = analysis.sources.assays
+    if assays is None:
+        raise NotPossible(
+            "the assays table, which says what lies below the limit of detection, was not given"
+        )
+    rows = []
+    for fit in analysis.fits:
+        for column, outcome in enumerate(fit.outcomes):
+            below = np.zeros(len(analysis.cohort.person), dtype=bool)
+            flagged = assays[
+                (assays["measure"] == outcome) & assays["below_limit"].fillna(False).astype(bool)
+            ]
+            places = cells_of(analysis.cohort, flagged)
+            below[places[places >= 0]] = True
+            rows += robustness.censored_rows(
+                fit, column, below[fit.design.rows], analysis.base, analysis.plan
+            )
+    if not rows:
+        raise NotPossible("no value of the model's outcomes lies below a limit of detection")
+    return rows, []
+
+
 def _waiting(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     raise NotPossible("not available")
 
@@ -128,5 +154,5 @@ _OF_FITS: dict[str, Callable[[Prespecified], tuple[list[Row], list[Row]]]] = {
     "cr2": _waiting,
     "permute_differences": _waiting,
     "permute_means": _waiting,
-    "cortisol_censored": _waiting,
+    "cortisol_censored": _cortisol_censored,
 }
