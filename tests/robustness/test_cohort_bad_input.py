@@ -106,7 +106,7 @@ def test_a_level_that_was_not_declared(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_covariate_without_a_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = STUDY.replace("covariates:\n", "covariates:\n  bmi: {field: bmi}\n")
-    assert "participants.tsv: the covariate 'bmi' has no column" in refused(tmp_path, capsys, study)
+    assert "participants.tsv: 'bmi' of study.yaml has no column" in refused(tmp_path, capsys, study)
 
 
 def test_a_table_with_a_column_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,12 @@ rule assemble_cohort:
         participants="<results>/cohort/participants.tsv",
         flow="<results>/cohort/flow.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
+        outcomes="<results>/cohort/outcomes.tsv",
+        course="<results>/cohort/course.tsv",
+        inclusion="<results>/cohort/inclusion.tsv",
         table1="<results>/cohort/table1.tsv",
         dictionary="<results>/cohort/dictionary.json",
+        dictionary_table="<results>/cohort/dictionary.tsv",
     log:
         "<logs>/assemble_cohort.log",
     benchmark:

@@ -34,8 +34,9 @@ def assemble_cohort(
 ) -> None:
     """Join all stages by participant and session; list what is left out, count and describe the cohort.
 
-    Writes measures.parquet, excluded_measures.parquet, participants.tsv, flow.tsv, exclusions.tsv, table1.tsv
-    and dictionary.json. Missing values stay missing.
+    Writes measures.parquet, excluded_measures.parquet (numbers that a quality rule left out),
+    participants.tsv, exclusions.tsv, flow.tsv, outcomes.tsv, course.tsv, inclusion.tsv, table1.tsv,
+    dictionary.json and dictionary.tsv. Missing values stay missing.
 
     Parameters
     ----------
@@ -71,8 +72,7 @@ def assemble_cohort(
         scans of one participant-session, mixed CAT12 versions, or a table against its contract.
     """
     from pniflow import config
-    from pniflow.cohort import summaries
-    from pniflow.cohort.dictionary import dictionary
+    from pniflow.cohort.dictionary import dictionary, dictionary_table
     from pniflow.files import read_table, write_json, write_table
 
     if ctra and not samples:
@@ -91,22 +91,21 @@ def assemble_cohort(
     }
     paths = {name: path for name, (path, _) in contracts.items() if path is not None}
     tables = {name: read_table(path, contracts[name][1]) for name, path in paths.items()}
-    people = with_numbers(read_table(participants, "participants"), described["covariates"], participants)
-    when = read_table(sessions, "sessions")
     places = {
         paths[name]: _places(table) for name, table in tables.items() if set(PLACE) <= set(table.columns)
     }
+    people = with_numbers(read_table(participants, "participants"), described["covariates"], participants)
+    when = with_numbers(read_table(sessions, "sessions"), described["exposures"], sessions)
     roster = enrol(described, people, when, places, (participants, sessions))
     branches = _branches(described, tables, paths, minimum_quality, allow_mixed_versions)
-    cohort = _joined(roster, branches)
-    units = {name: about["unit"] for name, about in described["covariates"].items() if "unit" in about}
+    cohort = _joined(roster, branches, described)
+    words = dictionary(described, cohort["measures"])
     out = Path(out)
     for name, table in cohort.items():
         ending = "parquet" if name.endswith("measures") else "tsv"
         write_table(table, out / f"{name}.{ending}", name)
-    write_table(roster.participants, out / "participants.tsv", "participants")
-    write_table(summaries.table1(roster, cohort["measures"], units), out / "table1.tsv", "table1")
-    write_json(out / "dictionary.json", dictionary(described, cohort["measures"]))
+    write_table(dictionary_table(words), out / "dictionary.tsv", "dictionary")
+    write_json(out / "dictionary.json", words)
 
 
 def _places(table: pd.DataFrame) -> pd.DataFrame:
@@ -142,26 +141,39 @@ def _branches(
     return made
 
 
-def _joined(roster: Roster, branches: Mapping[str, Branch]) -> dict[str, pd.DataFrame]:
-    """Join the branches: measures, excluded_measures, exclusions, flow."""
+def _joined(
+    roster: Roster, branches: Mapping[str, Branch], study: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Join the branches and describe the whole: contract -> table."""
     import pandas as pd
 
-    from pniflow.cohort import left_out, observations, summaries
+    from pniflow.cohort import left_out, observations, participation, summaries
 
-    empty = pd.DataFrame(columns=observations.COLUMNS, dtype=object)
     assessed = {name: summaries.places(branch.assessed, roster) for name, branch in branches.items()}
     usable = {
         name: summaries.places(branch.measures.dropna(subset=["value"]), roster)
         for name, branch in branches.items()
     }
-    exclusions = [empty.reindex(columns=left_out.COLUMNS)]
+    left = [pd.DataFrame(columns=left_out.COLUMNS, dtype=object)]
     for name, branch in branches.items():
-        silent = left_out.of_silence(assessed[name], usable[name], branch.exclusions, name)
-        exclusions += [branch.exclusions, silent]
+        left += [
+            branch.exclusions,
+            left_out.of_silence(assessed[name], usable[name], branch.exclusions, name),
+        ]
+    exclusions = roster.sort(pd.concat(left), "item", "rule")
+    exposures = observations.of_exposures(roster.sessions, study["exposures"])
+    measures = roster.sort(pd.concat([exposures, *(b.measures for b in branches.values())]), "measure")
     kept_out = [b.excluded_measures for b in branches.values() if b.excluded_measures is not None]
+    none = pd.DataFrame(columns=[*observations.COLUMNS, "rule"], dtype=object)
+    units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}
     return {
-        "measures": roster.sort(pd.concat([empty, *(b.measures for b in branches.values())]), "measure"),
-        "excluded_measures": roster.sort(pd.concat([empty.assign(rule=None), *kept_out]), "measure"),
-        "exclusions": roster.sort(pd.concat(exclusions), "item", "rule"),
+        "measures": measures,
+        "excluded_measures": roster.sort(pd.concat([none, *kept_out]), "measure"),
+        "participants": roster.participants,
+        "exclusions": exclusions,
         "flow": summaries.flow(roster, assessed, usable, {name: b.note for name, b in branches.items()}),
+        "outcomes": participation.outcomes(roster, measures, assessed, exclusions),
+        "course": participation.course(roster.participants, units),
+        "inclusion": participation.inclusion(roster, measures, usable, units),
+        "table1": summaries.table1(roster, measures, units),
     }

@@ -34,14 +34,37 @@ def dictionary(study: Mapping[str, Any], measures: pd.DataFrame) -> dict[str, An
         if table["Columns"].get("session_id"):
             table["Columns"]["session_id"]["Levels"] = sessions
     tables["participants"]["Columns"].update(
-        {name: _covariate(about) for name, about in study["covariates"].items()}
+        {name: _covariate(about, "Covariate") for name, about in study["covariates"].items()}
     )
-    about = measures.drop_duplicates("measure").sort_values("measure")
+    for name, about in study["exposures"].items():
+        tables["sessions"]["Columns"][name] = _covariate(about, "Exposure")
+        if "flag" in about:
+            tables["sessions"]["Columns"][f"{name}_flag"] = _flag(name, about["flag"])
+    kinds = measures.drop_duplicates("measure").sort_values("measure")
     tables["measures"]["Columns"]["measure"]["Levels"] = {
         row.measure: f"{row.domain}, {row.unit if isinstance(row.unit, str) else 'no unit'}"
-        for row in about.itertuples()
+        for row in kinds.itertuples()
     }
     return tables
+
+
+def dictionary_table(words: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the dictionary as a table: a row per table and column."""
+    import pandas as pd
+
+    rows = [
+        (
+            table,
+            column,
+            about["Description"],
+            about["Type"],
+            about.get("Units"),
+            "; ".join(f"{level}: {meaning}" for level, meaning in about.get("Levels", {}).items()) or None,
+        )
+        for table, content in words.items()
+        for column, about in content["Columns"].items()
+    ]
+    return pd.DataFrame(rows, columns=["table", "column", "description", "type", "unit", "levels"])
 
 
 def _table(contract: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,9 +79,9 @@ def _table(contract: Mapping[str, Any]) -> dict[str, Any]:
     return {"Description": contract["description"], "Columns": columns}
 
 
-def _covariate(about: Mapping[str, Any]) -> dict[str, Any]:
+def _covariate(about: Mapping[str, Any], kind: str) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "Description": f"Covariate, field {about['field']} of the records.",
+        "Description": f"{kind}, field {about['field']} of the records.",
         "Type": "number",
     }
     if "unit" in about:
@@ -69,3 +92,11 @@ def _covariate(about: Mapping[str, Any]) -> dict[str, Any]:
             "Levels": {level: f"code {code}" for code, level in about["coding"].items()},
         }
     return entry
+
+
+def _flag(name: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+    words = [
+        f"{key} {', '.join(map(str, value)) if key == 'levels' else value}" for key, value in rule.items()
+    ]
+    levels = {"yes": " or ".join(words), "no": "none of these"}
+    return {"Description": f"Flag of {name} by the rule in study.yaml.", "Type": "string", "Levels": levels}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +14,7 @@ COLUMNS = [*PLACE, "measure", "value", "unit", "domain"]
 COUNTS = ["genes_used", "genes_missing", "floored_share", "note"]  # about the CTRA score, no measures
 GLOBAL_UNITS = {"tiv": "ml", "gm": "ml", "wm": "ml", "csf": "ml", "wmh": "ml", "mean_thickness": "mm"}
 MARKS = ["siqr", "iqr"]
+YES_NO = {"yes": 1.0, "no": 0.0}
 
 
 def of_scales(scales: pd.DataFrame) -> pd.DataFrame:
@@ -69,6 +71,25 @@ def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.Data
         here = regions.drop(columns=PLACE).merge(place, on="scan", validate="m:1")
         parts.append(cat12.region_groups(here).drop(columns="scan"))
     return pd.concat(parts, ignore_index=True).assign(domain="imaging")[COLUMNS]
+
+
+def of_exposures(sessions: pd.DataFrame, exposures: Mapping[str, Any]) -> pd.DataFrame:
+    """Exposures of a session as measures: numbers as they are, yes and no (and flags) as 1 and 0.
+
+    An exposure with other levels is a measure by its flag only; its levels stay in sessions.tsv.
+    """
+    columns: dict[str, pd.Series] = {}
+    units: dict[str, str | None] = {}
+    for name, about in exposures.items():
+        if "coding" not in about:
+            columns[name], units[name] = sessions[name], about.get("unit")
+        elif set(about["coding"].values()) <= set(YES_NO):
+            columns[name], units[name] = sessions[name].map(YES_NO), "1 = yes"
+        flag = f"{name}_flag"
+        if flag in sessions:
+            columns[flag], units[flag] = sessions[flag].map(YES_NO), "1 = yes"
+    long = _long(sessions[PLACE].assign(**columns), list(columns))
+    return long.assign(unit=long["measure"].map(units), domain="exposure")[COLUMNS]
 
 
 def of_lesions(lesions: pd.DataFrame) -> pd.DataFrame:

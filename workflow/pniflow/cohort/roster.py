@@ -50,9 +50,9 @@ def enrol(
 ) -> Roster:
     """Make the roster and check that every row of every table belongs to it.
 
-    A study with records (a REDCap export or a participants table) has named its people, and an export its
-    sessions too: a row about anyone or any session else is an error. Without records the people are those of
-    the samples and scans.
+    A study with records (REDCap export, participants table, BIDS tree) has named its people, and an export or
+    tree its sessions too: a row about anyone or any session else is an error. Without records the people are
+    those of the samples and scans.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ def enrol(
     for path, frame in everywhere.items():
         expected = f"study.yaml has the sessions {', '.join(order)}; correct the one or the other"
         _refuse(~frame["session_id"].isin(order), frame, path, expected)
-    if not ("redcap" in study or "participants" in study):
+    if not {"redcap", "participants", "bids"} & set(study):
         ids = pd.concat([frame["participant_id"] for frame in everywhere.values()])
         fresh = ids[~ids.isin(participants["participant_id"])].drop_duplicates()
         participants = pd.concat([participants, fresh.to_frame("participant_id")], ignore_index=True)
     for path, frame in everywhere.items():
         expected = f"{names[0].name} does not know this participant; add it there or correct the row"
         _refuse(~frame["participant_id"].isin(participants["participant_id"]), frame, path, expected)
-    if "redcap" not in study:
+    if not {"redcap", "bids"} & set(study):
         rows = [frame[PLACE] for frame in located.values()]
         sessions = pd.concat([sessions, *rows], ignore_index=True).drop_duplicates(PLACE)
     known = pd.MultiIndex.from_frame(sessions[PLACE])
@@ -96,21 +96,21 @@ def enrol(
     return Roster(roster.participants, roster.sort(sessions), order)
 
 
-def with_numbers(participants: pd.DataFrame, covariates: Mapping[str, Any], path: Path) -> pd.DataFrame:
-    """Cast covariates declared without levels to numbers, and check the levels of the others.
+def with_numbers(table: pd.DataFrame, declared: Mapping[str, Any], path: Path) -> pd.DataFrame:
+    """Cast covariates (or exposures) declared without levels to numbers, and check the levels of the others.
 
     Raises
     ------
     InputError
-        A declared covariate has no column, a cell is not a number, or not a declared level.
+        A declared name has no column, a cell is not a number, or not a declared level.
     """
     import pandas as pd
 
     cast = {}
-    for name, about in covariates.items():
-        if name not in participants:
-            raise InputError(f"{path}: the covariate '{name}' has no column; ingest the study again.")
-        given = participants[name]
+    for name, about in declared.items():
+        if name not in table:
+            raise InputError(f"{path}: '{name}' of study.yaml has no column; ingest the study again.")
+        given = table[name]
         levels = list(dict.fromkeys(about.get("coding", {}).values()))
         values: pd.Series
         if levels:
@@ -124,7 +124,7 @@ def with_numbers(participants: pd.DataFrame, covariates: Mapping[str, Any], path
             what = f"row {row + 2}, column '{name}' is '{given.iloc[row]}'"
             raise InputError(f"{path}: {what}; {expected} was expected.")
         cast[name] = values
-    return participants.assign(**cast)
+    return table.assign(**cast)
 
 
 def _refuse(bad: pd.Series, frame: pd.DataFrame, path: Path, expected: str) -> None:
