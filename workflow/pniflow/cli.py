@@ -27,6 +27,7 @@ COMMANDS = {
     "score-assays": "pniflow.assays",
     "ingest-expression": "pniflow.expression",
     "normalize-expression": "pniflow.expression",
+    "assess-samples": "pniflow.expression",
     "score-ctra": "pniflow.expression",
     "index-cat12": "pniflow.cat12",
     "parse-cat12": "pniflow.cat12",

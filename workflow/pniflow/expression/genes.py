@@ -169,3 +169,10 @@ def match_table(labels: Sequence[str], matches: Sequence[Match | None], known: G
         )
         rows.append((gene, status, "|".join(kinds) or None, "|".join(identifiers) or None, len(hits)))
     return pd.DataFrame(rows, columns=["gene", "status", "matched_by", "identifiers", "rows"])
+
+
+@functools.cache
+def checks(role: str) -> tuple[str, ...]:
+    """Return the genes of a sample check: female, male, b_cell, globin or genotype."""
+    table = read_table(find("genes", "sample_checks"))
+    return tuple(table["gene"][table["role"] == role])

@@ -146,7 +146,7 @@ def _roles(
     path: Path, header: list[str], rows: list[list[str]], genes_are_rows: bool
 ) -> tuple[int, tuple[int, ...], bool]:
     """Tell label column, value columns, and whether labels of digits are Entrez ids."""
-    # A column of text describes the genes; a single word in a column of numbers is a mistake, found when read.
+    # A column of text describes the genes; one word among numbers is a mistake that reading will find.
     text = [sum(not _is_number(row[column]) for row in rows) > len(rows) / 2 for column in range(len(header))]
     named = [ANNOTATION.fullmatch(name.strip()) is not None for name in header]
     first = [row[0] for row in rows]

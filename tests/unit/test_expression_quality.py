@@ -1,0 +1,161 @@
+"""Sample quality: every check marks what it should, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from expression_files import column_of, counts, write_matrix, write_samples
+from pniflow.expression import assess_samples, ingest_expression, normalize_expression
+from pniflow.expression.quality import concordance, robust_z
+from pniflow.files import read_table
+
+PEOPLE = 10
+SAMPLES = [f"s{n}" for n in range(2 * PEOPLE)]
+GENOTYPE = ["ERAP2", "LILRA3", "GSTM1", "GSTT1", "HLA-DRB5", "BTNL3", "RPS26"]
+
+
+def blood(seed=5):
+    """Counts of women's blood: each person's genotype genes are high or low at both sessions."""
+    rng = np.random.default_rng(seed)
+    genes, values = counts(len(SAMPLES), seed)
+    values = values * 40  # a library of millions
+    table = pd.DataFrame(values, index=genes, columns=SAMPLES)
+    high = np.array([[n >> bit & 1 for n in range(1, PEOPLE + 1)] for bit in (0, 1, 2, 3, 0, 1, 2)])
+    table.loc[GENOTYPE] = rng.poisson(np.where(high, 400, 4).repeat(2, axis=1))
+    table.loc["XIST"] = rng.poisson(500, len(SAMPLES))
+    table.loc[["RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY"]] = 0
+    table.loc[["CD19", "MS4A1"]] = rng.poisson(300, (2, len(SAMPLES)))
+    return table
+
+
+def assessed(table, folder, people=None):
+    path = write_matrix(folder / "m.tsv", list(table.index), SAMPLES, table.to_numpy())
+    sheet = write_samples(folder / "samples.tsv", SAMPLES)
+    ingest_expression(matrix=path, unit="counts", out=folder / "l.parquet", samples=sheet)
+    normalize_expression(levels=folder / "l.parquet", out=folder / "n.parquet")
+    options = {}
+    if people is not None:
+        people.to_csv(folder / "participants.tsv", sep="\t", index=False)
+        options["participants"] = folder / "participants.tsv"
+    assess_samples(
+        levels=folder / "l.parquet",
+        expression=folder / "n.parquet",
+        samples=sheet,
+        out=folder / "q.tsv",
+        **options,
+    )
+    return read_table(folder / "q.tsv", "sample_quality").set_index("sample_id")
+
+
+def flagged(quality, text):
+    return list(quality.index[quality["flags"].fillna("").str.contains(text)])
+
+
+def test_shares_and_levels_are_those_of_the_counts(tmp_path):
+    table = blood()
+    quality = assessed(table, tmp_path)
+    size = table.sum()
+    np.testing.assert_allclose(
+        quality["globin_share"], table.loc[["HBA1", "HBA2", "HBB"]].sum() / size, rtol=1e-13
+    )
+    reference = table.loc[column_of("reference11")].mean() / size * 1e6
+    np.testing.assert_allclose(quality["reference_level"], reference, rtol=1e-13)
+    assert list(quality["top_gene"]) == list(table.idxmax())
+
+
+def test_two_exchanged_tubes_of_women_are_seen_by_genotype_genes(tmp_path):
+    table = blood()
+    assert flagged(assessed(table, tmp_path), "nearer to another participant") == []
+    swapped = table.copy()
+    swapped[["s2", "s9"]] = table[["s9", "s2"]].to_numpy()
+    quality = assessed(swapped, tmp_path)
+    assert flagged(quality, "nearer to another participant") == ["s2", "s3", "s8", "s9"]
+    assert quality.loc["s2", "other_participant"] == "sub-4"
+    assert set(quality["sex_expressed"]) == {"female"}
+
+
+def test_a_mans_blood_recorded_as_a_womans_is_marked(tmp_path):
+    table = blood()
+    table.loc["XIST", "s6"] = 0
+    table.loc[["RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY"], "s6"] = 200
+    people = pd.DataFrame(
+        {
+            "participant_id": [f"sub-{n}" for n in range(PEOPLE)],
+            "sex": ["f", "F", "female", "w", "Female"] * 2,
+        }
+    )
+    quality = assessed(table, tmp_path, people)
+    assert flagged(quality, "sex differs from the record") == ["s6"]
+    assert quality.loc["s6", "sex_expressed"] == "male"
+
+
+def test_b_cells_in_spite_of_depletion_are_marked(tmp_path):
+    table = blood()
+    table.loc[["CD19", "MS4A1"], SAMPLES[:4]] = 2
+    depleted = ["yes", "yes", "yes", *["no"] * 7]
+    people = pd.DataFrame(
+        {"participant_id": [f"sub-{n}" for n in range(PEOPLE)], "b_cell_depletion": depleted}
+    )
+    quality = assessed(table, tmp_path, people)
+    assert flagged(quality, "B cells in spite of depletion") == ["s4", "s5"]
+
+
+def test_an_outlying_sample_is_marked_by_what_is_outlying(tmp_path):
+    table = blood()
+    table.loc["HBB", "s7"] = int(table["s7"].sum() * 3)
+    quality = assessed(table, tmp_path)
+    assert flagged(quality, "outlying share of one gene") == ["s7"]
+    assert quality.loc["s7", "top_gene"] == "HBB"
+    assert quality.loc["s7", "globin_share"] > 0.7
+
+
+def test_further_columns_of_the_sample_table_are_not_lost(tmp_path):
+    quality = assessed(blood(), tmp_path)
+    assert {"participant_id", "session_id", "batch", "label", "format"} <= set(quality.columns)
+    assert len(quality) == len(SAMPLES)
+
+
+def test_without_recorded_sex_or_treatment_nothing_is_said_about_them(tmp_path):
+    quality = assessed(blood(), tmp_path)
+    assert quality[["sex_recorded", "b_cell_depletion"]].isna().all().all()
+    assert flagged(quality, "sex|B cells") == []
+
+
+def test_concordance_is_the_distance_to_ones_own_and_to_the_nearest_other():
+    values = np.array([[0.0, 1, 10, 12, 5], [0, 1, 10, 12, 5], [0, 1, 10, 12, 5]])
+    own, other, who = concordance(values, ["a", "a", "b", "b", "c"])
+    np.testing.assert_allclose(own[:4], [1, 1, 2, 2])
+    assert np.isnan(own[4])
+    np.testing.assert_allclose(other, [5, 4, 5, 7, 4.5])
+    assert who == ["c", "c", "c", "c", "a"]
+
+
+def test_concordance_needs_at_least_three_genes():
+    own, other, who = concordance(np.ones((2, 4)), ["a", "a", "b", "b"])
+    assert np.isnan(own).all()
+    assert np.isnan(other).all()
+    assert who == [None] * 4
+
+
+def test_robust_z_is_by_median_and_mad():
+    values = np.array([1.0, 2, 3, 4, 100])
+    np.testing.assert_allclose(robust_z(values), 0.6745 * (values - 3) / 1)
+    assert np.isnan(robust_z(np.ones(5))).all()
+
+
+@pytest.mark.parametrize("unit", ["tpm", "log2"])
+def test_other_units_are_assessed_by_what_they_have(tmp_path, unit):
+    table = blood().astype(float) * 0.731 if unit == "tpm" else np.log2(blood() + 0.5)
+    path = write_matrix(tmp_path / "m.tsv", list(table.index), SAMPLES, table.to_numpy())
+    sheet = write_samples(tmp_path / "samples.tsv", SAMPLES)
+    ingest_expression(matrix=path, unit=unit, out=tmp_path / "l.tsv", samples=sheet)
+    normalize_expression(levels=tmp_path / "l.tsv", out=tmp_path / "n.tsv")
+    assess_samples(
+        levels=tmp_path / "l.tsv", expression=tmp_path / "n.tsv", samples=sheet, out=tmp_path / "q.tsv"
+    )
+    quality = read_table(tmp_path / "q.tsv", "sample_quality")
+    assert quality["library_size"].notna().all() == (unit == "tpm")
+    assert quality["own_distance"].notna().all()
+    assert set(quality["sex_expressed"]) == {"female"}
