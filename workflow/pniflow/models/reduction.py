@@ -89,8 +89,8 @@ class ReducedDesign:
 class Summaries:
     """Outcomes (one per column) reduced; `squares` is rest squared, then between, as `d`.
 
-    `fixed` is that of y - origin. `constant` and `perfect` flag outcomes without variance, or without residual
-    variance beyond their rounding.
+    `fixed` is that of y - origin. `constant` and `perfect` flag outcomes without variance, or without
+    residual variance beyond their rounding.
     """
 
     origin: Array
