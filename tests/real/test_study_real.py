@@ -1,4 +1,4 @@
-"""Real studies are ingested as they are: a genuine REDCap export with events and arms, a BIDS data set of MBSR+."""
+"""Real studies are ingested as they are: a REDCap export with events and arms, a BIDS data set of MBSR+."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def scored(folder: Path, text: str, **rule: Any) -> pd.DataFrame:
 
 def test_values_become_natural_logarithms_with_their_unit(tmp_path: Path) -> None:
     table = scored(tmp_path, "id,visit,pg_mg\n01,ses-pre,4.2\n01,ses-post,7.9\n")
-    assert table["value"].tolist() == pytest.approx([math.log(7.9), math.log(4.2)], rel=1e-15)
+    assert table["value"].tolist() == pytest.approx([math.log(4.2), math.log(7.9)], rel=1e-15)
     assert set(table["measure"]) == {"log_hair_cortisol"}
     assert set(table["unit"]) == {"ln pg/mg"}
     assert not table["below_limit"].any()

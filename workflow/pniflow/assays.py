@@ -88,7 +88,7 @@ def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: 
     grouped = (
         rows[keys]
         .assign(value=filled, raw=np.where(below, np.nan, raw), below=below)
-        .groupby(keys, sort=True)
+        .groupby(keys, sort=False)
     )
     result = grouped.agg(
         value=("value", "mean"), below_limit=("below", "all"), replicates=("value", "count")

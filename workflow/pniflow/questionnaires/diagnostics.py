@@ -36,11 +36,13 @@ def check_instrument(answers: Responses, key: Key) -> pd.DataFrame:
     import pandas as pd
 
     keyed = reverse(answers.values, key)
+    unused = _note_on_range(answers.values, key)
     rows: list[dict[str, object]] = []
     for scale in key.scales:
         for session in dict.fromkeys(answers.session):
             at = answers.session == session
-            rows += _check_scale(keyed[at], answers.values[at], scale, key, str(session))
+            whole, *items = _check_scale(keyed[at], answers.values[at], scale, key, str(session))
+            rows += [whole | {"note": unused}, *items]
     return pd.DataFrame(rows)
 
 
@@ -67,7 +69,6 @@ def _check_scale(
         "omega": omega(part) if enough and count > 2 else np.nan,
         "lowest": _extreme(np.fmin, given),
         "highest": _extreme(np.fmax, given),
-        "note": _note_on_range(given, key),
     }
     rows: list[dict[str, object]] = [about | whole]
     for place, item in enumerate(scale.items):
@@ -89,7 +90,7 @@ def _extreme(function: np.ufunc, values: NDArray[np.float64]) -> float:
 
 
 def _note_on_range(values: NDArray[np.float64], key: Key) -> str | None:
-    """Say when the smallest code is never used by anybody although the largest is: codes may begin at 1."""
+    """Say when nobody uses the smallest code although somebody uses the largest: codes may begin at 1."""
     answered = np.isfinite(values).sum()
     if answered >= FEWEST * values.shape[1] and np.nanmin(values) > key.low and np.nanmax(values) == key.high:
         return f"nobody used the code {key.low:g}: check that codes begin there"

@@ -5,6 +5,7 @@ reversal by the instrument's range, proration by its stated rule, missing never 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,11 +67,10 @@ def score_questionnaires(
         An instrument has no responses, or a response is outside the instrument's range; up to ten cells are
         named.
     """
-    table = files.read_table(responses, "responses")
     keys = [read_key(name, resources) for name in dict.fromkeys(instruments)]
+    table = files.read_table(responses, "responses")
     scored, checks = [], []
-    for key in keys:
-        answers = matrix_of(table, key, str(responses))
+    for key, answers in zip(keys, matrices_of(table, keys, str(responses)), strict=True):
         scored.append(score_instrument(answers, key))
         if reliability is not None:
             from pniflow.questionnaires.diagnostics import check_instrument
@@ -91,54 +91,46 @@ def _joined(parts: list[pd.DataFrame], contract: str) -> pd.DataFrame:
     return pd.DataFrame({field["name"]: [] for field in contract_of(contract)["fields"]}, dtype="str")
 
 
-def matrix_of(table: pd.DataFrame, key: Key, source: str) -> Responses:
-    """Arrange one instrument's rows of a responses table as a matrix.
+def matrices_of(table: pd.DataFrame, keys: Sequence[Key], source: str) -> list[Responses]:
+    """Arrange the rows of a responses table as one matrix per instrument, participant-sessions in their
+    order.
 
     Raises
     ------
     InputError
-        No row is of the instrument, an item is not one of its items, or a value is outside its range.
-    """
-    rows = table[(table["instrument"] == key.name).to_numpy(dtype=bool)]
-    if rows.empty:
-        raise InputError(
-            f"{source}: there are no responses to {key.name}; name it under instruments in "
-            "study.yaml, or do not score it."
-        )
-    item = rows["item"].to_numpy(dtype=np.intp)
-    if item.max() > key.items:
-        raise InputError(
-            f"{source}: there is an item {item.max()} of {key.name}, which has {key.items} items."
-        )
-    occasion, first = occasions(rows["participant_id"], rows["session_id"])
-    values = np.full((len(first), key.items), np.nan)
-    values[occasion, item - 1] = rows["value"].to_numpy(dtype=float)
-    answers = Responses(
-        rows["participant_id"].iloc[first].to_numpy(dtype=object),
-        rows["session_id"].iloc[first].to_numpy(dtype=object),
-        values,
-    )
-    who = (
-        [f"participant {p} {s}" for p, s in zip(answers.participant, answers.session, strict=True)]
-        if _wrong(values, key).any()
-        else []
-    )
-    refuse_out_of_range(values, key, source, who)
-    return answers
-
-
-def occasions(participant: pd.Series, session: pd.Series) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Number participant-sessions in order of appearance;
-    return each row's number and each number's first row.
+        No row is of an instrument, an item is not one of its items, or a value is outside its range.
     """
     import pandas as pd
 
-    people, _ = pd.factorize(participant)
-    times, names = pd.factorize(session)
-    number, unique = pd.factorize(people.astype(np.int64) * (len(names) + 1) + times)
-    first = np.full(len(unique), len(number), dtype=np.intp)
-    np.minimum.at(first, number, np.arange(len(number)))
-    return number, first
+    people, persons = pd.factorize(table["participant_id"])
+    times, sessions = pd.factorize(table["session_id"])
+    forms, names = pd.factorize(table["instrument"])
+    item, value = table["item"].to_numpy(dtype=np.intp), table["value"].to_numpy(dtype=float)
+    found = []
+    for key in keys:
+        place = names.get_loc(key.name) if key.name in names else len(names)
+        rows = np.flatnonzero(forms == place)
+        if not len(rows):
+            raise InputError(
+                f"{source}: there are no responses to {key.name}; name it under instruments in "
+                "study.yaml, or do not score it."
+            )
+        if item[rows].max() > key.items:
+            raise InputError(
+                f"{source}: there is an item {item[rows].max()} of {key.name}, which has {key.items} items."
+            )
+        number, occasion = pd.factorize(people[rows].astype(np.int64) * len(sessions) + times[rows])
+        values = np.full((len(occasion), key.items), np.nan)
+        values[number, item[rows] - 1] = value[rows]
+        participant = persons[occasion // len(sessions)].to_numpy(dtype=object)
+        session = sessions[occasion % len(sessions)].to_numpy(dtype=object)
+        bad: NDArray[np.bool_] = np.any(_wrong(values, key), axis=1)
+        who = [
+            f"participant {participant[row]} {session[row]}" if bad[row] else "" for row in range(len(bad))
+        ]
+        refuse_out_of_range(values, key, source, who)
+        found.append(Responses(participant, session, values))
+    return found
 
 
 def _wrong(values: NDArray[np.float64], key: Key) -> NDArray[np.bool_]:

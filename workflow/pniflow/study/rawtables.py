@@ -229,16 +229,18 @@ def numbers(cells: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """
     import pandas as pd
 
-    given = (cells != "").fillna(False).to_numpy(dtype=bool)
-    text = cells
-    comma = (
-        cells.str.fullmatch(r"[+-]?\d+,\d+").fillna(False).to_numpy(dtype=bool) if _any(cells, ",") else None
-    )
-    if comma is not None and comma.any() and not _any(cells, "."):
-        text = cells.str.replace(",", ".", regex=False)
-    values = np.array(pd.to_numeric(text.where(given), errors="coerce"), dtype=float)
-    values[~np.isfinite(values)] = np.nan
-    return values, given & np.isnan(values)
+    # A column of responses has few distinct texts: cast each of them once.
+    codes, distinct = pd.factorize(cells)
+    text = pd.Series(distinct, dtype="str")
+    given = (text != "").to_numpy(dtype=bool)
+    if _any(text, ",") and not _any(text, "."):
+        comma = text.str.fullmatch(r"[+-]?\d+,\d+")
+        text = text.str.replace(",", ".", regex=False).where(comma, text)
+    numeric = np.array(pd.to_numeric(text.where(given), errors="coerce"), dtype=float)
+    numeric[~np.isfinite(numeric)] = np.nan
+    # The last place answers for the code -1, which factorize gives to what is missing altogether.
+    values = np.append(numeric, np.nan)[codes]
+    return values, np.append(given, False)[codes] & np.isnan(values)
 
 
 def _any(cells: pd.Series, character: str) -> bool:
