@@ -1,4 +1,4 @@
-"""A results folder with made-up numbers for tests of figures and report: shaped as the contracts say, fitted by nobody."""
+"""Tables with made-up numbers for tests of figures and report, shaped as the contracts say."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def row(
         "conf_low": estimate - 2.086 * error,
         "conf_high": estimate + 2.086 * error,
         "effect_size": estimate / error / 5 if error else None,
-        "effect_size_kind": "Hedges g_av (mean of the two sessions' SDs, complete pairs)",
+        "effect_size_kind": "hedges_g_av (mean of the two sessions' SDs, complete pairs)",
         "n_participants": 21,
         "n_observations": 42,
     }
@@ -61,7 +61,7 @@ def row(
 
 
 def estimates() -> pd.DataFrame:
-    """Estimates of a study with questionnaires, blood and MRI: clear ones, unclear ones, one that was not estimable."""
+    """Estimates of a study with questionnaires, blood and MRI: clear, unclear, and one not estimable."""
     rows = [
         row(
             "change_pro",
@@ -218,7 +218,7 @@ def people(count: int) -> list[str]:
 def measures(count: int = 23, sessions: tuple[str, ...] = ("ses-pre", "ses-post")) -> pd.DataFrame:
     """Measures of some persons; two of them come only once."""
     rng = np.random.default_rng(7)
-    names = {name: ("points", "questionnaire", 20.0, 5.0) for name in SCALES}
+    names = dict.fromkeys(SCALES, ("points", "questionnaire", 20.0, 5.0))
     names |= {
         "ctra": ("mean z", "expression", 0.0, 0.4),
         "log_hair_cortisol": ("ln pg/mg", "assay", 1.5, 0.6),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -166,9 +166,21 @@ def sign_note(*measures: str) -> str:
     return "; ".join(notes)
 
 
+def subject(measure: str) -> str:
+    """Return a measure's label as the subject of a sentence."""
+    text = label(measure).long
+    return f"The {text}" if measure.startswith("ctra") else text
+
+
+def persons(counts: Sequence[int]) -> str:
+    """Write how many persons models rest on ("22 persons in each model", "17 to 23 persons in a model")."""
+    low, high = min(counts), max(counts)
+    return f"{plural(low, 'person')} in each model" if low == high else f"{low} to {high} persons in a model"
+
+
 def inside(text: str) -> str:
     """Return a label as it stands inside a sentence: small first letter, unless it is an abbreviation."""
-    return text if len(text) > 1 and not text[1].islower() else text[:1].lower() + text[1:]
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
 def given(value: Any) -> bool:

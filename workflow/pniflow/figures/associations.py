@@ -146,7 +146,7 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
         f"Slopes of {named} on each predictor, {per}, with 95 % confidence intervals. Within persons: does a"
         " session with more of the predictor than the person's own mean have more of the outcome? Between"
         " persons: do persons with a higher mean have more of the outcome?"
-        f" Filled: adjusted p below .05. From {min(people)} to {max(people)} persons in a model."
+        f" Filled: adjusted p below .05. {words.persons(people)}."
     )
     sign = words.sign_note(*outcomes)
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""

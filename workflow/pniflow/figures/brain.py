@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ANNOTATIONS = {"aparc_a2009s": "aparc_a2009s.freesurfer", "aparc_DK40": "aparc_DK40.freesurfer"}
-_INCHES, _PIXELS_PER_INCH = (4.0, 3.0), 180
+_PIXELS_PER_MM = 3.5  # of the surface; the hemisphere is about 150 mm long
+_STEPS = 6
+# Barycentric coordinates of a grid of points in a triangle, fine enough to leave no pixel empty.
+_GRID = np.array([(i, j, _STEPS - i - j) for i in range(_STEPS + 1) for j in range(_STEPS + 1 - i)]) / _STEPS
 
 
 @dataclass(frozen=True)
@@ -102,45 +105,29 @@ def rim(group: np.ndarray) -> np.ndarray:
 @functools.cache
 def render(side: str, atlas: str, inner: bool = False) -> View:
     """Project a hemisphere on the plane, seen from one side; triangles in front cover those behind."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.collections import PolyCollection
-    from matplotlib.figure import Figure
-
     vertices, triangles, sulcus, labels, names = read_surface(side, atlas)
     outward = (1 if side == "right" else -1) * (-1 if inner else 1)
-    flat = np.column_stack([outward * vertices[:, 1], vertices[:, 2]])
     corners = vertices[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     facing = outward * normals[:, 0] / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
     order = np.argsort(outward * corners[:, :, 0].mean(axis=1), kind="stable")
     front = order[facing[order] > 0]
 
-    # Each triangle is painted in a colour that is its number, so that a pixel says which triangle it shows.
-    number = np.arange(1, len(front) + 1)
-    code = np.column_stack([number >> 16, (number >> 8) & 255, number & 255]) / 255
-    figure = Figure(figsize=_INCHES, dpi=_PIXELS_PER_INCH)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.add_collection(
-        PolyCollection(
-            flat[triangles[front]], facecolors=code, edgecolors=code, linewidths=0.3, antialiased=False
-        )
-    )
-    low, high = flat.min(axis=0) - 2, flat.max(axis=0) + 2
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-    axes.set_axis_off()
-    figure.patch.set_facecolor((0, 0, 0))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixel = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
-    triangle = (pixel[..., 0] << 16) + (pixel[..., 1] << 8) + pixel[..., 2] - 1
+    # Points of a grid in each triangle are painted from back to front: the last one in a pixel is seen.
+    flat = np.stack([outward * corners[front, :, 1], -corners[front, :, 2]], axis=2)
+    low = flat.min(axis=(0, 1)) - 1
+    points = np.einsum("kc,tcx->tkx", _GRID, flat)
+    pixel = ((points - low) * _PIXELS_PER_MM).astype(int)
+    width, height = ((flat.max(axis=(0, 1)) + 1 - low) * _PIXELS_PER_MM).astype(int) + 1
+    triangle = np.full((height, width), -1)
+    triangle[pixel[..., 1].ravel(), pixel[..., 0].ravel()] = np.repeat(front, len(_GRID))
     brain = triangle >= 0
-    shown = triangles[front][triangle]
-    corner = labels[shown]
+    corner = labels[triangles[triangle]]
     region = np.where(corner[..., 1] == corner[..., 2], corner[..., 1], corner[..., 0])  # most of the three
     return View(
         np.where(brain, region, -1),
-        0.6 + 0.4 * facing[front][triangle],
-        sulcus[shown].sum(axis=-1) > 1,
+        0.6 + 0.4 * facing[triangle],
+        sulcus[triangles[triangle]].sum(axis=-1) > 1,
         brain,
         names,
     )

@@ -237,10 +237,11 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
     if predictors:
         named = " and ".join(_predictor(name) for name in predictors)
         caption += (
-            f" Slopes are per standard deviation of {named} at the first session, within persons (from session to"
+            f" Slopes are per standard deviation of {named} at the first session, within persons (from"
+            " session to"
             " session) and between persons (their means)."
         )
-    caption += f" Atlases: {atlases}. From {min(people)} to {max(people)} persons in a model."
+    caption += f" Atlases: {atlases}. {words.persons(people)}."
     if any(brain.annotated(row["region"].atlas) for row in rows):
         caption += (
             " Below: the thickness estimates on the inflated surface; volumes of other atlases are not drawn."

@@ -114,6 +114,10 @@ def describe(
 def save(drawn: Figure, about: Mapping[str, Any], *, figure: Path, image: Path, description: Path) -> None:
     """Write a figure as SVG and PNG and its description as JSON; no dates, so the bytes repeat."""
     stamp(drawn, about["simulated"])
+    engine = drawn.get_layout_engine()
+    if engine is not None and drawn.axes:  # lay out once for both files
+        engine.execute(drawn)
+    drawn.set_layout_engine("none")
     vector, raster = io.BytesIO(), io.BytesIO()
     drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None, "Title": about["title"]})
     drawn.savefig(raster, format="png", metadata={"Software": None, "Title": about["title"]})

@@ -1,4 +1,4 @@
-"""The report, and the closing words in the terminal; both are written from the tables of a run and compute nothing."""
+"""The report, and the closing words in the terminal: both written from the tables of a run."""
 
 from pniflow.report.render import render_report
 from pniflow.report.summary import summarize_results

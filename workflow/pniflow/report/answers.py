@@ -1,7 +1,7 @@
 """The answer to each prespecified question in one plain sentence, in words that hold.
 
-A p-value at or above the level is never "no change": the sentence gives the interval and says what was not shown. No verb
-claims a cause: the design has none to offer.
+A p-value at or above the level is never "no change": the sentence gives the interval and says what was not
+shown. No verb claims a cause: the design has none to offer.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
     """Return the verdict on one tested row and its sentence."""
     term = words.term_of(row["term"], len(context.sessions))
     result = verdict(row, context.alpha)
-    name = words.label(row["outcome"]).long
+    name = words.subject(row["outcome"])
     if result == NONE:
         reason = str(row["note"]) if words.given(row["note"]) else "no reason recorded"
         return NONE, [f"{name}: {_about(term)} could not be estimated ({reason})."]
@@ -68,8 +68,12 @@ def _about(term: words.Term) -> str:
     return f"the relation with {_inside(term.of)}"
 
 
+def _small(name: str) -> str:
+    return words.inside(name)
+
+
 def _inside(measure: str) -> str:
-    return words.inside(words.label(measure).long)
+    return words.inside(words.subject(measure))
 
 
 def _change(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
@@ -91,31 +95,26 @@ def _quoted(session: str) -> str:
 
 def _within(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return f"Within persons, {words.inside(name)} was {direction} in sessions with higher {_inside(of)}"
-    return (
-        f"Within persons, {words.inside(name)} was not shown to go with {_inside(of)} from session to session"
-    )
+        return f"Within persons, {_small(name)} was {direction} in sessions with higher {_inside(of)}"
+    return f"Within persons, {_small(name)} was not shown to go with {_inside(of)} from session to session"
 
 
 def _between(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    mean = words.inside(words.label(of).long)
     if clear:
-        return (
-            f"Between persons, {words.inside(name)} was {direction} in those with higher mean {_inside(of)}"
-        )
-    return f"Between persons, {words.inside(name)} was not shown to go with mean {_inside(of)}"
+        return f"Between persons, {_small(name)} was {direction} in those whose mean {mean} was higher"
+    return f"Between persons, {_small(name)} was not shown to go with mean {mean}"
 
 
 def _pooled(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return (
-            f"Over all sessions together, {words.inside(name)} was {direction} where {_inside(of)} was higher"
-        )
-    return f"Over all sessions together, {words.inside(name)} was not shown to go with {_inside(of)}"
+        return f"Over all sessions together, {_small(name)} was {direction} where {_inside(of)} was higher"
+    return f"Over all sessions together, {_small(name)} was not shown to go with {_inside(of)}"
 
 
 def _difference(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
     verb = f"was {direction} than" if clear else "was not shown to differ from"
-    return f"For {words.inside(name)}, the slope between persons {verb} the slope within persons"
+    return f"For {_small(name)}, the slope between persons {verb} the slope within persons"
 
 
 _CLAUSES = {
@@ -127,8 +126,8 @@ _CLAUSES = {
 }
 
 
-def _signed(lead: str, outcome: str, of: str) -> Text:
-    """Add the sign convention where the sentence is about the CTRA or its parts."""
+def sign_words(outcome: str, of: str) -> str:
+    """Return in short which direction is which: the CTRA's sign where it takes part, else what is better."""
     short = []
     if outcome.startswith("ctra") or of.startswith("ctra"):
         short.append("higher CTRA = more adverse")
@@ -137,7 +136,12 @@ def _signed(lead: str, outcome: str, of: str) -> Text:
     better = words.label(outcome).better
     if better and not outcome.startswith("ctra"):
         short.append(f"{better} is better")
-    return [f"{lead} ({'; '.join(short)})" if short else lead]
+    return "; ".join(short)
+
+
+def _signed(lead: str, outcome: str, of: str) -> Text:
+    sign = sign_words(outcome, of)
+    return [f"{lead} ({sign})" if sign else lead]
 
 
 def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list[str | Number]:
@@ -203,7 +207,7 @@ def _joint(row: Mapping[str, Any], name: str, result: str) -> Text:
 
 
 def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return family -> its tested rows: primary families first, then secondary, then exploratory, as they come.
+    """Return family -> its tested rows: primary families first, then secondary, then exploratory.
 
     Where a family tests several sessions at once, the joint row stands first.
     """

@@ -1,4 +1,4 @@
-"""Methods and software, written from what was fitted and what the files say; what is not known is said to be so."""
+"""Methods and software, written from what was fitted and what the files say, never from a template."""
 
 from __future__ import annotations
 
@@ -93,13 +93,15 @@ def _questionnaires(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
         if modelled & set(key["scales"]):
             share = key["missing"]["minimum_share"]
             sentences.append(
-                f"{key['title']} ({words.plural(key['items'], 'item')}, scored where at least {share:.0%} of a scale's items"
+                f"{key['title']} ({words.plural(key['items'], 'item')}, scored where at least {share:.0%} of"
+                " a scale's items"
                 " were answered)".replace("%", " %")
             )
     if not sentences:
         return ""
     return (
-        f"Scored from items by key files: {'; '.join(sentences)}. Items that were not answered count as the person's mean"
+        f"Scored from items by key files: {'; '.join(sentences)}. Items that were not answered count as the"
+        " person's mean"
         " of the scale; no item counts as zero."
     )
 
@@ -132,7 +134,8 @@ def _expression(
         counts = used["component"].value_counts(sort=False)
         parts = ", ".join(f"{count} {name}" for name, count in counts.items())
         sentences.append(
-            f"The CTRA score of a sample is the mean over {words.plural(len(used), 'gene')} ({parts}) of weight times z of log2"
+            f"The CTRA score of a sample is the mean over {words.plural(len(used), 'gene')} ({parts}) of"
+            " weight times z of log2"
             " expression, z over all samples"
         )
     sentences.append(f"Sign: {words.CTRA_SIGN}")
@@ -148,7 +151,8 @@ def _imaging(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> st
         versions = sorted(str(version) for version in scans["cat_version"].dropna().unique())
     named = f"CAT12 ({', '.join(versions)})" if versions else "CAT12 (version not recorded)"
     return (
-        f"Region volumes and thickness were read from the outputs of {named}; within-person averages are never used as a"
+        f"Region volumes and thickness were read from the outputs of {named}; within-person averages are"
+        " never used as a"
         f" time point. Lesions before segmentation: {study['cat12']['lesion_handling']}."
     )
 
@@ -160,10 +164,11 @@ def _statistics(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.DataF
     count = len({row["model"] for row in rows})
     text = f"{words.plural(count, 'model')}, fitted by {_joined(kinds)}."
     if any("REML" in kind for kind in kinds):
-        text += " Mixed models have a random intercept per person; intervals are 95 % and tests two-sided t tests."
+        text += " Mixed models have a random intercept per person; intervals are 95 %, tests are two-sided."
     if any(words.term_of(row["term"]).kind == "within" for row in rows):
         text += (
-            " Predictors that vary over sessions are split into the person's mean (between) and the deviation from it"
+            " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
+            " from it"
             " (within), after removing session means."
         )
     singular = sum(
@@ -192,14 +197,16 @@ def _multiplicity(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.Dat
         adjust = re.search(r"adjustment (\w+)", str(note))
         how = _ADJUSTED.get(adjust.group(1), adjust.group(1)) if adjust else "not recorded"
         sentences.append(f"{name} (m = {int(value)}, {how})")
-    return f"p-values are adjusted within families that were declared beforehand; m counts planned tests: {'; '.join(sentences)}."
+    listed = "; ".join(sentences)
+    return f"p-values are adjusted within families declared beforehand; m counts planned tests: {listed}."
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     return (
-        "Each model uses every row that has the outcome and all terms; nothing is imputed. This holds for mixed models if"
+        "Each model uses every row that has the outcome and all terms; nothing is imputed. This holds for"
+        " mixed models if"
         " data are missing at random given what the model contains."
     )
 

@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing: style inside, figures inside, no script, a strict content policy."""
+"""The report as one HTML file that loads nothing: style and figures inside, strict content policy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_page(
 ) -> str:
     """Return the page as HTML.
 
-    Everything is escaped by the template (autoescape), so text from the study is text on the page, whatever it holds.
+    The template escapes everything (autoescape): text from the study is text on the page.
     """
     import jinja2
 

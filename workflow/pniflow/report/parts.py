@@ -1,7 +1,7 @@
 """What a report is made of, whatever it is written as: sections of paragraphs, tables, figures and lists.
 
-Text stands as it is and is escaped where it is written. A number taken from a table carries the key of its row, so that
-it can be traced and checked.
+Text stands as it is and is escaped where it is written. A number that comes from a table
+carries the key of its row, so that it can be traced and checked.
 """
 
 from __future__ import annotations
@@ -57,11 +57,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: its head, then its cells; `trace` is the key of the estimate it shows."""
+    """A row of a table: its head with a remark, then its cells; `trace` is the key of the estimate shown."""
 
     head: Text
     cells: Sequence[Text]
     trace: str = ""
+    remark: str = ""
     group: bool = False  # a line over several rows, without cells
 
 

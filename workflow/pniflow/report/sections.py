@@ -1,4 +1,4 @@
-"""The sections of the report, written from the tables of the run: what is absent is named once and leaves no gap."""
+"""The sections of the report, written from the tables of the run; what is absent leaves no gap."""
 
 from __future__ import annotations
 
@@ -88,8 +88,10 @@ def _answers(results: Results) -> list[Any]:
     blocks.append(
         Paragraph(
             [
-                "“Shown” means that the p-value, adjusted within its family of tests where the plan says so, is below"
-                f" {words.number(alpha, 2)}. Where something was not shown, the interval says which differences remain"
+                "“Shown” means that the p-value, adjusted within its family of tests where the plan says so,"
+                " is below"
+                f" {words.number(alpha, 2)}. Where something was not shown, the interval says which"
+                " differences remain"
                 " possible."
             ],
             "note",
@@ -144,7 +146,8 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
     clear, count = answers.tally(rows, context.alpha)
     adjusted = any(words.given(row["p_adjusted"]) for row in rows)
     how = "adjusted within the family" if adjusted else "not adjusted"
-    note = f"{_capital(rows[0]['role'] or 'further')} family {family}: {words.plural(count, 'test')}, {how}; shown in {clear}."
+    role = _capital(rows[0]["role"] or "further")
+    note = f"{role} family {family}: {words.plural(count, 'test')}, {how}; shown in {clear}."
     return [
         Heading(words.question(family)),
         Paragraph([note], "note"),
@@ -162,8 +165,8 @@ def absent_branches(results: Results) -> str:
     absent = [name for domain, name in _BRANCHES.items() if domain not in there]
     if not absent or not there:
         return ""
-    listed = absent[0] if len(absent) == 1 else f"{', '.join(absent[:-1])} and {absent[-1]}"
-    return f"This study has no {listed.replace(' and ', ' and no ')}; nothing is reported on {'it' if len(absent) == 1 else 'them'}."
+    listed = absent[0] if len(absent) == 1 else f"{', '.join(absent[:-1])} and no {absent[-1]}"
+    return f"This study has no {listed}; nothing is reported on {'it' if len(absent) == 1 else 'them'}."
 
 
 def _participants(results: Results) -> list[Any]:
@@ -178,6 +181,7 @@ def _participants(results: Results) -> list[Any]:
             )
         blocks += _figure(results, "flow")
         blocks.append(tables.flow_table(flow, results.context.sessions))
+        blocks.append(Fold(["Every count of the flow"], [tables.flow_steps(flow, results.context.sessions)]))
     table1 = results.tables.get("table1")
     if table1 is not None and len(table1):
         modelled = {row["outcome"] for row in results.rows}
@@ -201,18 +205,23 @@ def _tested(results: Results, *kinds: str) -> list[Mapping[str, Any]]:
 
 
 def _is_ctra(row: Mapping[str, Any]) -> bool:
-    return row["outcome"].startswith("ctra") or row["outcome"] in ("inflammatory", "interferon", "antibody")
+    return bool(words.sign_note(row["outcome"]))
+
+
+def _is_imaging(results: Results, row: Mapping[str, Any]) -> bool:
+    return results.domains.get(row["outcome"]) == "imaging" or words.region_of(row["outcome"]) is not None
 
 
 def _change(results: Results) -> list[Any]:
-    rows = [
-        row for row in _tested(results, "change", "joint") if results.domains.get(row["outcome"]) != "imaging"
-    ]
+    rows = [row for row in _tested(results, "change", "joint") if not _is_imaging(results, row)]
+    in_ctra = {name for name, some in answers.families(rows).items() if all(_is_ctra(row) for row in some)}
+    rows = [row for row in rows if row["family"] not in in_ctra]
     if not rows:
         return []
     labels = list(results.context.sessions.values())
     order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
     blocks = _figure(results, "paired_change", "standardized_change")
+    blocks.append(Paragraph(tables.reading_note(rows), "note"))
     for family, some in answers.families(rows).items():
         caption = f"{words.question(family)} Differences ({order}); family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
@@ -222,22 +231,18 @@ def _change(results: Results) -> list[Any]:
 def _ctra(results: Results) -> list[Any]:
     if "expression" not in results.domains.values():
         return []
-    blocks: list[Any] = [
-        Paragraph(
-            [f"Sign convention of every CTRA number in this report: {words.CTRA_SIGN}. The components stand in the"
-             f" direction of expression ({words.COMPONENT_SIGN})."]
-        )
-    ]  # fmt: skip
+    text = (
+        f"Sign convention of every CTRA number in this report: {words.CTRA_SIGN}. The components stand in the"
+        f" direction of expression ({words.COMPONENT_SIGN})."
+    )
+    blocks: list[Any] = [Paragraph([text])]
     genes = results.tables.get("genes")
     if genes is not None and len(genes):
         used = int((genes["status"] == "used").sum())
         lost = genes[genes["status"] != "used"]
         text = f"The score uses {used} of {words.plural(len(genes), 'gene')} of the set"
-        text += (
-            "."
-            if lost.empty
-            else f"; left out: {', '.join(f'{g} ({s})' for g, s in zip(lost['gene'], lost['status'], strict=True))}."
-        )
+        named = [f"{gene} ({status})" for gene, status in zip(lost["gene"], lost["status"], strict=True)]
+        text += f"; left out: {', '.join(named)}." if named else "."
         blocks.append(Paragraph([text]))
     blocks += _figure(results, "ctra_components", "ctra_heatmap", "ctra_genes")
     rows = [row for row in _tested(results, "change", "joint") if _is_ctra(row)]
@@ -252,16 +257,20 @@ def _associations(results: Results) -> list[Any]:
     rows = [
         row
         for row in _tested(results, "within", "between", "difference", "pooled")
-        if results.domains.get(row["outcome"]) != "imaging" and not words.region_of(row["outcome"])
+        if not _is_imaging(results, row)
     ]
     if not rows:
         return []
     text = (
-        "Within persons: does a session with more of the predictor than the person's own mean have more of the outcome?"
-        " Between persons: do persons with a higher mean have more of the outcome? The two can differ in sign, so they"
-        " are never mixed, except in the models named pooled, which are shown because published analyses did so."
+        "Within persons: does a session with more of the predictor than the person's own mean have more of"
+        " the outcome?"
+        " Between persons: do persons with a higher mean have more of the outcome? The two can differ in"
+        " sign, so they"
+        " are never mixed, except in the models named pooled, which are shown because published analyses did"
+        " so."
     )
-    blocks = [Paragraph([text]), *_figure(results, "associations")]
+    note = Paragraph(tables.reading_note(rows), "note")
+    blocks = [Paragraph([text]), *_figure(results, "associations"), note]
     for family, some in answers.families(rows).items():
         caption = f"{words.question(family)} Slopes; family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
@@ -272,11 +281,11 @@ def _mri(results: Results) -> list[Any]:
     rows = [
         row
         for row in _tested(results, "change", "joint", "within", "between", "difference", "pooled")
-        if results.domains.get(row["outcome"]) == "imaging" or words.region_of(row["outcome"])
+        if _is_imaging(results, row)
     ]
     if not rows:
         return []
-    blocks = _figure(results, "regions")
+    blocks = [*_figure(results, "regions"), Paragraph(tables.reading_note(rows), "note")]
     for family, some in answers.families(rows).items():
         caption = f"{words.question(family)} Family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
@@ -321,8 +330,10 @@ def limits(results: Results) -> list[Any]:
         items.append(["The data are simulated: nothing about people follows from them."])
     if "single" in design or "one arm" in design:
         items.append([
-            "There is one arm and no control group: a difference between the sessions holds the passage of time,"
-            " regression to the mean, repeated testing and expectation as well as anything the course may do. It is a"
+            "There is one arm and no control group: a difference between the sessions holds the passage of"
+            " time,"
+            " regression to the mean, repeated testing and expectation as well as anything the course may do."
+            " It is a"
             " change and not an effect."
         ])  # fmt: skip
     if any(word in design for word in ("open", "unblind")):
@@ -336,19 +347,22 @@ def limits(results: Results) -> list[Any]:
         )
         items.append([text])
     items.append([
-        "Associations are observed, not made: a third quantity may stand behind both measures, and the direction is open."
+        "Associations are observed, not made: a third quantity may stand behind both measures, and the"
+        " direction is open."
     ])  # fmt: skip
     exploratory = sum(
         1 for row in results.rows if words.given(row["family"]) and row["role"] == "exploratory"
     )
     if exploratory:
         items.append([
-            f"{words.plural(exploratory, 'test')} {'is' if exploratory == 1 else 'are'} exploratory: each family is"
+            f"{words.plural(exploratory, 'test')} {'is' if exploratory == 1 else 'are'} exploratory: each"
+            " family is"
             " adjusted by itself, so some will be below the level by chance."
         ])  # fmt: skip
     if any(words.term_of(row["term"]).kind == "between" for row in results.rows):
         items.append([
-            "Slopes between persons rest on means of few sessions each and are drawn towards zero by their unreliability."
+            "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
+            " unreliability."
         ])  # fmt: skip
     return [Listing([("", text) for text in items])]
 
@@ -359,7 +373,8 @@ def _estimates(results: Results) -> list[Any]:
     return [
         Paragraph(
             [
-                "Each number in this report comes from a row of this table; names in the other tables link here."
+                "Each number in this report comes from a row of this table; names in the other tables link"
+                " here."
             ]
         ),
         Fold([f"All {words.plural(len(results.rows), 'coefficient')}"], [tables.all_estimates(results.rows)]),

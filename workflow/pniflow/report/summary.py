@@ -122,6 +122,7 @@ def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     singular = sum(bool(row["singular"]) for row in tested if words.given(row["singular"]))
     if singular:
         flags.append(
-            f"in {words.plural(singular, 'tested estimate')} the variance between persons is estimated at zero."
+            f"in {words.plural(singular, 'tested estimate')} the variance between persons is estimated at"
+            " zero."
         )
     return flags

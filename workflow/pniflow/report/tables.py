@@ -1,13 +1,14 @@
-"""Tables of the report, made from the tables of the run; nothing is computed here that a reader could not look up."""
+"""Tables of the report, made from the tables of the run: what stands here can be looked up there."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import parts
-from pniflow.report.answers import Context, tally, unit_words
+from pniflow.report.answers import Context, sign_words, tally, unit_words
 from pniflow.report.parts import Number, Row, Table, Text
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
@@ -26,23 +28,10 @@ def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
     lines = []
     for row in rows:
         term = words.term_of(row["term"], len(context.sessions))
-        unit = unit_words(row, term, context).strip()
-        head: list[str | Number] = [words.label(row["outcome"]).long]
-        if term.kind not in ("change", "joint"):
-            head = [
-                f"{words.label(row['outcome']).long} on {words.inside(words.label(term.of).long)}, {term.kind}"
-            ]
-        elif term.of and term.kind == "change":
+        head: list[str | Number] = [row_name(row, term)]
+        if term.of and term.kind == "change":
             head.append(f", {context.sessions.get(term.of, term.of)}")
-        if unit:
-            head.append(f" ({unit})")
-        better = words.label(row["outcome"]).better
-        if row["outcome"].startswith("ctra") or term.of.startswith("ctra"):
-            head.append("; higher CTRA = more adverse")
-        elif words.sign_note(row["outcome"]):
-            head.append(f"; {words.COMPONENT_SIGN}")
-        elif better:
-            head.append(f"; {better} is better")
+        remarks = [unit_words(row, term, context).strip(), sign_words(row["outcome"], term.of)]
         size: Text = [parts.shown(row, "effect_size", 2)] if words.given(row["effect_size"]) else [words.NONE]
         lines.append(
             Row(
@@ -59,26 +48,40 @@ def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
                     [_count(row, "n_observations")],
                 ],
                 row["key"],
+                "; ".join(remark for remark in remarks if remark),
             )
         )
-    kinds = list(
-        dict.fromkeys(str(row["effect_size_kind"]) for row in rows if words.given(row["effect_size_kind"]))
-    )
-    note = f"Effect size: {'; '.join(kinds)}. " if kinds else ""
-    note += (
-        "n: persons in the model; rows: observations in the model. A dash stands where there is no number."
-    )
-    return Table(caption, columns, lines, range(7), [note])
+    return Table(caption, columns, lines, range(7))
+
+
+def row_name(row: Mapping[str, Any], term: words.Term) -> str:
+    """Return an estimate's name: its outcome, and for a slope its predictor and kind."""
+    name = words.label(row["outcome"]).long
+    if term.kind in ("change", "joint"):
+        return name
+    return f"{name} on {words.inside(words.label(term.of).long)}, {term.kind}"
+
+
+def reading_note(rows: Rows) -> Text:
+    """Return how the tables of estimates are read, with the effect sizes they hold."""
+    kinds = [str(row["effect_size_kind"]) for row in rows if words.given(row["effect_size_kind"])]
+    note = "n: persons in the model; rows: observations in the model. A dash stands where there is no number."
+    if kinds:
+        named = [
+            kind.replace(kind.split(" (")[0], words.effect_kind(kind), 1) for kind in dict.fromkeys(kinds)
+        ]
+        note = f"Effect size: {'; '.join(named)}. {note}"
+    return [note]
 
 
 def glance_table(families: Mapping[str, Rows], alpha: float) -> Table:
-    """Each prespecified question in one line: its role, how many tests, in how many a difference was shown."""
+    """Each prespecified question in one line: role, number of tests, in how many a difference was shown."""
     lines = []
     for family, rows in families.items():
         clear, count = tally(rows, alpha)
         role = str(rows[0]["role"] or "further")
         lines.append(Row([words.question(family)], [[role], [str(clear)], [str(count)]]))
-    return Table(["The questions at a glance."], ["Question", "Role", "Shown", "Tests"], lines, [1, 2])
+    return Table(["The questions at a glance."], ["Question", "Role", "Shown in", "of tests"], lines, [1, 2])
 
 
 def _count(row: Mapping[str, Any], column: str, table: str = "estimates") -> Number:
@@ -114,7 +117,33 @@ def all_estimates(rows: Rows) -> Table:
 
 
 def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
-    """Participants at each step, branch by branch."""
+    """Participants by branch and session: assessed = excluded + usable; then who is complete."""
+    counts = {(row["branch"], row["session_id"] or "", row["step"]): row for row in _records(flow)}
+    lines: list[Row] = []
+    for branch in dict.fromkeys(branch for branch, _, _ in counts):
+        if branch == "all":
+            continue
+        lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
+        for session, label in sessions.items():
+            steps = ("assessed", "excluded", "usable")
+            cells = [_flow_number(counts.get((branch, session, step))) for step in steps]
+            lines.append(Row([label], cells))
+        complete = counts.get((branch, "", "complete"))
+        if complete is not None and len(sessions) > 1:
+            lines.append(Row(["at every session"], [[""], [""], _flow_number(complete)]))
+    caption = ["Participants by branch and session: assessed = excluded + usable."]
+    return Table(caption, ["Session", "Assessed", "Excluded", "Usable"], lines, [0, 1, 2])
+
+
+def _flow_number(row: Mapping[str, Any] | None) -> Text:
+    if row is None or not words.given(row["n"]):
+        return [words.NONE]
+    key = f"{row['step']}/{row['branch']}/{row['session_id'] or ''}"
+    return [Number(str(int(row["n"])), key, "n", "flow")]
+
+
+def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
+    """Every count of the flow, row by row."""
     lines: list[Row] = []
     branch = ""
     for row in _records(flow):
@@ -122,16 +151,11 @@ def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
             branch = row["branch"]
             lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
         names = [sessions.get(name, name) for name in str(row["session_id"] or "").split("+") if name]
-        key = f"{row['step']}/{row['branch']}/{row['session_id'] or ''}"
         where = " and ".join(names) if names else ("no session" if row["step"] == "set of sessions" else "")
-        n = Number(str(int(row["n"])), key, "n", "flow") if words.given(row["n"]) else "not recorded"
-        lines.append(Row([row["step"]], [[where], [n], [row["note"] or ""]]))
-    return Table(
-        ["Participants at each step. In each branch and session, assessed = usable + excluded."],
-        ["Step", "Session", "Participants", "What the count means"],
-        lines,
-        [1],
-    )
+        n: Text = _flow_number(row) if words.given(row["n"]) else ["not recorded"]
+        lines.append(Row([row["step"]], [[where], n, [row["note"] or ""]]))
+    caption = ["Every count. Over the sets of sessions of a branch, the counts add up to the enrolled."]
+    return Table(caption, ["Step", "Session", "Participants", "What the count means"], lines, [1])
 
 
 _BRANCHES = {
@@ -194,7 +218,8 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
         lines,
         range(len(columns) - 1),
         [
-            "Complete: persons with a value at every session. Missing: enrolled persons without a value, over sessions."
+            "Complete: persons with a value at every session. Missing: enrolled persons without a value, over"
+            " sessions."
         ],
     )
 
@@ -234,9 +259,8 @@ def exclusions_table(exclusions: pd.DataFrame, sessions: Mapping[str, str]) -> T
 
 def exclusion_counts(exclusions: pd.DataFrame) -> Table:
     """How often each rule left something out; the counts add up to the list."""
-    kinds = exclusions["item"].str.split(" ").str[0]
-    counts = exclusions.groupby([exclusions["rule"], kinds], sort=True).size()
-    lines = [Row([str(rule)], [[str(kind)], [str(count)]]) for (rule, kind), count in counts.items()]
+    pairs = [(str(rule), str(item).split(" ")[0]) for rule, item in exclusions[["rule", "item"]].to_numpy()]
+    lines = [Row([rule], [[kind], [str(count)]]) for (rule, kind), count in sorted(Counter(pairs).items())]
     lines.append(Row(["all"], [[""], [str(len(exclusions))]]))
     return Table(["How much each rule left out."], ["Rule", "What", "Count"], lines, [1])
 
@@ -261,17 +285,15 @@ def sensitivity_table(rows: Rows, variants: Mapping[str, Rows]) -> Table:
             [f"{below} of {len(with_p)}"],
         ]
         term = words.term_of(row["term"])
-        head = words.label(row["outcome"]).long
-        if term.kind not in ("change", "joint"):
-            head += f" on {words.inside(words.label(term.of).long)}, {term.kind}"
-        lines.append(Row([head], cells, row["key"]))
+        lines.append(Row([row_name(row, term)], cells, row["key"], sign_words(row["outcome"], term.of)))
     return Table(
         ["How each prespecified estimate moves over its sensitivity analyses."],
         ["Measure", "Prespecified", "Lowest", "Highest", "Same sign", "p below .05"],
         lines,
         range(5),
         [
-            "p-values of sensitivity analyses are not adjusted; they show how firm an answer is and give none themselves."
+            "p-values of sensitivity analyses are not adjusted; they show how firm an answer is and give none"
+            " themselves."
         ],
     )
 

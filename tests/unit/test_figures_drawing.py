@@ -1,0 +1,307 @@
+"""Figures: what is drawn is what the tables say, on its side, and files are the same on every run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy import stats
+
+import made_results as made
+from pniflow import figures
+from pniflow.figures import brain, style
+from pniflow.figures.associations import baseline_spread, choose_slopes
+from pniflow.figures.ctra_heatmap import standardized, used_genes
+from pniflow.figures.paired_change import choose_outcomes, mean_interval
+from pniflow.figures.regions import choose_regions, in_percent, region_parts
+from pniflow.files import write_table
+from pniflow.words import estimate_rows
+
+pytestmark = pytest.mark.xdist_group("figures")
+NAMES = ("paired_change", "ctra_heatmap", "associations", "regions")
+
+
+def draw_all(folder: Path, **study: object) -> dict[str, dict]:
+    """Draw the four figures of the made-up results into a folder; return their descriptions."""
+    path = made.write_study(folder, **study)
+    write_table(made.estimates(), folder / "estimates.tsv", "estimates")
+    write_table(made.measures(), folder / "measures.parquet", "measures")
+    tables = {"measures": folder / "measures.parquet", "estimates": folder / "estimates.tsv", "study": path}
+    blood = made.expression(folder)
+
+    def out(name: str) -> dict[str, Path]:
+        endings = {"figure": "svg", "image": "png", "description": "json"}
+        return {part: folder / f"{name}.{ending}" for part, ending in endings.items()}
+
+    figures.plot_paired_change(**tables, **out("paired_change"))
+    figures.plot_associations(**tables, **out("associations"))
+    figures.plot_regions(**tables, **out("regions"))
+    figures.plot_ctra_heatmap(**blood, study=path, **out("ctra_heatmap"))
+    return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict]]:
+    folder = tmp_path_factory.mktemp("drawn")
+    return folder, draw_all(folder)
+
+
+def test_each_figure_comes_as_vector_picture_and_description(drawn):
+    folder, about = drawn
+    for name in NAMES:
+        root = ElementTree.parse(folder / f"{name}.svg").getroot()  # noqa: S314 (our own file)
+        assert root.tag.endswith("svg")
+        assert not [part for part in root.iter() if part.tag.endswith("script")]
+        assert set(about[name]) == {
+            "figure", "image", "title", "caption", "alt", "n", "keys", "simulated", "empty",
+        }  # fmt: skip
+        assert len(about[name]["alt"]) > 60
+        assert about[name]["figure"] == f"{name}.svg"
+
+
+def test_figures_are_as_wide_as_a_journals_page(drawn):
+    folder, _ = drawn
+    for name in NAMES:
+        width = Image.open(folder / f"{name}.png").width
+        assert width == pytest.approx(180 / 25.4 * 300, abs=1)
+
+
+def test_files_are_the_same_bytes_in_another_folder(drawn, tmp_path):
+    folder, _ = drawn
+    draw_all(tmp_path)
+    for name in NAMES:
+        for ending in ("svg", "png", "json"):
+            file = f"{name}.{ending}"
+            assert (tmp_path / file).read_bytes() == (folder / file).read_bytes(), file
+
+
+def test_simulated_data_say_so_on_the_picture(drawn, tmp_path):
+    folder, about = drawn
+    for name in NAMES:
+        assert about[name]["simulated"] is True
+        assert stamped(folder / f"{name}.png")
+    out = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
+    study = made.write_study(tmp_path, simulated=False)
+    figures.plot_associations(estimates=folder / "estimates.tsv", study=study, **out)
+    assert json.loads(out["description"].read_text())["simulated"] is False
+    assert not stamped(out["image"])
+
+
+def stamped(path: Path) -> bool:
+    """Tell whether the stamp's colour stands in the top right corner."""
+    corner = np.asarray(Image.open(path).convert("RGB"))[:60, -500:].astype(int)
+    return bool((np.abs(corner - [0xA3, 0x3C, 0x00]).sum(axis=2) < 12).sum() > 100)
+
+
+def test_keys_are_rows_of_the_estimates(drawn):
+    _, about = drawn
+    table = made.estimates()
+    keys = set(table["model"] + "/" + table["outcome"] + "/" + table["term"])
+    assert set(about["paired_change"]["keys"]) == {f"change_pro/{name}/session" for name in made.SCALES} | {
+        "change_biology/ctra/session",
+        "change_biology/log_hair_cortisol/session",
+    }
+    assert about["ctra_heatmap"]["keys"] == []
+    for name in ("associations", "regions"):
+        assert about[name]["keys"]
+        assert set(about[name]["keys"]) <= keys
+    assert "ctra_on_pss10/ctra/pss10_within" in about["associations"]["keys"]
+    assert "ctra_on_pss10/ctra/age" not in about["associations"]["keys"]
+
+
+def test_numbers_of_persons(drawn):
+    _, about = drawn
+    assert about["paired_change"]["n"] == 23
+    assert about["ctra_heatmap"]["n"] == 23
+    assert about["associations"]["n"] == 21
+
+
+def test_the_ctras_sign_stands_on_each_figure_that_shows_it(drawn):
+    _, about = drawn
+    for name in NAMES:
+        assert "higher ctra = more adverse" in about[name]["caption"].lower()
+
+
+def test_no_estimates_make_a_sentence_instead_of_an_empty_picture(tmp_path):
+    study = made.write_study(tmp_path)
+    table = made.estimates()
+    write_table(table[table["family"].isna()], tmp_path / "estimates.tsv", "estimates")
+    write_table(made.measures(), tmp_path / "measures.parquet", "measures")
+    files = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
+    both = {"estimates": tmp_path / "estimates.tsv", "study": study}
+    for draw, tables in (
+        (figures.plot_paired_change, {**both, "measures": tmp_path / "measures.parquet"}),
+        (figures.plot_associations, both),
+        (figures.plot_regions, {**both, "measures": tmp_path / "measures.parquet"}),
+    ):
+        draw(**tables, **files)
+        about = json.loads(files["description"].read_text())
+        assert about["empty"] is True
+        assert about["caption"].startswith("No ")
+
+
+def test_three_sessions_and_a_label_full_of_markup(tmp_path):
+    hostile = "<script>$\\frac{1}$</script> & ‮ {{ 7*7 }}"
+    sessions = {"ses-pre": {"label": hostile}, "ses-post": {}, "ses-fu": {"label": "later"}}
+    study = made.write_study(tmp_path, sessions=sessions)
+    rows = [made.row("change", "pro_change", "pss10", f"session[ses-{s}]", -2.0, 1.0) for s in ("post", "fu")]
+    write_table(pd.DataFrame(rows), tmp_path / "estimates.tsv", "estimates")
+    write_table(
+        made.measures(5, ("ses-pre", "ses-post", "ses-fu")), tmp_path / "measures.parquet", "measures"
+    )
+    files = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
+    figures.plot_paired_change(
+        measures=tmp_path / "measures.parquet", estimates=tmp_path / "estimates.tsv", study=study, **files
+    )
+    root = ElementTree.parse(files["figure"]).getroot()  # noqa: S314 (our own file)
+    assert not [part for part in root.iter() if part.tag.endswith("script")]
+    about = json.loads(files["description"].read_text())
+    assert about["keys"] == ["change/pss10/session[ses-post]", "change/pss10/session[ses-fu]"]
+
+
+def test_panels_are_the_primary_family_then_the_small_ones():
+    rows = [made.row("a", "big", f"m{i}", "session", 1, 1, role="secondary") for i in range(9)]
+    rows += [made.row("b", "small", f"s{i}", "session", 1, 1, role="secondary") for i in range(2)]
+    rows += [made.row("c", "first", f"p{i}", "session", 1, 1, role="primary") for i in range(6)]
+    rows += [made.row("d", "slopes", "p0", "x_within", 1, 1, role="primary")]
+    chosen = choose_outcomes(estimate_rows(pd.DataFrame(rows)), 2)
+    assert list(chosen) == [f"p{i}" for i in range(6)] + ["s0", "s1"]
+
+
+def test_mean_and_interval_are_those_of_t():
+    values = np.array([[1.0, 2.0], [2.0, np.nan], [4.0, 5.0], [9.0, 7.5]])
+    mean, half = mean_interval(values)
+    for column in range(2):
+        there = values[np.isfinite(values[:, column]), column]
+        low, high = stats.t.interval(0.95, len(there) - 1, np.mean(there), stats.sem(there))
+        assert mean[column] - half[column] == pytest.approx(low, rel=1e-12)
+        assert mean[column] + half[column] == pytest.approx(high, rel=1e-12)
+    mean, half = mean_interval(np.array([[3.0, np.nan]]))
+    assert mean[0] == 3
+    assert np.isnan([half[0], mean[1]]).all()
+
+
+def test_expression_is_shown_as_z_over_all_samples():
+    levels = np.random.default_rng(1).normal(5, 2, (4, 11))
+    levels[2] = 7
+    z = standardized(levels)
+    assert z[[0, 1, 3]] == pytest.approx(stats.zscore(levels[[0, 1, 3]], axis=1, ddof=1), rel=1e-12)
+    assert (z[2] == 0).all()
+
+
+def test_genes_stand_by_component_and_absent_ones_are_not_drawn(tmp_path):
+    table = pd.read_csv(made.expression(tmp_path)["genes"], sep="\t")
+    shown = used_genes(table)
+    assert list(shown["component"].unique()) == ["inflammatory", "interferon", "antibody"]
+    assert "IGLL3P" not in set(shown["gene"])
+    assert len(shown) == 11
+
+
+def test_slopes_are_scaled_by_the_predictors_spread_at_the_first_session(tmp_path):
+    frame = made.measures()
+    write_table(frame, tmp_path / "m.parquet", "measures")
+    spread = baseline_spread(tmp_path / "m.parquet", "ses-pre")
+    first = frame[(frame["measure"] == "pss10") & (frame["session_id"] == "ses-pre")]["value"]
+    assert spread["pss10"] == pytest.approx(np.std(first, ddof=1), rel=1e-12)
+
+
+def test_only_tested_slopes_of_no_region_are_associations():
+    shown = choose_slopes(estimate_rows(made.estimates()), 2)
+    assert {row["outcome"] for row in shown} == {"ctra"}
+    assert {row["kind"] for row in shown} == {"within", "between", "pooled"}
+    assert len(shown) == 9
+
+
+def test_percent_of_baseline_by_hand():
+    left, right = (made.INSULA.format("anterior", side) for side in ("left", "right"))
+    asymmetry = made.INSULA.format("anterior", "left_minus_right")
+    rows = [
+        made.row("change", "mri_change", left, "session", 0.03, 0.01),
+        made.row("slope", "insula_ctra", left, "ctra_within", 0.06, 0.01),
+        made.row("slope", "insula_ctra", asymmetry, "ctra_within", 0.05, 0.01),
+    ]
+    table = pd.DataFrame(
+        {"measure": [left, left, right, right, "ctra", "ctra"], "value": [2.9, 3.1, 2.4, 2.6, 0, 1]}
+    )
+    shown = in_percent(choose_regions(estimate_rows(pd.DataFrame(rows)), 2), table)
+    spread = np.sqrt(0.5)
+    assert [row["percent"][0] for row in shown] == pytest.approx(
+        [100 * 0.03 / 3.0, 100 * 0.06 * spread / 3.0, 100 * 0.05 * spread / 2.75], rel=1e-12
+    )
+    assert shown[0]["percent"][1] == pytest.approx(100 * (0.03 - 2.086 * 0.01) / 3.0, rel=1e-12)
+
+
+def test_a_row_that_was_not_estimable_is_not_drawn():
+    rows = [made.row("m", "f", made.INSULA.format("anterior", "left"), "session", np.nan, np.nan)]
+    assert choose_regions(estimate_rows(pd.DataFrame(rows)), 2) == []
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_front_of_the_brain_points_outward_on_each_side(side):
+    """Seen from outside, the front is at the left of a left hemisphere and at the right of a right one."""
+    view = brain.render(side, "aparc_a2009s")
+    columns = {
+        name: np.nonzero(view.region == view.names.index(name))[1].mean()
+        for name in ("G_front_middle", "Pole_occipital", "G_insular_short", "G_Ins_lg_and_S_cent_ins")
+    }
+    to_front = -1 if side == "left" else 1
+    assert to_front * (columns["G_front_middle"] - columns["Pole_occipital"]) > 100
+    assert to_front * (columns["G_insular_short"] - columns["G_Ins_lg_and_S_cent_ins"]) > 0
+
+
+def test_up_is_up_and_inner_is_inner():
+    view = brain.render("left", "aparc_a2009s")
+    rows = {
+        n: np.nonzero(view.region == view.names.index(n))[0].mean() for n in ("G_precentral", "Pole_temporal")
+    }
+    assert rows["G_precentral"] < rows["Pole_temporal"]
+    inner = brain.render("left", "aparc_a2009s", inner=True)
+    cuneus = inner.names.index("G_cuneus")
+    assert (inner.region == cuneus).sum() > 5 * (view.region == cuneus).sum()
+
+
+def test_a_view_has_no_empty_pixel():
+    from scipy.ndimage import binary_fill_holes
+
+    for side in ("left", "right"):
+        view = brain.render(side, "aparc_a2009s")
+        assert (binary_fill_holes(view.brain) == view.brain).all()
+
+
+def test_a_value_colours_its_region_alone():
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import Normalize
+
+    view = brain.render("left", "aparc_a2009s")
+    region = view.region == view.names.index("G_insular_short")
+    with style.drawing():
+        drawn = style.new_figure(80, 60)
+        drawn.set_layout_engine("none")
+        axes = drawn.add_axes((0, 0, 1, 1))
+        brain.draw_brain(
+            axes, "left", "aparc_a2009s", {"G_insular_short": 1.0}, Normalize(-1, 1), colormaps["RdBu_r"]
+        )
+        picture = np.asarray(axes.images[0].get_array())
+        FigureCanvasAgg(drawn).print_png(io.BytesIO())
+    red = picture[..., 0] - picture[..., 2] > 0.1
+    assert red[region].mean() > 0.6  # the rest of it is the outline
+    assert not red[~region].any()
+
+
+def test_rim_is_the_border_on_both_sides():
+    group = np.array([[0, 0, 1, 1]] * 3)
+    assert (brain.rim(group) == np.array([[False, True, True, False]] * 3)).all()
+
+
+def test_region_groups_are_regions_of_the_annotation():
+    names = brain.render("left", "aparc_a2009s").names
+    parts = region_parts("aparc_a2009s")
+    assert ("anterior_insula", "thickness") in parts
+    assert all(part in names for some in parts.values() for part in some)

@@ -1,0 +1,509 @@
+"""The report: numbers are the tables', text is text, what is absent is named, and the page loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_figures_drawing import NAMES, draw_all
+
+import made_results as made
+from pniflow.files import read_table, write_table
+from pniflow.report import render_report
+from pniflow.report.summary import headline, summarize_results
+from pniflow.words import estimate_rows
+
+pytestmark = pytest.mark.xdist_group("figures")
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """A page as a list of elements: (tag, attributes, own text, path of tags)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[dict] = []
+        self.open: list[dict] = []
+        self.rawdata_text = text
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        element = {"tag": tag, "at": dict(attrs), "text": "", "path": [one["tag"] for one in self.open]}
+        element["classes"] = [one["at"].get("class") for one in self.open]
+        self.elements.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()["tag"] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        for element in self.open:
+            element["text"] += data
+
+    def all(self, tag: str, **at: str) -> list[dict]:
+        return [
+            e for e in self.elements if e["tag"] == tag and all(e["at"].get(k) == v for k, v in at.items())
+        ]
+
+    @property
+    def body(self) -> str:
+        return self.all("body")[0]["text"]
+
+
+FLOW = [
+    ("enrolled", "all", None, 23, "participants in the records"),
+    ("recorded", "all", "ses-pre", 23, None),
+    ("assessed", "questionnaires", "ses-pre", 23, "anything was collected"),
+    ("excluded", "questionnaires", "ses-pre", 1, None),
+    ("usable", "questionnaires", "ses-pre", 22, None),
+    ("complete", "questionnaires", None, 20, "at every session"),
+    ("set of sessions", "questionnaires", "ses-pre+ses-post", 20, None),
+]
+
+
+def tables(folder: Path) -> dict[str, Path]:
+    """Write the further tables of a run."""
+    flow = pd.DataFrame(FLOW, columns=["step", "branch", "session_id", "n", "note"])
+    exclusions = pd.DataFrame(
+        [
+            ("sub-001", "ses-pre", "scan sub-001_ses-pre", "quality below threshold", "SIQR 55 % < 60 %"),
+            ("sub-002", "ses-pre", "scale gad7", "not answered", "0 of 7 items answered"),
+            ("sub-003", "ses-post", "scale gad7", "not answered", "0 of 7 items answered"),
+        ],
+        columns=["participant_id", "session_id", "item", "rule", "reason"],
+    )
+    described = [
+        ("age", "characteristic", "years", None, None, 23, 0, None, 45.04, 11.26, None),
+        ("sex", "characteristic", None, None, "female", 23, 0, None, None, None, 100.0),
+        ("pss10", "questionnaire", "points", "ses-pre", None, 23, 0, 21, 20.04, 5.3, None),
+        ("pss10", "questionnaire", "points", "ses-post", None, 21, 2, 21, 15.96, 5.3, None),
+    ]
+    columns = [
+        "measure",
+        "domain",
+        "unit",
+        "session_id",
+        "level",
+        "n",
+        "missing",
+        "n_complete",
+        "mean",
+        "sd",
+        "percent",
+    ]
+    table1 = pd.DataFrame(described, columns=columns)
+    variants = []
+    for variant, estimate, p in (("completers", -4.0, 0.01), ("leave_one_out_highest", -3.1, 0.06)):
+        variants.append(
+            {
+                **made.row("change_pro", "pro_change", "pss10", "session", estimate, 0.8, p_value=p),
+                "variant": variant,
+            }
+        )
+    diagnostics = pd.DataFrame(
+        [
+            ("families", None, "pro_change", None, None, "m_planned", 6, "primary; adjustment bh"),
+            (
+                "models_left_out",
+                "change_hippocampal_head",
+                None,
+                None,
+                None,
+                None,
+                None,
+                "the study has no hippocampal subfields",
+            ),
+        ],
+        columns=["table", "model", "family", "outcome", "term", "quantity", "value", "note"],
+    ).assign(conf_low=np.nan, conf_high=np.nan)
+    frames = {
+        "flow": flow,
+        "exclusions": exclusions,
+        "table1": table1,
+        "sensitivity": pd.DataFrame(variants),
+        "diagnostics": diagnostics,
+    }
+    for name, frame in frames.items():
+        write_table(frame, folder / f"{name}.tsv", name)
+    return {name: folder / f"{name}.tsv" for name in frames}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A results folder with figures and all tables; the report's arguments."""
+    folder = tmp_path_factory.mktemp("run")
+    draw_all(folder)
+    return {
+        "study": folder / "study.yaml",
+        "estimates": folder / "estimates.tsv",
+        "measures": folder / "measures.parquet",
+        "genes": folder / "genes.tsv",
+        "figures": [folder / f"{name}.json" for name in NAMES],
+        **tables(folder),
+    }
+
+
+@pytest.fixture(scope="module")
+def page(run, tmp_path_factory) -> Page:
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    render_report(**run, out=out)
+    return Page(out.read_text(encoding="utf-8"))
+
+
+def value_of(text: str) -> float:
+    return float(text.replace("−", "-").replace("\u00a0", " ").lstrip("<> "))
+
+
+def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
+    keyed = {"estimates": estimate_rows(read_table(run["estimates"], "estimates"))}
+    keyed["sensitivity"] = estimate_rows(read_table(run["sensitivity"], "sensitivity"))
+    for row in keyed["sensitivity"]:
+        row["key"] += f"/{row['variant']}"
+    for name, columns in (
+        ("flow", ["step", "branch", "session_id"]),
+        ("table1", ["measure", "session_id", "level"]),
+    ):
+        rows = read_table(run[name], name).astype(object).where(lambda t: t.notna(), None).to_dict("records")
+        keyed[name] = [{**row, "key": "/".join(str(row[c] or "") for c in columns)} for row in rows]
+    lookup = {(name, row["key"]): row for name, rows in keyed.items() for row in rows}
+    numbers = [e for e in page.elements if e["at"].get("data-field")]
+    assert len(numbers) > 600
+    assert {e["at"]["data-table"] for e in numbers} == {"estimates", "sensitivity", "flow", "table1"}
+    for element in numbers:
+        at, text = element["at"], element["text"]
+        value = lookup[at["data-table"], at["data-key"]][at["data-field"]]
+        if text == "–":
+            assert value is None
+        elif text[0] in "<>":
+            assert value < 0.001 if text[0] == "<" else value > 0.999
+        else:
+            decimals = len(text.partition(".")[2])
+            assert abs(value_of(text) - float(value)) <= 0.5 * 10.0**-decimals + 1e-9, (at, text, value)
+            assert "-" not in text
+        if at["data-field"].startswith("p_") and value is not None:
+            assert (value_of(text) < 0.05) == (value < 0.05)
+
+
+def test_the_answers_hold_no_number_without_its_key(page):
+    text = "".join(
+        re.sub(r"<span[^>]*>.*?</span>", "", match)
+        for match in re.findall(r'<li class="(?:shown|unclear|none)">.*?</li>', page.rawdata_text)
+    )
+    text = re.sub(r"PSS-10|GAD-7|PHQ-9|version 3|95\u00a0%", "", text)
+    assert not re.search(r"\d", text)
+
+
+def test_every_tested_row_has_its_sentence(page):
+    tested = made.estimates()["family"].notna().sum()
+    assert len([e for e in page.all("li") if e["at"].get("class") in ("shown", "unclear", "none")]) == tested
+
+
+def test_nothing_missing_is_shown_as_a_word(page):
+    assert not re.search(r"\b(nan|NaN|None|NaT|inf)\b|<NA>", page.body)
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page):
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not page.all("iframe")
+    for element in page.elements:
+        for name, value in element["at"].items():
+            assert not name.startswith("on")
+            assert name != "style"
+            if name == "src":
+                assert value.startswith("data:image/svg+xml;base64,")
+            if name == "href":
+                assert value.startswith("#")
+    assert "url(" not in page.all("style")[0]["text"]
+    assert "@import" not in page.all("style")[0]["text"]
+
+
+def test_the_content_policy_allows_this_style_alone(page):
+    policy = page.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["at"]["content"]
+    digest = base64.b64encode(hashlib.sha256(page.all("style")[0]["text"].encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'")
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_page_can_be_read_by_machines_that_read_aloud(page):
+    assert page.all("html")[0]["at"]["lang"] == "en"
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("nav")) == 1
+    levels = [int(e["tag"][1]) for e in page.elements if re.fullmatch(r"h[1-6]", e["tag"])]
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+    assert all(e["at"].get("scope") in ("col", "row", "rowgroup") for e in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(e["text"].strip() for e in page.all("caption"))
+    assert all(len(e["at"]["alt"]) > 60 for e in page.all("img"))
+    ids = [e["at"]["id"] for e in page.elements if "id" in e["at"]]
+    assert len(ids) == len(set(ids))
+    assert all(e["at"]["href"][1:] in ids for e in page.all("a"))
+    assert all(e["at"]["aria-labelledby"] in ids for e in page.all("section"))
+
+
+def test_tables_have_as_many_cells_as_columns(page):
+    text = page.rawdata_text
+    for table in re.findall(r"<table>.*?</table>", text, re.S):
+        columns = table.count('scope="col"')
+        for line in re.findall(r"<tr[^>]*>(?!<th scope=\"col\").*?</tr>", table, re.S):
+            if "rowgroup" in line:
+                assert f'colspan="{columns}"' in line
+            else:
+                assert line.count("<td") + line.count("<th") == columns
+
+
+def test_no_section_is_empty_and_each_stands_in_the_navigation(page):
+    titles = [e["text"].strip() for e in page.all("h2")]
+    assert titles == [
+        "Answers", "Participants", "Change between the sessions", "Gene expression (CTRA)", "Associations",
+        "Brain structure (MRI)", "Quality and exclusions", "Sensitivity analyses",
+        "Comparison with published claims", "Methods", "What this study cannot show", "All estimates", "Software",
+    ]  # fmt: skip
+    assert [e["text"].strip() for e in page.all("li") if "nav" in e["path"]] == titles
+    for section in page.all("section"):
+        assert len(section["text"].strip()) > 80
+
+
+def test_counts_add_up(page):
+    text = next(
+        t for t in re.findall(r"<table>.*?</table>", page.rawdata_text, re.S) if "each rule left out" in t
+    )
+    rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td class="r">(\d+)</td>', text)
+    assert rows == [
+        ("not answered", "scale", "2"),
+        ("quality below threshold", "scan", "1"),
+        ("all", "", "3"),
+    ]
+    assert "The 3 exclusions one by one" in page.body
+
+
+def test_simulated_data_say_so_first(page):
+    assert page.body.strip().startswith("To the content")
+    banner = next(e for e in page.elements if e["at"].get("class") == "banner")
+    assert "Simulated data" in banner["text"]
+
+
+def test_contrast_is_enough_in_light_and_dark(page):
+    style = page.all("style")[0]["text"]
+    blocks = re.findall(r":root \{(.*?)\}", style, re.S)
+    light, dark = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in blocks[:2])
+    for theme in (light, dark):
+        for ink, ground in (
+            ("ink", "paper"), ("soft", "paper"), ("link", "paper"), ("ink", "band"), ("soft", "band"),
+            ("warn-ink", "warn"), ("ink", "warn"),
+        ):  # fmt: skip
+            assert contrast(theme[ink], theme[ground]) >= 4.5, (ink, ground)
+        for ink in ("shown", "unclear"):
+            assert contrast(theme[ink], theme["band"]) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours by WCAG 2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_same_bytes_in_another_folder(run, tmp_path):
+    for name in ("one", "two"):
+        render_report(**run, out=tmp_path / name / "report.html")
+    assert (tmp_path / "one/report.html").read_bytes() == (tmp_path / "two/report.html").read_bytes()
+
+
+HOSTILE = (
+    "<script>alert(1)</script>\"' {{ 7*7 }} {% raw %} =cmd|'/c calc'!A1 ‮ <img src=x onerror=alert(2)> &amp;"
+)
+
+
+def test_hostile_text_is_text(run, tmp_path):
+    sessions = {"ses-pre": {"label": HOSTILE}, "ses-post": {"label": "after"}}
+    study = made.write_study(tmp_path, title=HOSTILE, design=HOSTILE, intervention=HOSTILE, sessions=sessions)
+    table = pd.concat(
+        [
+            made.estimates(),
+            pd.DataFrame([made.row(HOSTILE, HOSTILE, HOSTILE, "session", -1, 0.3, note=HOSTILE)]),
+        ]
+    )
+    write_table(table, tmp_path / "estimates.tsv", "estimates")
+    measures = made.measures()
+    measures.loc[measures["measure"] == "pss10", "unit"] = HOSTILE
+    write_table(measures, tmp_path / "measures.parquet", "measures")
+    exclusions = read_table(run["exclusions"], "exclusions").assign(reason=HOSTILE)
+    write_table(exclusions, tmp_path / "exclusions.tsv", "exclusions")
+    changed = {name: tmp_path / Path(run[name]).name for name in ("estimates", "measures", "exclusions")}
+    render_report(**{**run, **changed, "study": study}, out=tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not page.all("script")
+    assert {e["at"]["src"][:5] for e in page.all("img")} == {"data:"}
+    assert page.all("h1")[0]["text"] == HOSTILE
+    assert page.all("title")[0]["text"] == HOSTILE
+    assert page.body.count("{{ 7*7 }}") > 5
+    assert " 49 " not in page.body
+    assert not [e for e in page.elements if any(name.startswith("on") for name in e["at"])]
+
+
+def without(*domains: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimates and measures of a study that lacks domains."""
+    measures = made.measures()
+    lost = set(measures[measures["domain"].isin(domains)]["measure"])
+    table = made.estimates()
+    gone = table["outcome"].isin(lost) | table["term"].str.replace(
+        r"_(within|between)$", "", regex=True
+    ).isin(lost)
+    if "imaging" in domains:
+        gone |= table["outcome"].str.contains(".", regex=False) | (table["outcome"] == "gm")
+    return table[~gone], measures[~measures["measure"].isin(lost)]
+
+
+@pytest.mark.parametrize(
+    ("domains", "sentence", "gone"),
+    [
+        (("imaging",), "This study has no MRI; nothing is reported on it.", "Brain structure (MRI)"),
+        (
+            ("expression",),
+            "This study has no blood gene expression; nothing is reported on it.",
+            "Gene expression (CTRA)",
+        ),
+        (
+            ("questionnaire", "assay"),
+            "This study has no questionnaires and no laboratory assays; nothing is reported on them.",
+            "nothing",
+        ),
+        (
+            ("questionnaire", "assay", "imaging"),
+            "This study has no questionnaires, laboratory assays and no MRI; nothing is reported on them.",
+            "Brain structure (MRI)",
+        ),
+    ],
+)
+def test_an_absent_branch_is_named_once_and_leaves_no_gap(domains, sentence, gone, tmp_path):
+    table, measures = without(*domains)
+    write_table(table, tmp_path / "estimates.tsv", "estimates")
+    write_table(measures, tmp_path / "measures.parquet", "measures")
+    study = made.write_study(tmp_path)
+    render_report(
+        study=study,
+        estimates=tmp_path / "estimates.tsv",
+        measures=tmp_path / "measures.parquet",
+        out=tmp_path / "report.html",
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.body.count(sentence) == 1
+    assert gone not in [e["text"].strip() for e in page.all("h2")]
+    assert not re.search(r"\b(nan|None)\b", page.body)
+    for section in page.all("section"):
+        assert len(section["text"].strip()) > 60
+
+
+def test_a_study_without_any_estimate_still_has_a_report(tmp_path):
+    write_table(made.estimates().iloc[:0], tmp_path / "estimates.tsv", "estimates")
+    render_report(
+        study=made.write_study(tmp_path), estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html"
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No question was prespecified that the data of this study can answer." in page.body
+    assert "Sensitivity analyses" not in page.body
+
+
+def test_three_sessions_and_nothing_shown(tmp_path):
+    sessions = {
+        "ses-pre": {"label": "before"},
+        "ses-post": {"label": "after"},
+        "ses-fu": {"label": "week 20"},
+    }
+    blank = {
+        "estimate": None,
+        "std_error": None,
+        "conf_low": None,
+        "conf_high": None,
+        "effect_size": None,
+        "effect_size_kind": None,
+    }
+    rows = [
+        made.row(
+            "change", "pro_change", "pss10", "session", 1.0, 1.0, role="primary", p_value=0.3, p_adjusted=0.3
+        )
+        | {**blank, "statistic": 1.234},
+        made.row(
+            "change",
+            "pro_change",
+            "pss10",
+            "session[ses-fu]",
+            -1.0,
+            0.9,
+            role="primary",
+            p_value=0.2,
+            p_adjusted=0.3,
+        ),
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "estimates.tsv", "estimates")
+    write_table(made.measures(5, tuple(sessions)), tmp_path / "measures.parquet", "measures")
+    render_report(
+        study=made.write_study(tmp_path, sessions=sessions),
+        estimates=tmp_path / "estimates.tsv",
+        measures=tmp_path / "measures.parquet",
+        out=tmp_path / "report.html",
+    )
+    body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
+    assert "was not shown to differ between the sessions: F = 1.23" in body
+    assert "was not shown to differ between before and “week 20”" in body
+    assert "shown in 0 of 2" in body
+
+
+def test_published_claims_name_direction_source_and_contradiction(page):
+    table = next(e["text"] for e in page.all("table") if "Published claims" in e["text"])
+    assert "CMSC 2023" in table
+    assert "Sci Rep 2024" in table
+    line = re.search(r"<tr data-key=\"ctra_on_pss10/ctra/pss10_within\">.*?</tr>", page.rawdata_text)
+    lines = [
+        m
+        for m in re.findall(r"<tr data-key=.*?</tr>", page.rawdata_text)
+        if "inversely related to change in stress" in m
+    ]
+    assert line
+    assert len(lines) == 1
+    assert ">yes<" in lines[0]
+    pooled = [
+        m for m in re.findall(r"<tr data-key=.*?</tr>", page.rawdata_text) if "related to worse stress" in m
+    ]
+    assert ">no, opposite<" in pooled[0]
+    assert "inverse relation" in page.body
+
+
+def test_the_headline_in_the_terminal(run, tmp_path, capsys):
+    results = tmp_path / "results"
+    (results / "models").mkdir(parents=True)
+    (results / "cohort").mkdir()
+    for name in ("estimates", "exclusions"):
+        target = results / ("models" if name == "estimates" else "cohort") / f"{name}.tsv"
+        target.write_bytes(Path(run[name]).read_bytes())
+    summarize_results(results=results, study=run["study"])
+    text = capsys.readouterr().out
+    assert "A made-up study" in text
+    assert "Simulated data" in text
+    assert f"Report: {results / 'report' / 'report.html'}" in text
+    assert re.search(r"Stress \(PSS-10\): change +−4\.20 +\[−5\.87, −2\.53\] +\.500 +21 +not shown", text)
+    assert "CTRA: on Stress (PSS-10), within" in text
+    assert "higher = more adverse" in text
+    assert "left out: 2 not answered, 1 quality below threshold" in text
+    assert "1 planned test could not be estimated" in text
+    assert max(len(line) for line in text.splitlines()) <= 110
+
+
+def test_the_headline_of_a_study_without_questions(tmp_path):
+    assert "No prespecified question" in headline([], {}, tmp_path / "report.html")

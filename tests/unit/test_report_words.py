@@ -1,0 +1,258 @@
+"""How numbers, p-values and verdicts are written."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import made_results as made
+from pniflow import words
+from pniflow.report import answers, parts
+from pniflow.report.answers import Context
+
+SESSIONS = {"ses-pre": "before", "ses-post": "after"}
+CONTEXT = Context(
+    SESSIONS, {"pss10": "points", "ctra": "mean z", made.INSULA.format("anterior", "left"): "mm"}
+)
+
+
+def one(**values: object) -> dict:
+    """One row of estimates with its key."""
+    known = {
+        "model": "m",
+        "family": "f",
+        "outcome": "pss10",
+        "term": "session",
+        "estimate": -2.0,
+        "error": 0.5,
+    }
+    given = {**known, **values}
+    head = [given.pop(name) for name in known]
+    row = made.row(*head, **given)
+    return words.estimate_rows(pd.DataFrame([row]))[0]
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0, "<\u00a0.001"),
+        (0.00099, "<\u00a0.001"),
+        (0.001, ".001"),
+        (0.049, ".049"),
+        (0.0496, ".0496"),
+        (0.04996, ".04996"),
+        (0.05, ".050"),
+        (0.0504, ".050"),
+        (0.5, ".500"),
+        (0.9991, ">\u00a0.999"),
+        (1.0, ">\u00a0.999"),
+        (np.nan, "–"),
+        (None, "–"),
+    ],
+)
+def test_a_p_value_is_never_zero_and_never_rounded_across_the_level(p, text):
+    assert words.p_value(p) == text
+
+
+def test_every_p_keeps_its_side_of_the_level():
+    for p in np.concatenate([np.linspace(0.0485, 0.0515, 601), np.random.default_rng(3).uniform(0, 1, 2000)]):
+        text = words.p_value(float(p)).replace("\u00a0", "")
+        shown = float(text.lstrip("<>"))
+        if text[0] not in "<>":
+            assert (shown < 0.05) == (p < 0.05)
+            assert abs(shown - p) <= 0.5 * 10.0 ** -(len(text) - 1) + 1e-15
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (-1.25, 1, "−1.2"),
+        (-0.004, 2, "0.00"),
+        (-0.0, 2, "0.00"),
+        (3, 0, "3"),
+        (np.nan, 2, "–"),
+        (math.inf, 2, "–"),
+        (pd.NA, 2, "–"),
+        (None, 1, "–"),
+    ],
+)
+def test_minus_is_a_minus_sign_and_there_is_no_minus_zero(value, decimals, text):
+    assert words.number(value, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "values", "decimals"),
+    [
+        (1.2, (), 1),
+        (0.12, (), 2),
+        (0.0123, (), 3),
+        (12.0, (), 0),
+        (123.0, (), 0),
+        (0.5, (0.0004,), 4),
+        (np.nan, (), 3),
+    ],
+)
+def test_decimals_show_two_digits_of_the_standard_error(error, values, decimals):
+    assert words.decimals_for(error, *values) == decimals
+
+
+def test_an_interval_that_excludes_zero_does_not_show_zero():
+    row = one(estimate=0.101, error=0.05, conf_low=0.0003, conf_high=0.2)
+    assert parts.plain(parts.interval(row)) == "0.0003 to 0.2000"
+
+
+@pytest.mark.parametrize(
+    ("term", "sessions", "kind", "of"),
+    [
+        ("session", 2, "change", ""),
+        ("session", 3, "joint", "session"),
+        ("session[ses-fu]", 3, "change", "ses-fu"),
+        ("pss10_within", 2, "within", "pss10"),
+        ("mhc_sf_eudaimonic_between", 2, "between", "mhc_sf_eudaimonic"),
+        ("between_minus_within", 2, "difference", ""),
+        ("pss10", 2, "pooled", "pss10"),
+    ],
+)
+def test_terms_are_taken_apart(term, sessions, kind, of):
+    assert words.term_of(term, sessions) == words.Term(kind, of)
+
+
+def test_region_names_become_words():
+    assert (
+        words.label("aparc_a2009s.anterior_insula.left.thickness").long
+        == "Thickness of the left anterior insula"
+    )
+    volume = words.label("neuromorphometrics.hippocampus.right.gm_volume")
+    assert volume.long == "Grey matter volume of the right hippocampus"
+    assert volume.unit == "ml"
+    asymmetry = words.label("aparc_a2009s.anterior_insula.left_minus_right.thickness")
+    assert asymmetry.long == "Left minus right thickness of the anterior insula"
+
+
+def test_an_unknown_measure_keeps_its_name():
+    assert words.label("θ_émotion").long == "θ émotion"
+
+
+def test_what_is_better_comes_from_the_instrument():
+    better = {
+        name: words.label(name).better for name in ("pss10", "mhc_sf", "maia2_trusting", "mfis_physical")
+    }
+    assert better == {
+        "pss10": "lower",
+        "mhc_sf": "higher",
+        "maia2_trusting": "higher",
+        "mfis_physical": "lower",
+    }
+    assert words.label("log_hair_cortisol").better == ""
+
+
+def all_verdicts() -> list[str]:
+    """Every branch of the sentences: kind of term, shown or not, up or down, with and without CTRA."""
+    terms = ["session", "session[ses-post]", "pss10_within", "ctra_between", "age", "between_minus_within"]
+    outcomes = ["pss10", "ctra", "inflammatory", made.INSULA.format("anterior", "left"), "log_hair_cortisol"]
+    sentences = []
+    for term, outcome, sign, p in itertools.product(terms, outcomes, (-1, 1), (0.001, 0.4, np.nan)):
+        row = one(outcome=outcome, term=term, estimate=sign * 2.0, p_value=p, p_adjusted=p)
+        sentences.append(parts.plain(answers.answer(row, CONTEXT)[1]))
+    three = Context({**SESSIONS, "ses-fu": "week 20"}, {})
+    for p in (0.001, 0.4, np.nan):
+        for term in ("session", "session[ses-fu]"):
+            row = one(term=term, p_value=p, p_adjusted=np.nan)
+            sentences.append(parts.plain(answers.answer(row, three)[1]))
+    for p in (0.01, 0.4):
+        row = one(p_value=0.5, p_adjusted=0.5)
+        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p}})
+        sentences.append(parts.plain(answers.answer(row, test)[1]))
+    return sentences
+
+
+FORBIDDEN = (
+    r"no change|no difference|no effect|no association|unchanged|equal\b|cause|because|due to|effective"
+    r"|efficac|led to|leads to|result(s|ed) in|improve|reduce|increase|decrease|impact|influence|prove"
+    r"|confirm|significant|trend"
+    r"|marginal|failed to|worked|benefit|works"
+)
+
+
+def test_no_verdict_claims_a_cause_or_no_change():
+    sentences = all_verdicts()
+    assert len(sentences) > 180
+    for sentence in sentences:
+        assert not re.search(FORBIDDEN, sentence, re.I), sentence
+
+
+def test_no_verdict_shows_a_missing_number():
+    for sentence in all_verdicts():
+        assert not re.search(r"\bnan\b|None|NaT|<NA>|inf\b", sentence), sentence
+
+
+def test_every_verdict_that_is_not_shown_says_so_and_gives_the_interval():
+    for sentence in all_verdicts():
+        if "could not be estimated" in sentence or "F = " in sentence:
+            continue
+        assert "95\u00a0% CI" in sentence
+        assert "n =\u00a0" in sentence
+
+
+def test_the_sign_stands_beside_every_ctra_number():
+    for sentence in all_verdicts():
+        if re.search("CTRA", sentence) and "could not be" not in sentence:
+            assert "higher CTRA = more adverse" in sentence, sentence
+        if re.match("Inflammatory", sentence) and "could not be" not in sentence:
+            assert "higher = more expression" in sentence, sentence
+
+
+def test_a_clear_change_in_words():
+    row = one(p_value=0.0004, p_adjusted=0.0008, effect_size=-0.953)
+    verdict, text = answers.answer(row, CONTEXT)
+    assert verdict == answers.SHOWN
+    assert parts.plain(text).replace("\u00a0", " ") == (
+        "Perceived stress (PSS-10) was lower after than before (lower is better): mean difference −2.00"
+        " points"
+        " (95 % CI −3.04 to −0.96), p < .001, adjusted p < .001, Hedges g_av = −0.95, n = 21."
+    )
+
+
+def test_the_adjusted_p_decides():
+    row = one(p_value=0.04, p_adjusted=0.08)
+    verdict, text = answers.answer(row, CONTEXT)
+    assert verdict == answers.UNCLEAR
+    assert "was not shown to differ between before and after" in parts.plain(text)
+    assert answers.verdict(one(p_value=0.04, p_adjusted=np.nan), 0.05) == answers.SHOWN
+    assert answers.verdict(one(p_value=0.05, p_adjusted=0.05), 0.05) == answers.UNCLEAR
+
+
+def test_slopes_in_words():
+    within = answers.answer(one(outcome="ctra", term="pss10_within", estimate=-0.03, error=0.01), CONTEXT)[1]
+    assert parts.plain(within).startswith(
+        "Within persons, the CTRA score was lower in sessions with higher perceived stress (PSS-10)"
+        " (higher CTRA = more adverse): slope −0.030 mean z per point"
+    )
+    insula = made.INSULA.format("anterior", "left")
+    between = answers.answer(one(outcome=insula, term="ctra_between", estimate=0.1, error=0.01), CONTEXT)[1]
+    assert parts.plain(between).startswith(
+        "Between persons, thickness of the left anterior insula was higher in those whose mean CTRA score"
+        " was higher (higher CTRA = more adverse): slope 0.100 mm per mean z"
+    )
+
+
+def test_what_could_not_be_estimated_says_why():
+    row = one(
+        p_value=np.nan, p_adjusted=np.nan, estimate=np.nan, error=np.nan, note="not estimable: too few pairs"
+    )
+    verdict, text = answers.answer(row, CONTEXT)
+    assert verdict == answers.NONE
+    assert "could not be estimated (not estimable: too few pairs)" in parts.plain(text)
+
+
+def test_families_stand_primary_first_in_the_plans_order():
+    grouped = answers.families(words.estimate_rows(made.estimates()))
+    assert next(iter(grouped)) == "pro_change"
+    roles = [rows[0]["role"] for rows in grouped.values()]
+    assert roles == sorted(roles, key=["primary", "secondary", "exploratory"].index)
+    assert answers.tally(grouped["pro_change"], 0.05) == (4, 6)
