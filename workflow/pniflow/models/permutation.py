@@ -192,7 +192,7 @@ def _t(correlation: Array, df: np.ndarray) -> Array:
 
 def _signs(codes: np.ndarray, bits: int) -> Array:
     """Plus and minus ones from the bits of each code; code 0 is all plus."""
-    return 1.0 - 2.0 * ((codes[:, None] >> np.arange(bits)) & 1)
+    return np.where((codes[:, None] >> np.arange(bits)) & 1, -1.0, 1.0)
 
 
 def _columns(values: Array) -> Array:
