@@ -40,7 +40,9 @@ def test_commands_of_the_dry_run_give_the_same_bytes(demo: Path, tmp_path: Path)
     shutil.rmtree(directory / "results")
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "workflow")}
     for command in commands:
-        done = subprocess.run(command, shell=True, cwd=directory, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, shell=True, cwd=directory, env=environment, capture_output=True, text=True
+        )
         assert done.returncode == 0, (command, done.stderr)
     assert hashes(directory / "results") == wanted
 

@@ -21,7 +21,9 @@ def tracked() -> list[Path]:
     listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listing.returncode == 0:
         return [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
-    return [path for path in ROOT.rglob("*") if path.is_file() and not {".venv", ".snakemake"} & set(path.parts)]
+    return [
+        path for path in ROOT.rglob("*") if path.is_file() and not {".venv", ".snakemake"} & set(path.parts)
+    ]
 
 
 def test_conda_environment_has_the_locked_versions() -> None:
@@ -49,7 +51,9 @@ def test_lock_is_hashed_and_names_no_host() -> None:
 
 
 def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
-    pattern = re.compile(rb"--(?:extra-)?index-url\s|https?://\S+/simple\b|(?<![\w.])/(?:work|root|farm|home/\w+)/")
+    pattern = re.compile(
+        rb"--(?:extra-)?index-url\s|https?://\S+/simple\b|(?<![\w.])/(?:work|root|farm|home/\w+)/"
+    )
     found = [str(path.relative_to(ROOT)) for path in tracked() if pattern.search(path.read_bytes())]
     assert [name for name in found if name != "tests/workflow/test_house.py"] == []
 
@@ -95,7 +99,9 @@ esac
     for path in programs.iterdir():
         if not path.is_symlink():
             path.chmod(0o755)
-    run = subprocess.run(["sh", clone / "bootstrap.sh"], env={"PATH": str(programs)}, capture_output=True, text=True)
+    run = subprocess.run(
+        ["sh", clone / "bootstrap.sh"], env={"PATH": str(programs)}, capture_output=True, text=True
+    )
     calls = (tmp_path / "calls").read_text()
     if not tools:
         assert run.returncode == 1
@@ -107,6 +113,8 @@ esac
     installer = "uv pip" if "uv" in tools else "python -m pip"
     assert f"{installer} install --quiet" in calls
     assert "--require-hashes" in calls
-    again = subprocess.run(["sh", clone / "bootstrap.sh"], env={"PATH": str(programs)}, capture_output=True, text=True)
+    again = subprocess.run(
+        ["sh", clone / "bootstrap.sh"], env={"PATH": str(programs)}, capture_output=True, text=True
+    )
     assert again.returncode == 0
     assert (tmp_path / "calls").read_text() == calls

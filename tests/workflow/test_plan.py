@@ -99,10 +99,30 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
     ("file", "old", "new", "sentence"),
     [
         ("config.yaml", "cat12:", "cat21:", "has the unknown key 'cat21'"),
-        ("config.yaml", "batches: 2", "batches: two", "the key 'cat12.batches' is 'two'; a whole number was expected"),
-        ("config.yaml", "variant: mean_z", "variant: mean", "one of mean_z, mean_log2, balanced was expected"),
-        ("study.yaml", "week_8_arm_1: ses-post", "week_8_arm_1: ses-after", "the session 'ses-after', which is not"),
-        ("study.yaml", "folder: cat12", "folder: ../cat12", "a name relative to the data folder, without '..'"),
+        (
+            "config.yaml",
+            "batches: 2",
+            "batches: two",
+            "the key 'cat12.batches' is 'two'; a whole number was expected",
+        ),
+        (
+            "config.yaml",
+            "variant: mean_z",
+            "variant: mean",
+            "one of mean_z, mean_log2, balanced was expected",
+        ),
+        (
+            "study.yaml",
+            "week_8_arm_1: ses-post",
+            "week_8_arm_1: ses-after",
+            "the session 'ses-after', which is not",
+        ),
+        (
+            "study.yaml",
+            "folder: cat12",
+            "folder: ../cat12",
+            "a name relative to the data folder, without '..'",
+        ),
         ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
         ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
     ],
@@ -123,7 +143,9 @@ def test_a_wrong_config_is_one_sentence(file: str, old: str, new: str, sentence:
 
 
 def test_slurm_profile_repeats_the_default_one() -> None:
-    default, slurm = (yaml.safe_load((ROOT / f"profiles/{name}/profile.yaml").read_text()) for name in ("default", "slurm"))
+    default, slurm = (
+        yaml.safe_load((ROOT / f"profiles/{name}/profile.yaml").read_text()) for name in ("default", "slurm")
+    )
     assert {key: slurm[key] for key in default} == default
     assert slurm["slurm-status-command"] == "squeue"
 
