@@ -99,7 +99,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "a measure twice": (
         "label/catROIs_b.xml",
         surface().replace("</data>", "<thickness>[1;2;3;4]</thickness></data>"),
-        "aparc_a2009s/thickness stands twice",
+        "aparc_a2009s/thickness stands twice in the file",
     ),
     "an atlas twice": (
         "label/catROIs_b.xml",

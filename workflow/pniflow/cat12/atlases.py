@@ -104,6 +104,12 @@ def region(atlas: str, source_name: str, surface: bool) -> Region:
     return Region(source_name, "both", known=False)
 
 
+@functools.lru_cache(maxsize=256)
+def unknown_names(atlas: str, names: tuple[str, ...], surface: bool) -> int:
+    """Count the names that are in no table."""
+    return sum(not region(atlas, name, surface).known for name in names)
+
+
 def ids_to_names(atlas: str, ids: Sequence[int], names: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """Name regions by id where CAT12 had no table at hand and wrote `ROI001` or `RID4`.
 

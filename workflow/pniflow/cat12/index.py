@@ -136,8 +136,10 @@ def find_scans(paths: Sequence[Path]) -> Found:
             continue
         for place, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
+            within = Path(place).relative_to(path).as_posix()
             for name in sorted(names):
-                _take(found, Path(place) / name, (Path(place) / name).relative_to(path).as_posix())
+                if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")):
+                    _take(found, Path(place, name), name if within == "." else f"{within}/{name}")
     for stem, scan in found.scans.items():
         scan.longitudinal = is_longitudinal(stem, found)
         scan.longitudinal_model = longitudinal_model(stem, found)

@@ -4,6 +4,7 @@ name.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
@@ -11,7 +12,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from pniflow.cat12.atlases import ids_to_names, metric
-from pniflow.cat12.document import items, numbers
+from pniflow.cat12.document import items, many_numbers, numbers
 from pniflow.errors import InputError, listing
 
 
@@ -85,14 +86,20 @@ def read_labels(root: Element, source: str, lists: NameLists) -> list[AtlasValue
         Lists of different lengths, a value that is no number or out of its range, a region or atlas given
         twice.
     """
-    atlases = []
-    for element in root:
-        if element.find("names") is None and element.find("data") is None:
-            continue
-        atlases.append(_atlas(element, source, lists))
-    repeated = {atlas.atlas for atlas in atlases if sum(other.atlas == atlas.atlas for other in atlases) > 1}
-    if repeated:
-        raise InputError(f"{source}: the atlas {sorted(repeated)[0]} stands twice in the file; keep one.")
+    held = [
+        element for element in root if element.find("names") is not None or element.find("data") is not None
+    ]
+    texts: dict[str, str | None] = {}
+    for element in held:
+        for child in element.findall("data/*"):
+            place = f"{element.tag}/{child.tag}"
+            if place in texts:
+                again = sum(other.tag == element.tag for other in held) > 1
+                what = f"the atlas {element.tag}" if again else place
+                raise InputError(f"{source}: {what} stands twice in the file; keep one.")
+            texts[place] = child.text
+    vectors = many_numbers(texts, source)
+    atlases = [_atlas(element, vectors, source, lists) for element in held]
     if not atlases:
         raise InputError(
             f"{source}: the file holds no atlas with names and data; run CAT12's ROI estimation again."
@@ -100,7 +107,7 @@ def read_labels(root: Element, source: str, lists: NameLists) -> list[AtlasValue
     return atlases
 
 
-def _atlas(element: Element, source: str, lists: NameLists) -> AtlasValues:
+def _atlas(element: Element, vectors: dict[str, np.ndarray], source: str, lists: NameLists) -> AtlasValues:
     atlas = element.tag
     held = element.find("names")
     names = lists.of(held) if held is not None else ()
@@ -111,9 +118,7 @@ def _atlas(element: Element, source: str, lists: NameLists) -> AtlasValues:
     values = {}
     notes = []
     for child in data if data is not None else ():
-        vector = numbers(child.text, source, f"{atlas}/{child.tag}")
-        if child.tag in values:
-            raise InputError(f"{source}: {atlas}/{child.tag} stands twice; keep one.")
+        vector = vectors[f"{atlas}/{child.tag}"]
         if not len(vector):
             notes.append(f"{atlas}/{child.tag} is empty")
             continue
@@ -123,8 +128,8 @@ def _atlas(element: Element, source: str, lists: NameLists) -> AtlasValues:
             )
         _in_range(vector, child.tag, names, f"{source}: {atlas}/{child.tag}")
         values[child.tag] = vector
-    if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
-        names, note = ids_to_names(atlas, ids, names)
+    names, note = _named(atlas, ids, names)
+    if note:
         notes.append(note)
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -133,6 +138,14 @@ def _atlas(element: Element, source: str, lists: NameLists) -> AtlasValues:
         )
     version = (element.findtext("version") or "").strip()
     return AtlasValues(atlas, names, f"r{version}" if version.isdigit() else version, values, tuple(notes))
+
+
+@functools.lru_cache(maxsize=256)
+def _named(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return names, by id where CAT12 wrote none, and what to say about it."""
+    if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
+        return ids_to_names(atlas, ids, names)
+    return names, ""
 
 
 def _in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:

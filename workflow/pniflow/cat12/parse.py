@@ -14,7 +14,7 @@ import numpy as np
 
 from pniflow import files
 from pniflow.cat12 import document
-from pniflow.cat12.atlases import metric, region
+from pniflow.cat12.atlases import metric, region, unknown_names
 from pniflow.cat12.index import Scan, entities, find_scans
 from pniflow.cat12.labels import AtlasValues, NameLists, read_labels
 from pniflow.cat12.report import Report, globals_of, quality_of
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Rows per Parquet row group: some 20 MB in memory.
 _ROWS = 200_000
-_TEXTS = ("scan", "participant_id", "session_id", "atlas", "region", "source_name", "hemisphere", "metric")
-_COLUMNS = (*_TEXTS, "value", "unit", "cat_version", "source")
+_COLUMNS = tuple(entry["name"] for entry in contract("regions")["fields"])
+_BY_MEASURE = ("scan", "participant_id", "session_id", "atlas", "metric", "unit", "cat_version", "source")
 
 
 def parse_cat12(
@@ -162,7 +162,7 @@ class _Parser:
             for atlas in read_labels(root, source, self.lists):
                 read.atlases.append((atlas, surface, source))
                 flags += atlas.notes
-                unknown = sum(not region(atlas.atlas, name, surface).known for name in atlas.names)
+                unknown = unknown_names(atlas.atlas, atlas.names, surface)
                 if unknown:
                     flags.append(f"{atlas.atlas}: {unknown} region names are in no table")
         read.quality["flags"] = "; ".join(flags)
@@ -229,39 +229,52 @@ def _frame(rows: list[dict[str, Any]], name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, *further])
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """The regions of an atlas as codes, in alphabetical order, and that order."""
+
+    order: np.ndarray
+    region: np.ndarray
+    source_name: np.ndarray
+    hemisphere: np.ndarray
+
+
 class _Regions:
-    """Collects region rows as arrays and writes them as Parquet row groups; texts are kept once, as codes."""
+    """Collects region rows and writes them as Parquet row groups.
+
+    Texts are kept once, as codes: one code per row where it differs within a measure of an atlas (region,
+    name, side), one code per measure where it does not.
+    """
 
     def __init__(self, write: Any) -> None:
         self.write = write
         self.codes: dict[str, dict[str | None, int]] = {name: {} for name in _COLUMNS if name != "value"}
-        self.layouts: dict[tuple[str, bool, tuple[str, ...]], dict[str, np.ndarray]] = {}
-        self.parts: dict[str, list[np.ndarray]] = {name: [] for name in _COLUMNS}
+        self.layouts: dict[tuple[str, bool, tuple[str, ...]], _Layout] = {}
+        self.blocks: list[tuple[_Layout, np.ndarray]] = []
+        self.measures: list[tuple[int, ...]] = []
         self.rows = 0
 
     def add(self, scan: Scan, atlases: list[tuple[AtlasValues, bool, str]], version: str) -> None:
-        """Add a scan's numbers: atlases, metrics and regions in alphabetical order, whatever their order in
-        the file.
+        """Add a scan's numbers; atlases, metrics and regions by the alphabet, whatever their order in the
+        file.
         """
+        code = self._code
+        whose = (
+            code("scan", scan.stem),
+            code("participant_id", scan.participant),
+            code("session_id", scan.session),
+        )
         for atlas, surface, source in sorted(atlases, key=lambda entry: (entry[0].atlas, entry[1])):
             layout = self._layout(atlas, surface)
-            same = {
-                "scan": scan.stem,
-                "participant_id": scan.participant,
-                "session_id": scan.session,
-                "atlas": atlas.atlas,
-                "cat_version": atlas.version or version,
-                "source": source,
-            }
-            for tag, values in sorted(atlas.values.items(), key=lambda entry: metric(entry[0]).name):
+            name = code("atlas", atlas.atlas)
+            origin = code("cat_version", atlas.version or version), code("source", source)
+            for tag in sorted(atlas.values, key=lambda tag: metric(tag).name):
                 rule = metric(tag)
-                constant = same | {"metric": rule.name, "unit": rule.unit}
-                for name, text in constant.items():
-                    self.parts[name].append(np.full(len(values), self._code(name, text), dtype=np.int32))
-                for name in ("region", "source_name", "hemisphere"):
-                    self.parts[name].append(layout[name])
-                self.parts["value"].append(values[layout["order"]])
-                self.rows += len(values)
+                self.measures.append(
+                    (*whose, name, code("metric", rule.name), code("unit", rule.unit), *origin)
+                )
+                self.blocks.append((layout, atlas.values[tag][layout.order]))
+                self.rows += len(layout.order)
         if self.rows >= _ROWS:
             self.flush()
 
@@ -269,52 +282,46 @@ class _Regions:
         known = self.codes[column]
         return known.setdefault(text, len(known))
 
-    def _layout(self, atlas: AtlasValues, surface: bool) -> dict[str, np.ndarray]:
+    def _layout(self, atlas: AtlasValues, surface: bool) -> _Layout:
         key = (atlas.atlas, surface, atlas.names)
         if key not in self.layouts:
             order = np.array(sorted(range(len(atlas.names)), key=atlas.names.__getitem__), dtype=np.intp)
             names = [atlas.names[place] for place in order]
             meant = [region(atlas.atlas, name, surface) for name in names]
-            texts = {
-                "region": [one.name for one in meant],
-                "source_name": names,
-                "hemisphere": [one.hemisphere for one in meant],
-            }
-            coded = {
-                column: np.array([self._code(column, text) for text in column_texts], dtype=np.int32)
-                for column, column_texts in texts.items()
-            }
-            self.layouts[key] = coded | {"order": order}
+            self.layouts[key] = _Layout(
+                order,
+                np.array([self._code("region", one.name) for one in meant], dtype=np.int32),
+                np.array([self._code("source_name", name) for name in names], dtype=np.int32),
+                np.array([self._code("hemisphere", one.hemisphere) for one in meant], dtype=np.int32),
+            )
         return self.layouts[key]
 
     def flush(self) -> None:
         """Write what is collected as one row group."""
         import pyarrow as pa
 
-        columns = []
-        for name in _COLUMNS:
-            held = self.parts[name]
-            array = (
-                np.concatenate(held)
-                if held
-                else np.empty(0, dtype=np.float64 if name == "value" else np.int32)
-            )
-            if name == "value":
-                columns.append(pa.array(array, from_pandas=True))
-            else:
-                texts = list(self.codes[name])
-                missing = array == self.codes[name].get(None, -1)
-                texts = ["" if text is None else text for text in texts]
-                columns.append(
-                    pa.DictionaryArray.from_arrays(
-                        pa.array(array, mask=missing), pa.array(texts, pa.string())
-                    )
-                )
-            self.parts[name] = []
-        self.rows = 0
-        self.write(pa.table(columns, names=list(_COLUMNS)))
+        lengths = [len(values) for _, values in self.blocks]
+        codes = np.array(self.measures, dtype=np.int32).reshape(-1, len(_BY_MEASURE)).T
+        columns = {name: np.repeat(column, lengths) for name, column in zip(_BY_MEASURE, codes, strict=True)}
+        for name in ("region", "source_name", "hemisphere"):
+            parts = [getattr(layout, name) for layout, _ in self.blocks]
+            columns[name] = np.concatenate([np.empty(0, dtype=np.int32), *parts])
+        arrays = {name: self._texts(name, column) for name, column in columns.items()}
+        values = np.concatenate([np.empty(0), *(values for _, values in self.blocks)])
+        arrays["value"] = pa.array(values, from_pandas=True)
+        self.blocks, self.measures, self.rows = [], [], 0
+        self.write(pa.table({name: arrays[name] for name in _COLUMNS}))
         for name in ("scan", "participant_id", "source"):  # these grow with the scans
             self.codes[name] = {}
+
+    def _texts(self, name: str, codes: np.ndarray) -> pa.DictionaryArray:
+        """Return codes and the texts they stand for; the code of None is missing."""
+        import pyarrow as pa
+
+        missing = codes == self.codes[name].get(None, -1)
+        texts = ["" if text is None else text for text in self.codes[name]]
+        indices = pa.array(codes, mask=missing) if missing.any() else pa.array(codes)
+        return pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()))
 
 
 @contextmanager
@@ -333,19 +340,29 @@ def _parquet_writer(path: Path) -> Iterator[Any]:
 
     if path.suffix != ".parquet":
         raise InputError(f"{path}: regions are written as .parquet; give this ending.")
-    schema = pa.schema([(name, pa.float64() if name == "value" else pa.string()) for name in _COLUMNS])
     with ExitStack() as opened:
         writers: list[pq.ParquetWriter] = []
 
         def write(table: pa.Table) -> None:
             if not writers:  # no file and no folder appear before there is something to write
                 temporary = opened.enter_context(files.atomic_path(path))
-                writers.append(opened.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd")))
-            writers[0].write_table(table.cast(schema), row_group_size=_ROWS)
+                writers.append(
+                    opened.enter_context(
+                        pq.ParquetWriter(
+                            temporary,
+                            table.schema,
+                            compression="zstd",
+                            use_dictionary=[name for name in _COLUMNS if name != "value"],
+                            store_schema=False,
+                        )
+                    )
+                )
+            writers[0].write_table(table, row_group_size=_ROWS)
 
         yield write
         if not writers:
-            write(schema.empty_table())
+            texts = [(name, pa.float64() if name == "value" else pa.string()) for name in _COLUMNS]
+            write(pa.schema(texts).empty_table())
 
 
 def _slices(tables: Sequence[Path]) -> Iterator[pa.Table]:
