@@ -100,7 +100,8 @@ def outcomes(
     recorded = np.full((len(people), len(roster.order)), codes[UNRECORDED])
     recorded[cells(roster.sessions)] = codes[UNCOLLECTED]
     placed = exclusions[exclusions["rule"] != "average scan"].dropna(subset=PLACE)
-    kinds = placed["item"].str.split(" ", n=1).str
+    kinds = placed["item"].str.partition(" ").reindex(columns=[0, 1, 2])
+    named = dict(tuple(placed[kinds[0].isin(["scale", "assay"])].groupby(kinds[2])))
     parts = []
     for (domain, lesion), group in _by_branch(measures):
         branch = "lesions" if lesion else BRANCH_OF[domain]
@@ -111,8 +112,8 @@ def outcomes(
         states[cells(general)] = general["rule"].map(codes)
         for measure, rows in group.groupby("measure", sort=True):
             own = states.copy()
-            named = placed[(kinds[1] == measure) & kinds[0].isin(["scale", "assay"])]
-            own[cells(named)] = named["rule"].map(codes)
+            if measure in named:
+                own[cells(named[measure])] = named[measure]["rule"].map(codes)
             own[cells(rows.dropna(subset=["value"]))] = 0
             first = own[np.arange(len(own)), (own != 0).argmax(axis=1)]
             found, counts = np.unique(first, return_counts=True)
