@@ -1,4 +1,4 @@
-"""Participant flow of a real mindfulness trial (ds005016): 147 people, 348 sessions, 54 of them incomplete."""
+"""Participant flow of a real mindfulness trial (ds005016): 147 people, 348 sessions, 54 people incomplete."""
 
 from __future__ import annotations
 
