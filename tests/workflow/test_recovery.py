@@ -17,6 +17,7 @@ import pytest
 from pniflow.demo import observe, population, scores
 from pniflow.demo.design import Design, facets
 from pniflow.demo.simulation import Study, simulate
+from pniflow.demo.truth import true_estimates
 from pniflow.demo.write_study import write_study
 from pniflow.files import read_table, write_table
 from pniflow.models import fit_models
@@ -99,6 +100,17 @@ def test_planted_slopes_come_back_from_raw_files_with_their_sign_and_side(
     outcome = ANTERIOR_INSULA.format("left_minus_right")
     found = estimate(work / "estimates.tsv", "insula_asymmetry_on_ctra", outcome, f"ctra_{part}")
     assert found == pytest.approx(2 * millimetres, rel=1e-10)
+
+
+def test_every_estimate_of_a_noisy_study_equals_an_independent_scoring_and_fit(tmp_path: Path) -> None:
+    write_study(Design(), tmp_path / "raw", 0)
+    found = read_table(raw_to_estimates(tmp_path / "raw", tmp_path / "work"), "estimates")
+    own = pd.DataFrame(true_estimates(simulate(Design()), tmp_path / "raw" / "models.yaml")[0])
+    keys = ["model", "outcome", "term"]
+    both = found.merge(own, on=keys, how="outer", indicator=True)
+    assert set(both["_merge"]) == {"both"} and len(both) > 300
+    apart = (both["estimate"] - both["value"]).abs() / both["std_error"]
+    assert apart.max() < 1e-5, both.loc[apart.idxmax(), keys].tolist()
 
 
 def exact_measures(design: Design) -> tuple[dict[str, np.ndarray], Study]:

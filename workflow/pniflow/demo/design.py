@@ -89,15 +89,11 @@ class Design:
         """Multiplier of links between domains."""
         return 0.0 if self.null else self.link
 
-    @property
-    def width(self) -> int:
-        """Digits of a participant label."""
-        return max(2, len(str(self.participants)))
-
-    @property
+    @functools.cached_property
     def labels(self) -> list[str]:
         """Participant labels as in BIDS: sub-01, sub-02, ..."""
-        return [f"sub-{number:0{self.width}d}" for number in range(1, self.participants + 1)]
+        width = max(2, len(str(self.participants)))
+        return [f"sub-{number:0{width}d}" for number in range(1, self.participants + 1)]
 
     def stream(self, name: str) -> np.random.Generator:
         """Return the random numbers of one part, so that a change in one part moves no other."""

@@ -125,8 +125,11 @@ def imaging_measures(study: Study) -> dict[str, np.ndarray]:
         result[difference] = result[left] - result[right]
     result["tiv"] = result["csf"] + result["gm"] + result["wm"]
     result |= {"siqr": brains.marks["SIQR"], "iqr": brains.marks["IQR"]}
-    result |= {"mean_thickness": brains.mean_thickness, "lesion_volume": brains.lesion_volume}
-    return {name: np.where(study.presence.scanned, values, np.nan) for name, values in result.items()}
+    result["mean_thickness"] = brains.mean_thickness
+    scanned = study.presence.scanned
+    compared = scanned & (scanned.sum(axis=1, keepdims=True) > 1)  # a person's only scan: another pipeline
+    result = {name: np.where(compared, values, np.nan) for name, values in result.items()}
+    return result | {"lesion_volume": np.where(scanned, brains.lesion_volume, np.nan)}
 
 
 def measures(study: Study, scale: tuple[np.ndarray, np.ndarray] | None = None) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from pniflow.demo import population, scores
 from pniflow.demo.design import DETECTION_LIMIT, Design, facets, genes
 from pniflow.demo.observe import INSULA
 from pniflow.demo.simulation import Study, simulate
+from pniflow.models.structure import BETWEEN_MINUS_WITHIN, PERSON_MEAN, read_models
 
 if TYPE_CHECKING:
     from pniflow.models.structure import Model
@@ -44,8 +45,6 @@ def true_estimates(
     d_z : dict
         Mean over SD of the change from the first to the second session, by measure.
     """
-    from pniflow.models.structure import read_models
-
     measured = scores.measures(study, scale)
     estimates = [row for model in read_models(models).models for row in _fitted(model, measured, study)]
     change = {name: values[:, 1] - values[:, 0] for name, values in measured.items()}
@@ -54,41 +53,38 @@ def true_estimates(
 
 
 def _fitted(model: Model, measured: dict[str, np.ndarray], study: Study) -> list[dict[str, Any]]:
-    if model.requires or not {*model.outcomes} <= measured.keys():
+    """Fit one model to each of its outcomes; none where it asks for what is not simulated."""
+    sources = {name.removesuffix(PERSON_MEAN) for name in model.variables} - vars(study.people).keys()
+    simple = all(term.kind in ("variable", "split") for term in model.terms)
+    if model.requires or not simple or not {*model.outcomes, *sources} <= measured.keys():
         return []
-    person = np.repeat(np.arange(study.design.participants), study.design.sessions)
-    session = np.tile(np.arange(study.design.sessions), study.design.participants)
+    person, session = np.indices((study.design.participants, study.design.sessions)).reshape(2, -1)
     variables = {name: _variable(name, measured, study) for name in model.variables}
     rows = []
     for outcome in model.outcomes:
         response = measured[outcome].ravel()
-        complete = np.isfinite(response) & np.all(
-            [np.isfinite(values) for values in variables.values()], axis=0
-        )
+        complete = np.isfinite(np.stack([response, *variables.values()])).all(axis=0)
         kept = {name: values[complete] for name, values in variables.items()}
         columns = _columns(model, kept, person[complete], session[complete], study.design)
-        fit, error = fit_random_intercept(
-            response[complete], np.column_stack(list(columns.values())), person[complete]
-        )
-        rows += [
-            {
-                "model": model.name,
-                "outcome": outcome,
-                "term": term,
-                "value": float(b),
-                "monte_carlo_error": float(e),
-            }
-            for term, b, e in zip(columns, fit, error, strict=True)
-        ]
+        design = np.column_stack(list(columns.values()))
+        estimate, influence = fit_random_intercept(response[complete], design, person[complete])
+        contrasts = dict(zip(columns, np.eye(len(columns)), strict=True))
+        if BETWEEN_MINUS_WITHIN in model.contrasts:
+            within, between = next(term.rows for term in model.terms if term.kind == "split")
+            contrasts[BETWEEN_MINUS_WITHIN] = contrasts[between] - contrasts[within]
+        for term, c in contrasts.items():
+            row = {"model": model.name, "outcome": outcome, "term": term, "value": float(c @ estimate)}
+            rows.append(row | {"monte_carlo_error": float(np.linalg.norm(influence @ c))})
     return rows
 
 
 def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> np.ndarray:
-    if name.removesuffix("_person_mean") != name:
-        values = measured[name.removesuffix("_person_mean")]
-        with np.errstate(invalid="ignore"):
-            mean = np.nansum(values, axis=1) / np.isfinite(values).sum(axis=1)
-        return np.repeat(mean, values.shape[1])
+    """Return a variable on the rows participant by session."""
+    if name.endswith(PERSON_MEAN):
+        values = measured[name.removesuffix(PERSON_MEAN)]
+        count = np.isfinite(values).sum(axis=1)
+        mean = np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
+        return np.repeat(mean, study.design.sessions)
     if name in measured:
         return measured[name].ravel()
     return np.repeat(getattr(study.people, name).astype(float), study.design.sessions)
@@ -97,27 +93,24 @@ def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> np.nd
 def _columns(
     model: Model, variables: dict[str, np.ndarray], person: np.ndarray, session: np.ndarray, design: Design
 ) -> dict[str, np.ndarray]:
+    """Return the columns of a model's design by the name of their row in the results."""
     columns = {"(intercept)": np.ones(len(person))}
+    first = np.unique(person, return_index=True)[1]
     for term in model.terms:
         if term.name == "session":
-            names = (
-                ["session"]
-                if design.sessions == 2
-                else [f"session[{name}]" for name in design.session_ids[1:]]
+            later = (
+                [f"session[{name}]" for name in design.session_ids[1:]]
+                if design.sessions > 2
+                else ["session"]
             )
-            columns |= {name: (session == k).astype(float) for k, name in enumerate(names, 1)}
-            continue
-        values = variables[term.name]
-        if term.kind == "split":
-            values = values - _group_means(values, session)
+            columns |= {name: (session == k).astype(float) for k, name in enumerate(later, 1)}
+        elif term.kind == "split":
+            values = variables[term.name] - _group_means(variables[term.name], session)
             between = _group_means(values, person)
-            columns |= {f"{term.name}_within": values - between, f"{term.name}_between": between}
+            columns |= dict(zip(term.rows, (values - between, between), strict=True))
         else:
-            centre = (
-                0.0
-                if term.name == "b_cell_depletion"
-                else values[np.unique(person, return_index=True)[1]].mean()
-            )
+            values = variables[term.name]
+            centre = 0 if term.name == "b_cell_depletion" else _group_means(values, person)[first].mean()
             columns[term.name] = values - centre
     return columns
 
@@ -131,8 +124,11 @@ def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tup
 
     Returns
     -------
-    estimate, error : ndarray
-        Coefficients, and their cluster-robust standard errors.
+    estimate : ndarray
+        Coefficients.
+    influence : ndarray
+        Each group's pull on each coefficient (groups, coefficients); the root of its sum of squares is the
+        cluster-robust standard error.
 
     Notes
     -----
@@ -163,10 +159,10 @@ def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tup
     residual = y - x @ estimate
     shrink = np.exp(best.x) / (1 + np.exp(best.x) * size)
     own = np.bincount(group, residual, len(members))
-    scores_ = np.column_stack([np.bincount(group, column * residual, len(members)) for column in x.T])
-    scores_ -= sums[:, :p] * (shrink * own)[:, None]
+    gradient = np.column_stack([np.bincount(group, column * residual, len(members)) for column in x.T])
+    gradient -= sums[:, :p] * (shrink * own)[:, None]
     bread = np.linalg.inv(a[:p, :p])
-    return estimate, np.sqrt(np.diag(bread @ (scores_.T @ scores_) @ bread))
+    return estimate, gradient @ bread
 
 
 def planted(design: Design) -> dict[str, Any]:
@@ -191,17 +187,15 @@ def zero_change(estimates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     person's mean has the session coefficient (change of CTRA) − b Δ; with the predictor centred at each
     session it is the change itself.
     """
-    value = {(row["model"], row["outcome"], row["term"]): row["value"] for row in estimates}
-    change = {
-        outcome: v
-        for (model, outcome, term), v in value.items()
-        if model.startswith("change_") and term == "session"
-    }
-    rows = []
-    for (_, outcome, term), slope in value.items():
-        predictor = term.removesuffix("_within")
-        if outcome == "ctra" and term.endswith("_within") and predictor in change:
-            session = change["ctra"] - slope * change[predictor]
-            entry = {"predictor": predictor, "within_slope": slope, "mean_change": change[predictor]}
-            rows.append(entry | {"ctra_change": change["ctra"], "session_coefficient_uncentred": session})
+    change, rows = {}, []
+    for row in estimates:
+        if row["model"].startswith("change_") and row["term"] == "session":
+            change[row["outcome"]] = row["value"]
+    for row in estimates:
+        predictor = row["term"].removesuffix("_within")
+        if row["outcome"] == "ctra" and predictor != row["term"] and predictor in change:
+            entry = {"predictor": predictor, "within_slope": row["value"], "mean_change": change[predictor]}
+            entry |= {"ctra_change": change["ctra"]}
+            session = change["ctra"] - row["value"] * change[predictor]
+            rows.append(entry | {"session_coefficient_uncentred": session})
     return rows

@@ -144,7 +144,7 @@ def write_counts(study: Study, matrix: Path, samples: Path) -> None:
     symbols = genes()["symbol"][study.genes]
     lines = ["gene\t" + "\t".join(names)]
     lines += [f"{symbols[row]}\t" + "\t".join(map(str, counts[row].tolist())) for row in order]
-    _write(matrix, gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=6, mtime=0))
+    _write(matrix, gzip.compress("\n".join([*lines, ""]).encode(), compresslevel=4, mtime=0))
 
 
 def _csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
