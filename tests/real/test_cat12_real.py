@@ -242,3 +242,28 @@ def test_mirrored_sides_flip_the_signs_and_nothing_else(tables: dict[str, pd.Dat
         else:
             side, other = ("left", "right") if ".left." in measure else ("right", "left")
             assert there[scan, measure.replace(f".{side}.", f".{other}.")] == value
+
+
+def test_mat_twins_give_what_the_xml_gives_to_the_printed_precision(ixi: Path, tmp_path: Path) -> None:
+    """The XML holds 15 digits of the doubles that the .mat holds whole."""
+    found = {}
+    for ending in ("xml", "mat"):
+        folder = tmp_path / ending
+        for mat in ixi.glob("*/*.mat"):
+            place = folder / mat.parent.name / mat.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (place.with_suffix(f".{ending}")).write_bytes(mat.with_suffix(f".{ending}").read_bytes())
+        paths = {name: tmp_path / f"{ending}_{name}.tsv" for name in ("globals", "quality")}
+        paths["regions"] = tmp_path / f"{ending}.parquet"
+        parse_cat12([folder], **paths)
+        found[ending] = {name: read_table(path, name) for name, path in paths.items()}
+    assert len(found["mat"]["regions"]) == len(found["xml"]["regions"]) == 2 * (408 + 112 + 568 + 2 * 586)
+    for name, table in found["mat"].items():
+        twin = found["xml"][name]
+        for column in table.columns:
+            if table[column].dtype == "float64":
+                printed = table[column].map("{:.15g}".format)
+                assert list(printed) == list(twin[column].map("{:.15g}".format)), (name, column)
+            elif column != "source":
+                pd.testing.assert_series_equal(table[column], twin[column])
+    assert found["mat"]["regions"]["source"].str.endswith(".mat").all()

@@ -4,12 +4,15 @@ so.
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 import cat12_files as made
 from pniflow.cat12 import parse_cat12
@@ -222,3 +225,37 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def mat(variables: dict[str, object], packed: bool = False) -> bytes:
+    stream = io.BytesIO()
+    savemat(stream, variables, do_compression=packed)
+    return stream.getvalue()
+
+
+BAD_MAT = {
+    "not matlab": (b"hello", "this is not a MATLAB file"),
+    "version 7.3": (b"MATLAB 7.3 MAT-file, Platform: GLNXA64" + b" " * 100, "version 7.3 are not read"),
+    "truncated": (mat({"S": {"subjectmeasures": {"vol_TIV": 1400.0}}})[:-40], "the MATLAB file is damaged"),
+    "packed and truncated": (
+        mat({"S": {"a": {"vol_TIV": np.arange(99.0)}}}, True)[:-9],
+        "the MATLAB file is damaged",
+    ),
+    "a bomb": (mat({"S": np.zeros(9 * 2**20)}, packed=True), "unpacks to more than 64 MB"),
+    "no S": (mat({"T": {"a": 1.0}}), "holds no structure S"),
+    "S is no structure": (mat({"S": 1.0}), "holds no structure S"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_MAT))
+def test_a_bad_mat_file_fails_its_scan_and_no_other(tmp_path: Path, case: str) -> None:
+    content, says = BAD_MAT[case]
+    made.write(tmp_path / "cat12", made.good_scan("a") | {"report/cat_b.mat": content})
+    with pytest.raises(InputError, match=f"report/cat_b.mat: .*{says}"):
+        parse(tmp_path / "cat12")
+    assert list(read_table(tmp_path / "out" / "q.tsv", "quality")["status"]) == ["ok", "failed"]
+
+
+def test_a_sound_xml_goes_before_its_mat_twin(tmp_path: Path) -> None:
+    made.write(tmp_path / "cat12", made.good_scan("a") | {"report/cat_a.mat": b"hello"})
+    parse(tmp_path / "cat12")

@@ -1,7 +1,8 @@
 """CAT12 outputs, every version, made tidy: which scans there are, what their files say, what may be compared.
 
 index : which scans a folder holds, and whose they are        parse : files to tables, scan by scan
-document, report, labels : one file's bytes to numbers       atlases : region names, sides, groups
+document, matfile, report, labels : one file's bytes to numbers
+                                                             atlases : region names, sides, groups
 lesions : LST-AI tables                                      comparability : what must not be mixed
 """
 

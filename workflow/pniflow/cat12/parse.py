@@ -9,11 +9,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12 import document
+from pniflow.cat12 import document, matfile
 from pniflow.cat12.atlases import metric, region, unknown_names
 from pniflow.cat12.index import Scan, entities, find_scans
 from pniflow.cat12.labels import AtlasValues, NameLists, read_labels
@@ -139,12 +140,18 @@ class _Parser:
     def __init__(self) -> None:
         self.lists = NameLists()
 
+    def _tree(self, path: Path, source: str) -> Element:
+        content = document.read_bytes(path, source)
+        if path.suffix == ".mat":
+            return matfile.parse(content, source)
+        return document.parse(content, source, self.lists.blocks)
+
     def read(self, scan: Scan) -> _Read:
         """Read a scan's files; a run that CAT12 itself reports as failed yields no numbers."""
         read = _Read()
         if "report" in scan.paths:
             source = scan.sources["report"]
-            report = Report(document.parse(document.read_bytes(scan.paths["report"], source), source), source)
+            report = Report(self._tree(scan.paths["report"], source), source)
             reason = report.failure()
             if reason:
                 read.quality = {"status": "failed", "reason": f"{source}: {reason}"}
@@ -157,7 +164,7 @@ class _Parser:
                 flags.append(f"no {kind.replace('_', ' ')} file")
                 continue
             source = scan.sources[kind]
-            root = document.parse(document.read_bytes(scan.paths[kind], source), source, self.lists.blocks)
+            root = self._tree(scan.paths[kind], source)
             surface = kind == "label_surface"
             for atlas in read_labels(root, source, self.lists):
                 read.atlases.append((atlas, surface, source))
