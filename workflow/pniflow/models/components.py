@@ -1,13 +1,12 @@
 """The likelihood of variance components and its derivatives, for any grouping factors and random slopes.
 
-V = s2 H, H = I + Z T Z', T made of one covariance (relative to s2) for each random term. Nothing of size n
-stays: all follows from Z'Z, Z'X and Z'r, where X is an orthonormal basis of the design and r the outcome
-off the design. Levels that never meet, directly or through other levels, are separate blocks: nested
-designs of any size are many small blocks, crossed ones one dense block.
+V = s2 H, H = I + Z T Z', T made of one covariance (relative to s2) for each random term. With W = H^-1,
+P = W - W X (X'WX)^-1 X'W, and G_i the derivative of H in the i-th element of T, the likelihood and what
+lmerTest and pbkrtest compute are functions of tr(P G_i), tr(P G_i P G_j), r'P G_i P r, r'P G_i P G_j P
+r, X'W G_i W X and X'W G_i P G_j W X, where r is the outcome off the design.
 
-With W = H^-1 and P = W - W X (X'WX)^-1 X'W, and G_i = Z B_i Z' the derivative of H in the i-th element of
-T, the likelihood, lmerTest's and pbkrtest's quantities are functions of
-    tr(P G_i), tr(P G_i P G_j), r'P G_i P r, r'P G_i P G_j P r, X'W G_i W X and X'W G_i P G_j W X.
+Far columns enter as the design does. With W0 the inverse of H without them and U = [X, far columns], P =
+W0 - W0 U psi U'W0 for a small psi, and `lift` turns U'W0 into X'W.
 """
 
 from __future__ import annotations
@@ -17,159 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pniflow.models.crossproducts import Crossproducts
 from pniflow.models.inference import Array
-
-
-@dataclass(frozen=True)
-class Block:
-    """Place of one random term among the columns of a block of Z: `levels` runs of `width` columns."""
-
-    start: int
-    levels: int
-    width: int
-
-    @property
-    def columns(self) -> slice:
-        """Columns of Z."""
-        return slice(self.start, self.start + self.levels * self.width)
-
-
-@dataclass(frozen=True)
-class Crossproducts:
-    """A mixed model's data: K independent blocks of q random effects (short ones padded with empty levels).
-
-    Attributes
-    ----------
-    ztz, ztx, ztr : (K, q, q), (K, q, p), (K, q) arrays
-    blocks : one Block for each random term
-    directions : list of (term, (k, k) array)
-        The free elements of each term's covariance.
-    n, p : int
-    rr : float
-        Sum of squares of r.
-    """
-
-    ztz: Array
-    ztx: Array
-    ztr: Array
-    blocks: list[Block]
-    directions: list[tuple[int, Array]]
-    n: int
-    p: int
-    rr: float
-
-
-def cross_products(
-    basis: Array, residual: Array, groups: Sequence[np.ndarray], effects: Sequence[Array]
-) -> Crossproducts:
-    """Collect Z'Z, Z'X and Z'r by independent block.
-
-    Parameters
-    ----------
-    basis : (n, p) array
-        Orthonormal basis of the design.
-    residual : (n,) array
-        Outcome off the design.
-    groups : (n,) int arrays
-        Level of each row, 0, 1, ..., by term.
-    effects : (n, k) arrays
-        Columns with a random coefficient, by term (a column of ones for an intercept).
-    """
-    from scipy import sparse
-
-    n = len(residual)
-    block_of_row, n_blocks = _independent_blocks(groups)
-    local, counts = zip(*(_local_levels(group, block_of_row) for group in groups), strict=True)
-    q = sum(count * part.shape[1] for count, part in zip(counts, effects, strict=True))
-    total = sum((group.max() + 1) * part.shape[1] for group, part in zip(groups, effects, strict=True))
-    if n_blocks * q * q > total * total:  # blocks too unequal to pad: one dense block
-        block_of_row, n_blocks, q = np.zeros(n, dtype=int), 1, total
-        local, counts = tuple(groups), tuple(int(group.max()) + 1 for group in groups)
-    rows, columns, values, blocks, start = [], [], [], [], 0
-    for level, count, part in zip(local, counts, effects, strict=True):
-        k = part.shape[1]
-        blocks.append(Block(start, count, k))
-        rows.append(np.repeat(np.arange(n), k))
-        columns.append((block_of_row * q + start + level * k)[:, None] + np.arange(k))
-        values.append(part)
-        start += count * k
-    entries = tuple(np.concatenate([part.ravel() for part in parts]) for parts in (values, rows, columns))
-    z = sparse.csr_array((entries[0], entries[1:]), shape=(n, n_blocks * q))
-    gram = (z.T @ z).tocoo()
-    ztz = np.zeros((n_blocks, q, q))
-    row, column = gram.coords
-    ztz[row // q, row % q, column % q] = gram.data
-    directions = [
-        (term, _element(part.shape[1], a, b))
-        for term, part in enumerate(effects)
-        for a in range(part.shape[1])
-        for b in range(a + 1)
-    ]
-    return Crossproducts(
-        ztz=ztz,
-        ztx=(z.T @ basis).reshape(n_blocks, q, -1),
-        ztr=(z.T @ residual).reshape(n_blocks, q),
-        blocks=blocks,
-        directions=directions,
-        n=n,
-        p=basis.shape[1],
-        rr=float(residual @ residual),
-    )
-
-
-def _independent_blocks(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, int]:
-    """Connected sets of levels: block of each row, and how many there are."""
-    from scipy import sparse
-
-    offsets = np.cumsum([0, *(group.max() + 1 for group in groups)])
-    first, size = groups[0], offsets[-1]
-    links = [(first, group + offset) for group, offset in zip(groups[1:], offsets[1:-1], strict=True)]
-    row = np.concatenate([first, *(a for a, _ in links)])
-    column = np.concatenate([first, *(b for _, b in links)])
-    graph = sparse.coo_array((np.ones(len(row)), (row, column)), shape=(size, size))
-    count, label = sparse.csgraph.connected_components(graph, directed=False)
-    return label[first], int(count)
-
-
-def _local_levels(group: np.ndarray, block_of_row: np.ndarray) -> tuple[np.ndarray, int]:
-    """Number each block's levels from zero; return each row's number and the largest count."""
-    level, row = np.unique(group, return_index=True)
-    block = block_of_row[row]
-    order = np.argsort(block, kind="stable")
-    counts = np.bincount(block)
-    number = np.empty(len(level), dtype=int)
-    number[order] = np.arange(len(level)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return number[group], int(counts.max())
-
-
-def _element(k: int, a: int, b: int) -> Array:
-    out = np.zeros((k, k))
-    out[a, b] = out[b, a] = 1.0
-    return out
-
-
-def unexplained(
-    basis: Array, residual: Array, groups: Sequence[np.ndarray], effects: Sequence[Array]
-) -> tuple[float, int]:
-    """Length of the residual off all columns, fixed and random, and their rank (or number, if large)."""
-    from scipy import sparse
-
-    n = len(residual)
-    rows = np.arange(n)
-    parts = [
-        sparse.csc_array((part[:, a], (rows, group)), shape=(n, group.max() + 1))
-        for group, part in zip(groups, effects, strict=True)
-        for a in range(part.shape[1])
-    ]
-    z = sparse.hstack(parts, format="csc")
-    count = basis.shape[1] + z.shape[1]
-    if n * count**2 <= 4e9:
-        everything = np.column_stack([basis, z.toarray()])
-        solution, _, rank, _ = np.linalg.lstsq(everything, residual, rcond=1e-10)
-        return float(np.linalg.norm(residual - everything @ solution)), int(rank)
-    everything = sparse.hstack([sparse.csc_array(basis), z], format="csr")
-    found = sparse.linalg.lsmr(everything, residual, atol=1e-13, btol=1e-13, conlim=0)
-    return float(found[3]), min(count, n - 1)
 
 
 @dataclass(frozen=True)
@@ -214,73 +62,189 @@ class Evaluation:
 
 def evaluate(data: Crossproducts, covariances: Sequence[Array], reml: bool = True) -> Evaluation:
     """Evaluate deviance and derivatives at the given relative covariances, one (k, k) array for each term."""
-    d = len(data.directions)
-    system = np.eye(data.ztz.shape[1]) + _times(data.ztz, data.blocks, covariances)
-    solved = np.linalg.solve(system, np.concatenate([data.ztz, data.ztx, data.ztr[:, :, None]], axis=2))
-    q = data.ztz.shape[1]
-    zwz, zwx, zwr = solved[:, :, :q], solved[:, :, q:-1], solved[:, :, -1]
-    weighted = _times(
-        np.concatenate([data.ztx, data.ztr[:, :, None]], axis=2).swapaxes(1, 2), data.blocks, covariances
-    )
-    xwx = np.eye(data.p) - np.einsum("kpq,kqs->ps", weighted[:, :-1], zwx)
-    xwx = (xwx + xwx.T) / 2
-    xwr = -np.einsum("kpq,kq->p", weighted[:, :-1], zwr)
-    inverse = np.linalg.inv(xwx)
-    shift = inverse @ xwr
-    rss = data.rr - float(np.einsum("kq,kq->", weighted[:, -1], zwr)) - float(xwr @ shift)
-    zpr = zwr - zwx @ shift
+    near = _near(data, covariances)
+    psi, lift, logdet = _far(data, near, covariances)
+    p, d = data.p, len(data.directions)
+    inverse = psi[:p, :p]
+    step = psi @ near.uwr
+    rss = near.rwr - float(near.uwr @ step)
+    rest = near.uwr - near.uwu @ step  # U'Pr
+    zpr = near.zwr - near.zwu @ step
 
-    moved = [_apply(data, i, zwx) for i in range(d)]
-    pulled = [_apply(data, i, zpr[:, :, None])[:, :, 0] for i in range(d)]
-    first = np.array([_sum_product(zwx, part) for part in moved])
-    second, trace2, form2 = np.empty((d, d, data.p, data.p)), np.empty((d, d)), np.empty((d, d))
+    pieces = [_Direction.of(data, i, near, zpr, rest) for i in range(d)]
+    first = np.array([lift @ piece.first @ lift.T for piece in pieces])
+    second, trace2, form2 = np.empty((d, d, p, p)), np.empty((d, d)), np.empty((d, d))
     for j in range(d):
-        through, seen = zwz @ moved[j], np.einsum("kqr,kr->kq", zwz, pulled[j])
-        for i in range(d):
-            inner = _sum_product(moved[i], through)
-            second[i, j] = inner - first[i] @ inverse @ first[j]
-            plain = _trace2(data, zwz, i, j)
-            trace2[i, j] = plain
-            if reml:
-                trace2[i, j] += -np.sum(inverse * (inner + second[i, j].T))
-            form2[i, j] = np.sum(pulled[i] * seen)
-    across = np.array([np.einsum("kqp,kq->p", zwx, part) for part in pulled])
-    form2 -= across @ inverse @ across.T
-    form = np.array([np.sum(zpr * part) for part in pulled])
-    trace = np.array([_trace(data, zwz, i) for i in range(d)])
+        for i in range(j + 1):
+            trace, form, inner = _pair(data, near, i, j, pieces[i], pieces[j])
+            crossed = inner - pieces[i].first @ psi @ pieces[j].first
+            second[i, j] = lift @ crossed @ lift.T
+            second[j, i] = second[i, j].T
+            trace2[i, j] = trace2[j, i] = trace - np.sum(psi * (inner + crossed).T)
+            form2[i, j] = form2[j, i] = form - pieces[i].across @ psi @ pieces[j].across
+    traces = np.array([piece.trace - np.sum(psi * piece.first) for piece in pieces])
+    forms = np.array([piece.form for piece in pieces])
     total = data.n
-    deviance = np.linalg.slogdet(system)[1].sum()
     if reml:
-        trace -= np.einsum("ps,isp->i", inverse, first)
-        total -= data.p
-        deviance += np.linalg.slogdet(xwx)[1]
+        total -= p
+        logdet -= np.linalg.slogdet(inverse)[1]
+    else:  # the likelihood's traces are of W, not P: add back what X takes
+        traces += np.einsum("ps,isp->i", inverse, first)
+        for i in range(d):
+            for j in range(d):
+                taken = 2 * second[i, j] + first[i] @ inverse @ first[j]
+                trace2[i, j] += np.sum(inverse * taken.T)
     return Evaluation(
-        deviance=float(deviance + total * np.log(rss)) if rss > 0 else np.inf,
-        gradient=trace - total * form / rss,
-        hessian=-trace2 + total * (2 * form2 / rss - np.outer(form, form) / rss**2),
+        deviance=float(logdet + total * np.log(rss)) if rss > 0 else np.inf,
+        gradient=traces - total * forms / rss,
+        hessian=-trace2 + total * (2 * form2 / rss - np.outer(forms, forms) / rss**2),
         rss=rss,
         inverse=inverse,
-        shift=shift,
-        trace=trace,
+        shift=step[:p],
+        trace=traces,
         trace2=trace2,
-        form=form,
+        form=forms,
         form2=form2,
         first=first,
         second=second,
     )
 
 
-def _times(a: Array, blocks: Sequence[Block], covariances: Sequence[Array]) -> Array:
-    """A T for a (K, m, q) array A, T block-diagonal with one covariance per level."""
+@dataclass(frozen=True)
+class _Near:
+    """Products through W0: Z'W0Z, Z'W0U, Z'W0r, U'W0U, U'W0r, r'W0r, and log|H| of the near terms."""
+
+    zwz: Array
+    zwu: Array
+    zwr: Array
+    uwu: Array
+    uwr: Array
+    rwr: float
+    logdet: float
+
+
+def _near(data: Crossproducts, covariances: Sequence[Array]) -> _Near:
+    q = data.ztz.shape[1]
+    system = np.eye(q) + _times(data, data.ztz, covariances)
+    right = np.concatenate([data.ztu, data.ztr[:, :, None]], axis=2)
+    solved = np.linalg.solve(system, np.concatenate([data.ztz, right], axis=2))
+    weighted = _times(data, right.swapaxes(1, 2), covariances)
+    taken = np.einsum("kaq,kqb->ab", weighted, solved[:, :, q:], optimize=True)
+    uwu = data.utu - taken[:-1, :-1]
+    return _Near(
+        zwz=solved[:, :, :q],
+        zwu=solved[:, :, q:-1],
+        zwr=solved[:, :, -1],
+        uwu=(uwu + uwu.T) / 2,
+        uwr=data.utr - taken[:-1, -1],
+        rwr=data.rr - float(taken[-1, -1]),
+        logdet=float(np.linalg.slogdet(system)[1].sum()),
+    )
+
+
+def _far(data: Crossproducts, near: _Near, covariances: Sequence[Array]) -> tuple[Array, Array, float]:
+    """The psi and `lift` of the module's text, and log|H|."""
+    p, u = data.p, len(near.uwu)
+    t = np.zeros((u, u))
+    for block, covariance in zip(data.blocks, covariances, strict=True):
+        if block.far:
+            t[block.columns, block.columns] = np.kron(np.eye(block.levels), covariance)
+    t = t[p:, p:]
+    capacity = np.eye(u - p) + near.uwu[p:, p:] @ t
+    core = t @ np.linalg.inv(capacity)
+    lift = np.hstack([np.eye(p), -near.uwu[:p, p:] @ core])
+    xwx = near.uwu[:p, :p] + lift[:, p:] @ near.uwu[p:, :p]
+    psi = lift.T @ np.linalg.inv((xwx + xwx.T) / 2) @ lift
+    psi[p:, p:] += (core + core.T) / 2
+    return psi, lift, near.logdet + float(np.linalg.slogdet(capacity)[1])
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """One G_i seen through W0.
+
+    Attributes
+    ----------
+    trace, first : float, (u, u) array
+        tr(W0 G_i) and U'W0 G_i W0 U.
+    form, across : float, (u,) array
+        r'P G_i P r and U'W0 G_i P r.
+    moved, pulled : arrays
+        G_i W0 U and G_i P r in its own columns (near: Z, far: U).
+    through, seen : arrays
+        Near only: Z'W0 times these.
+    """
+
+    far: bool
+    trace: float
+    first: Array
+    form: float
+    across: Array
+    moved: Array
+    pulled: Array
+    through: Array | None = None
+    seen: Array | None = None
+
+    @classmethod
+    def of(cls, data: Crossproducts, i: int, near: _Near, zpr: Array, rest: Array) -> _Direction:
+        """Build it from the near products, Z'Pr and U'Pr."""
+        term, element = data.directions[i]
+        block = data.blocks[term]
+        if block.far:
+            moved, pulled = _apply(data, i, near.uwu[None])[0], _apply(data, i, rest[None, :, None])[0, :, 0]
+            return cls(
+                far=True,
+                trace=float(np.trace(moved)),
+                first=near.uwu @ moved,
+                form=float(rest @ pulled),
+                across=near.uwu @ pulled,
+                moved=moved,
+                pulled=pulled,
+            )
+        moved, pulled = _apply(data, i, near.zwu), _apply(data, i, zpr[:, :, None])[:, :, 0]
+        part = near.zwz[:, block.columns, block.columns].reshape(-1, *(block.levels, block.width) * 2)
+        return cls(
+            far=False,
+            trace=float(np.sum(np.einsum("klalb->ab", part) * element)),
+            first=_sum_product(near.zwu, moved),
+            form=float(np.sum(zpr * pulled)),
+            across=np.einsum("kqu,kq->u", near.zwu, pulled),
+            moved=moved,
+            pulled=pulled,
+            through=near.zwz @ moved,
+            seen=np.einsum("kqr,kr->kq", near.zwz, pulled),
+        )
+
+
+def _pair(
+    data: Crossproducts, near: _Near, i: int, j: int, a: _Direction, b: _Direction
+) -> tuple[float, float, Array]:
+    """For directions a = i and b = j: tr(W0 G_i W0 G_j), r'P G_i W0 G_j P r, and U'W0 G_i W0 G_j W0 U."""
+    if b.far:
+        return (
+            float(np.trace(_apply(data, j, a.first[None])[0])),
+            float(a.across @ b.pulled),
+            a.first @ b.moved,
+        )
+    if a.far:
+        trace, form, inner = _pair(data, near, j, i, b, a)
+        return trace, form, inner.T
+    assert b.through is not None and b.seen is not None
+    return _trace2(data, near.zwz, i, j), float(np.sum(a.pulled * b.seen)), _sum_product(a.moved, b.through)
+
+
+def _times(data: Crossproducts, a: Array, covariances: Sequence[Array]) -> Array:
+    """A T over the near columns, for a (K, m, q) array A."""
     out = np.empty_like(a)
-    for block, covariance in zip(blocks, covariances, strict=True):
-        part = a[:, :, block.columns].reshape(*a.shape[:2], block.levels, block.width)
-        out[:, :, block.columns] = (part @ covariance).reshape(*a.shape[:2], -1)
+    for block, covariance in zip(data.blocks, covariances, strict=True):
+        if not block.far:
+            part = a[:, :, block.columns].reshape(*a.shape[:2], block.levels, block.width)
+            out[:, :, block.columns] = (part @ covariance).reshape(*a.shape[:2], -1)
     return out
 
 
 def _apply(data: Crossproducts, i: int, a: Array) -> Array:
-    """B_i A for a (K, q, c) array A."""
+    """B_i A for a (K, columns, c) array A, where G_i is B_i in its term's columns."""
     term, element = data.directions[i]
     block = data.blocks[term]
     part = a[:, block.columns].reshape(len(a), block.levels, block.width, -1)
@@ -289,16 +253,8 @@ def _apply(data: Crossproducts, i: int, a: Array) -> Array:
     return out
 
 
-def _trace(data: Crossproducts, m: Array, i: int) -> float:
-    """tr(M B_i)."""
-    term, element = data.directions[i]
-    block = data.blocks[term]
-    part = m[:, block.columns, block.columns].reshape(-1, *(block.levels, block.width) * 2)
-    return float(np.sum(np.einsum("klalb->ab", part) * element))
-
-
 def _trace2(data: Crossproducts, m: Array, i: int, j: int) -> float:
-    """tr(M B_i M B_j)."""
+    """tr(M B_i M B_j) of near directions."""
     (term, left), (other, right) = data.directions[i], data.directions[j]
     a, b = data.blocks[term], data.blocks[other]
     part = m[:, a.columns, b.columns].reshape(-1, a.levels, a.width, b.levels, b.width)

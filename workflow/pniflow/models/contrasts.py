@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.models.components import Crossproducts, Evaluation
+from pniflow.models.components import Evaluation
+from pniflow.models.crossproducts import Crossproducts
 from pniflow.models.inference import Array, FTest, kenward_roger_scale, satterthwaite_f_df
 from pniflow.models.maximum import chain
 

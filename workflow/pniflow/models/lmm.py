@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from pniflow.models.components import Crossproducts, cross_products, evaluate, unexplained
+from pniflow.models.components import evaluate
 from pniflow.models.contrasts import ComponentInference, expected_information
+from pniflow.models.crossproducts import Crossproducts, cross_products, unexplained
 from pniflow.models.inference import (
     CONSTANT,
     FEW_GROUPS,

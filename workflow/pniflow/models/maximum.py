@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pniflow.models.components import Crossproducts, Evaluation, evaluate
+from pniflow.models.components import Evaluation, evaluate
+from pniflow.models.crossproducts import Crossproducts
 from pniflow.models.inference import Array
 
 _ZERO = 1e-8  # a variance this small, in `scales`, is zero
@@ -19,8 +20,8 @@ _ZERO = 1e-8  # a variance this small, in `scales`, is zero
 
 def scales(data: Crossproducts) -> list[float]:
     """For each term the relative variance at which a level's mean is as uncertain as its random effect."""
-    diagonal = np.einsum("kqq->kq", data.ztz)
-    used = [diagonal[:, block.columns] for block in data.blocks]
+    near, far = np.einsum("kqq->kq", data.ztz), np.diag(data.utu)[None]
+    used = [(far if block.far else near)[:, block.columns] for block in data.blocks]
     return [float(1 / part[part > 0].mean()) for part in used]
 
 
