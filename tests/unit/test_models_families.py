@@ -31,6 +31,15 @@ def test_benjamini_hochberg_and_holm():
     assert list(adjust(p_values, "none")) == p_values
 
 
+@pytest.mark.parametrize(("method", "theirs"), [("bh", "fdr_bh"), ("holm", "holm")])
+def test_adjustment_agrees_with_statsmodels_ties_and_all(method, theirs):
+    rng = np.random.default_rng(7)
+    for m in (1, 2, 7, 40):
+        for p_values in (rng.random(m), rng.random(m) ** 6, np.round(rng.random(m), 1)):
+            expected = multipletests(p_values, method=theirs)[1]
+            np.testing.assert_allclose(adjust(p_values, method), expected, rtol=1e-14)
+
+
 def test_test_that_could_not_be_made_counts():
     adjusted = adjust([0.01, np.nan, 0.03], "bh")
     assert adjusted[[0, 2]] == pytest.approx([0.03, 0.045])

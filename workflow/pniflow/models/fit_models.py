@@ -80,28 +80,43 @@ def fit_models(
     details: list[Row] = []
     with one_blas_thread():
         chosen, left_out = branches.planned(plan, cohort, resources)
-        fitted = [(model, *results.result_rows(model, cohort, plan)) for model in chosen]
-        for model, own, fits in fitted:
+        analyses = []
+        for model in chosen:
+            own, fits = results.result_rows(model, cohort, plan)
+            base = {(row["outcome"], row["term"]): row for row in own}
+            analyses.append(variants.Prespecified(model, fits, base, cohort, plan, sources))
             rows += own
-            if diagnostics:
-                details += diagnosis.row_counts(model, cohort)
-                for fit in fits:
-                    details += diagnosis.effect_size_rows(fit, cohort) + diagnosis.residual_rows(fit, cohort)
-                    details += references.reference_rows(fit, cohort, plan, resources)
-            if sensitivity or diagnostics:
-                base = {(row["outcome"], row["term"]): row for row in own}
-                more, remarks = variants.of_model(
-                    variants.Prespecified(model, fits, base, cohort, plan, sources)
-                )
-                varied += more
-                details += remarks
         adjust_families(rows, plan)
+        if sensitivity or diagnostics:
+            varied, details = _beside(analyses, rows, plan, resources)
     write_table(frame_of(rows, "estimates"), estimates, "estimates")
     if sensitivity:
         write_table(frame_of(varied, "sensitivity"), sensitivity, "sensitivity")
     if diagnostics:
         details = [*diagnosis.left_out_rows(left_out), *diagnosis.family_rows(rows, plan), *details]
         write_table(frame_of(details, "diagnostics"), diagnostics, "diagnostics")
+
+
+def _beside(
+    analyses: Sequence[variants.Prespecified], rows: Sequence[Row], plan: Plan, resources: Path | None
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of the sensitivity table and of the diagnostics table."""
+    varied: list[Row] = []
+    details: list[Row] = []
+    for family in plan.families.values():
+        more, remarks = variants.of_family(family, analyses, rows)
+        varied += more
+        details += remarks
+    for analysis in analyses:
+        details += diagnosis.row_counts(analysis.model, analysis.cohort)
+        for fit in analysis.fits:
+            details += diagnosis.effect_size_rows(fit, analysis.cohort)
+            details += diagnosis.residual_rows(fit, analysis.cohort)
+            details += references.reference_rows(fit, analysis.cohort, plan, resources)
+        more, remarks = variants.of_model(analysis)
+        varied += more
+        details += remarks
+    return varied, details
 
 
 def adjust_families(rows: Sequence[Row], plan: Plan) -> dict[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.files import read_yaml
+from pniflow.files import read_text, read_yaml
 from pniflow.models.analysis import Fit
 from pniflow.models.branches import resource_files
 from pniflow.models.design import Cohort
@@ -103,6 +103,8 @@ def minimal_changes(folder: str | None) -> dict[str, tuple[float, str]]:
     """Return the published minimal important change of each scale that has one, with its source."""
     found: dict[str, tuple[float, str]] = {}
     for path in reversed(resource_files("instruments", folder)):
+        if "minimal_important_change" not in read_text(path):
+            continue  # most instruments have none published
         document = read_yaml(path)
         for entry in document.get("minimal_important_change", []) if isinstance(document, Mapping) else []:
             found[entry["scale"]] = (float(entry["points"]), f"{entry['note']} ({entry['evidence']})")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.models import robustness
+from pniflow.models import resampling, robustness
 from pniflow.models.analysis import Fit
 from pniflow.models.design import Cohort
 from pniflow.models.results import Row
@@ -20,7 +20,7 @@ from pniflow.models.sensitivity import (
     specification_rows,
     subgroup_rows,
 )
-from pniflow.models.structure import Model, Plan
+from pniflow.models.structure import SESSION, Family, Model, Plan
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,20 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     model, cohort, plan = analysis.model, analysis.cohort, analysis.plan
     varied: list[Row] = []
     remarks: list[Row] = []
+    notes: list[Row]
     for fit in analysis.fits:
         varied += robustness.equivalence_rows(fit, cohort, analysis.base, plan)
+    paired = resampling.paired_rows(analysis.fits, cohort, analysis.base, plan)
+    varied += [row for row in paired if row["variant"] not in model.sensitivity]
     for word in model.sensitivity:
         try:
             if word in WORDS:
-                varied += refit(word, model, cohort, plan, analysis.sources)
-                continue
-            rows, notes = _OF_FITS[word](analysis)
+                rows, notes = refit(word, model, cohort, plan, analysis.sources), []
+            else:
+                rows, notes = _OF_FITS[word](analysis)
             if not rows:
                 raise NotPossible("no outcome or term of the model allows it")
-            varied += rows
+            varied += sorted(rows, key=lambda row: _place(model, row["outcome"]))
             remarks += notes
         except NotPossible as reason:
             remarks.append(_not_possible(model, word, str(reason)))
@@ -72,6 +75,11 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     varied += rows
     remarks += [_not_possible(model, word, reason) for word, reason in lacking]
     return varied, remarks
+
+
+def _place(model: Model, outcome: str) -> int:
+    """Return an outcome's place in the model: rows must not depend on which were fitted at once."""
+    return model.outcomes.index(outcome) if outcome in model.outcomes else len(model.outcomes)
 
 
 def _not_possible(model: Model, word: str, reason: str) -> Row:
@@ -141,8 +149,20 @@ def _cortisol_censored(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     return rows, []
 
 
-def _waiting(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
-    raise NotPossible("not available")
+def _sign_flip(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    return resampling.flip_rows(resampling.differences(analysis.fits, analysis.cohort), analysis.base), []
+
+
+def _permute_differences(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    return resampling.permuted_rows(analysis.fits, analysis.base, "within"), []
+
+
+def _permute_means(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    return resampling.permuted_rows(analysis.fits, analysis.base, "between"), []
+
+
+def _cr2(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
+    return list(resampling.cr2_rows(analysis.fits, analysis.base, analysis.plan)), []
 
 
 _OF_FITS: dict[str, Callable[[Prespecified], tuple[list[Row], list[Row]]]] = {
@@ -150,9 +170,44 @@ _OF_FITS: dict[str, Callable[[Prespecified], tuple[list[Row], list[Row]]]] = {
     "delta_adjusted": _delta_adjusted,
     "parametric_bootstrap": _parametric_bootstrap,
     "specification_curve": _specification_curve,
-    "sign_flip": _waiting,
-    "cr2": _waiting,
-    "permute_differences": _waiting,
-    "permute_means": _waiting,
+    "sign_flip": _sign_flip,
+    "cr2": _cr2,
+    "permute_differences": _permute_differences,
+    "permute_means": _permute_means,
     "cortisol_censored": _cortisol_censored,
 }
+
+
+def of_family(
+    family: Family, analyses: Sequence[Prespecified], rows: Sequence[Row]
+) -> tuple[list[Row], list[Row]]:
+    """Return the second adjustment of a family (max-T by sign-flips of changes), or why it cannot be.
+
+    Parameters
+    ----------
+    rows : list of mapping
+        All prespecified rows.
+    """
+    if family.also is None:
+        return [], []
+    changes = {
+        (analysis.model.name, outcome): change
+        for analysis in analyses
+        for outcome, change in resampling.differences(analysis.fits, analysis.cohort).items()
+    }
+    tested = [row for row in rows if row["family"] == family.name]
+    members = [
+        (row, changes[row["model"], row["outcome"]])
+        for row in tested
+        if row["term"] == SESSION and (row["model"], row["outcome"]) in changes
+    ]
+    if members:
+        return resampling.family_flip_rows(members), []
+    reason = "the family has no change between two sessions"
+    remark = {
+        "table": "sensitivity_not_possible",
+        "family": family.name,
+        "quantity": family.also,
+        "note": reason,
+    }
+    return [], [remark] if tested else []
