@@ -12,6 +12,7 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.expression.genes import GeneMap, Match, identify
 from pniflow.expression.matrix import Block
+from pniflow.expression.units import LINEAR, fractions, offence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ MANGLED = re.compile(
 )
 # Lines of htseq-count and STAR that are no genes.
 SUMMARY = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
-LARGEST_LOG2 = 40.0
 PROFILE_MINIMUM = 1.0
 
 
@@ -55,7 +55,7 @@ class Accumulator:
         estimated: bool = False,
     ) -> None:
         self.source, self.samples, self.unit, self.known = str(source), list(samples), unit, known
-        self.linear = unit in ("counts", "tpm")
+        self.linear = unit in LINEAR
         self.whole = unit == "counts" and not estimated
         self.housekeeping: dict[str, np.ndarray | None] = dict.fromkeys(housekeeping)
         count = len(self.samples)
@@ -114,51 +114,23 @@ class Accumulator:
         else:
             profile = np.log2(values[values.mean(axis=1) >= PROFILE_MINIMUM] + 1)
         sums = profile.sum(axis=1)
-        self.moments += np.stack([profile.sum(axis=0), (profile**2).sum(axis=0), sums @ profile])
-        self.row_moments += len(sums), sums.sum(), sums @ sums
+        # einsum, not matmul: its order of summation does not hang on the number of BLAS threads.
+        products = np.einsum("gs,gs->s", profile, profile), np.einsum("g,gs->s", sums, profile)
+        self.moments += np.stack([profile.sum(axis=0), *products])
+        self.row_moments += len(sums), sums.sum(), (sums**2).sum()
 
     def _check(self, labels: list[str], values: np.ndarray) -> None:
-        """Refuse values that cannot be what the unit says, naming the first."""
-        if self.unit == "log2":
-            self._refuse(
-                np.abs(values) > LARGEST_LOG2,
-                labels,
-                values,
-                "log2 values lie within ±40; declare the unit tpm or counts",
-            )
-            return
-        if self.unit == "ct":
-            self._refuse(
-                (values <= 0) | (values > 60), labels, values, "threshold cycles lie between 0 and 60"
-            )
-            return
-        self._refuse(np.isnan(values), labels, values, f"{self.unit} have no missing cells; zero is 0")
-        self._refuse(
-            values < 0,
-            labels,
-            values,
-            f"{self.unit} are not negative; declare the unit log2 if these are log2 values",
-        )
-        self._refuse(np.isinf(values), labels, values, f"{self.unit} are finite")
-        if self.unit == "counts":
-            fractional = values % 1 != 0
-            if self.whole and fractional.any():
-                hint = (
-                    "these look like log2 values: declare the unit log2"
-                    if values.max() < LARGEST_LOG2
-                    else "declare the unit tpm, or give the files of salmon, kallisto or RSEM themselves"
-                )
-                self._refuse(fractional, labels, values, f"counts are whole numbers; {hint}")
-        else:
-            self.fractional = self.fractional or bool((values % 1 != 0).any())
-
-    def _refuse(self, bad: np.ndarray, labels: list[str], values: np.ndarray, why: str) -> None:
-        if bad.any():
-            row, column = np.unravel_index(int(bad.argmax()), bad.shape)
+        """Refuse values that cannot be of the unit, naming the first."""
+        found = offence(values, self.unit, self.whole)
+        if found is not None:
+            bad, why = found
+            row, column = divmod(int(bad.argmax()), bad.shape[1])
             shown = "blank" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
             raise InputError(
                 f"{self.source}: gene '{labels[row]}', sample '{self.samples[column]}' is {shown}; {why}."
             )
+        if self.unit == "tpm" and not self.fractional:
+            self.fractional = bool(fractions(values).any())
 
     def finish(self, allow_mangled: bool = False) -> None:
         """Check what only the whole file shows."""
@@ -166,10 +138,8 @@ class Accumulator:
         if mangled and not allow_mangled:
             raise InputError(
                 f"{self.source}: the gene names {listing(sorted(set(mangled)), 5)} are dates, made by a"
-                " spreadsheet from names like"
-                " MARCH1; export the matrix again without a spreadsheet (or pass --allow-mangled: such"
-                " rows only count"
-                " in the library size)."
+                " spreadsheet from names like MARCH1; export the matrix again without a spreadsheet (or pass"
+                " --allow-mangled: such rows only count in the library size)."
             )
         if not any(match is not None for match in self.matches):
             raise InputError(f"{self.source}: {_no_gene(self.labels)}")

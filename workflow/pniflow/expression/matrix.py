@@ -25,7 +25,7 @@ ANNOTATION = re.compile(
     r"(gene[_. ]?)?(bio)?type|(gene[_. ]?)?(symbol|name)|entrez([_. ]?gene)?([_. ]?id)?|"
     r"(gene|transcript|probe)[_. ]?ids?|exon[_. ]?count"
 )
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 MINIMUM_HEADER_GENES = 3
 
 
@@ -239,6 +239,7 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
     names = [f"c{column}" for column in range(len(layout.columns))]
     types = {names[column]: pa.float64() for column in layout.values}
     types[names[layout.label]] = pa.string()
+    places = range(len(layout.values))
     wanted = [names[column] for column in (layout.label, *layout.values)]
     try:
         with open_text(layout.path) as stream:
@@ -260,10 +261,8 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                 ),
             )
             for batch in reader:
-                values = np.empty((batch.num_rows, len(layout.values)))
-                for place in range(len(layout.values)):
-                    values[:, place] = batch.column(place + 1).to_numpy(zero_copy_only=False)
-                yield Block(batch.column(0).to_pylist(), values)
+                columns = [batch.column(place + 1).to_numpy(zero_copy_only=False) for place in places]
+                yield Block(batch.column(0).to_pylist(), np.stack(columns, axis=1))
     except (pa.ArrowInvalid, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
         raise InputError(_offence(layout, str(error))) from None
 

@@ -23,13 +23,13 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.expression.genes import gene_map, symbols
 from pniflow.expression.ingest import read_levels
+from pniflow.expression.units import LINEAR
 from pniflow.files import write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_REFERENCES = 6
-LINEAR = ("counts", "tpm")
 
 
 def normalize_expression(

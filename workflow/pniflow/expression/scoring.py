@@ -62,4 +62,6 @@ def correlation_with(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     centred = rows - rows.mean(axis=1, keepdims=True)
     other = vector - vector.mean()
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip(centred @ other / np.sqrt((centred**2).sum(axis=1) * (other @ other)), -1, 1)
+        return np.clip(
+            np.einsum("gs,s->g", centred, other) / np.sqrt((centred**2).sum(axis=1) * (other**2).sum()), -1, 1
+        )
