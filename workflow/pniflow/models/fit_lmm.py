@@ -10,7 +10,7 @@ import numpy as np
 
 from pniflow import files
 from pniflow.errors import InputError, listing
-from pniflow.models.inference import Array, FTest
+from pniflow.models.inference import Array, FTest, independent_columns
 from pniflow.models.lmm import LmmFit, RandomTerm, lmm
 from pniflow.models.random_intercept import random_intercept
 
@@ -63,6 +63,14 @@ def fit_lmm(
     design = np.column_stack([np.ones(len(complete)), *(numbers[name] for name in fixed)])
     names = ["(intercept)", *fixed]
     slopes = np.column_stack([numbers[name] for name in slope]) if slope else None
+    if slopes is not None:
+        unfit = independent_columns(
+            np.column_stack([np.ones(len(slopes)), slopes]), ["(intercept)", *slope]
+        ).note
+        if unfit:
+            raise InputError(
+                f"{data}: --slope needs columns that vary on their own ({unfit}); leave some out."
+            )
     joint = [np.eye(len(names))[1:]] if fixed else []
     fit: Any
     if len(group) == 1 and not slope:
