@@ -22,6 +22,7 @@ from pniflow.errors import InputError
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
+    "new-study": "pniflow.new_study",
     "ingest-study": "pniflow.study",
     "score-questionnaires": "pniflow.questionnaires",
     "score-assays": "pniflow.assays",
@@ -40,6 +41,9 @@ COMMANDS = {
     "plot-ctra-heatmap": "pniflow.figures",
     "plot-associations": "pniflow.figures",
     "plot-regions": "pniflow.figures",
+    "plot-flow": "pniflow.figures",
+    "plot-quality": "pniflow.figures",
+    "plot-standardized-change": "pniflow.figures",
     "render-report": "pniflow.report",
     "summarize-results": "pniflow.report",
 }

@@ -1,0 +1,150 @@
+"""A first study.yaml for an export: what it guesses, what it says it could not guess,
+and that the workflow plans with it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from pniflow.config import read_study
+from pniflow.errors import InputError
+from pniflow.new_study import new_study
+from pniflow.study import ingest_study
+from study_files import field, items, read_rows, small_redcap, text_of, write_dictionary, write_rows
+
+
+def drafted(folder: Path, **more: Path) -> dict:
+    """Draft a study for the folder's export."""
+    out = folder / "mine"
+    new_study(export=folder / "export.csv", dictionary=folder / "dictionary.csv", out=out, **more)
+    return read_study(out / "study.yaml")
+
+
+def test_a_small_export_is_recognized_and_ingests_as_drafted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = small_redcap(tmp_path)
+    rows = read_rows(tmp_path / "export.csv")
+    rows[0]["pss10_2"] = "-99"
+    write_rows(tmp_path / "export.csv", rows)
+    study = drafted(tmp_path)
+    assert study["sessions"] == {
+        "ses-pre": {"label": "baseline", "day": 0},
+        "ses-post": {"label": "week 8", "day": 56},
+    }
+    assert study["redcap"]["events"] == expected["redcap"]["events"]
+    assert study["redcap"]["id"] == "record_id"
+    assert study["redcap"]["missing_codes"] == {"-99": "not stated"}
+    assert study["instruments"]["pss10"]["fields"] == "pss10_{item}"
+    assert study["covariates"]["age"] == {"field": "age", "unit": "years"}
+    assert study["covariates"]["arm"]["coding"] == {"NA": "north_america", "None": "no_group", "1": "europe"}
+    config = yaml.safe_load((tmp_path / "mine/config.yaml").read_text())
+    assert config == {"data": "..", "questionnaires": {"instruments": ["pss10"]}}
+    ingest_study(study=tmp_path / "mine/study.yaml", data=tmp_path, out=tmp_path / "out")
+    assert len(pd.read_parquet(tmp_path / "out/responses.parquet")) == 60
+    said = capsys.readouterr().out
+    assert "snakemake -n --configfile" in said
+    assert "Erika" not in said + (tmp_path / "mine/study.yaml").read_text()
+
+
+def test_every_guess_has_a_comment(tmp_path: Path) -> None:
+    small_redcap(tmp_path)
+    drafted(tmp_path)
+    lines = (tmp_path / "mine/study.yaml").read_text().splitlines()
+    for key in ("  ses-pre", "  id", "  events", "  missing_codes", "covariates", "  pss10"):
+        assert "# guess" in next(line for line in lines if line.startswith(f"{key}:")), key
+
+
+def test_one_based_codes_padded_numbers_and_an_unknown_questionnaire(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    padded = items("GAD", 7, 1, 4)
+    for number, row in enumerate(padded, 1):
+        row["Variable / Field Name"] = f"gad7_{number:02}"
+    fields = [field("id"), *padded, *items("qol", 5, 0, 4)]
+    write_dictionary(tmp_path / "dictionary.csv", fields)
+    names = [row["Variable / Field Name"] for row in fields]
+    (tmp_path / "export.csv").write_text(text_of(names, [["1", *"1234123", *"01234"]]))
+    study = drafted(tmp_path)
+    assert study["instruments"] == {
+        "gad7": {
+            "fields": [f"gad7_{n:02}" for n in range(1, 8)],
+            "offset": -1,
+        }
+    }
+    assert "no field looks like the age" in capsys.readouterr().out
+
+
+def test_a_wide_export_gets_its_suffixes(tmp_path: Path) -> None:
+    fields = [field("record_id"), field("age", validation="integer")]
+    for place in ("t1", "t2"):
+        fields += [
+            row | {"Variable / Field Name": f"phq9_{n}_{place}"}
+            for n, row in enumerate(items("x", 9, 0, 3), 1)
+        ]
+    write_dictionary(tmp_path / "dictionary.csv", fields)
+    names = [row["Variable / Field Name"] for row in fields]
+    (tmp_path / "export.csv").write_text(text_of(names, [["1", "30", *"012301230", *"111111111"]]))
+    study = drafted(tmp_path)
+    assert study["redcap"]["suffixes"] == {"_t1": "ses-pre", "_t2": "ses-post"}
+    assert study["instruments"]["phq9"]["fields"] == "phq9_{item}"
+    ingest_study(study=tmp_path / "mine/study.yaml", data=tmp_path, out=tmp_path / "out")
+    values = pd.read_parquet(tmp_path / "out/responses.parquet")["value"].tolist()
+    assert values == [0, 1, 2, 3, 0, 1, 2, 3, 0] + [1] * 9
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit"), [("5\t0\t12", "counts"), ("5.5\t0\t1200.1", "tpm"), ("5.5\t-1\t12.1", "log2")]
+)
+def test_the_unit_of_a_matrix_is_guessed_from_its_numbers(tmp_path: Path, cells: str, unit: str) -> None:
+    small_redcap(tmp_path)
+    text = f"gene\tsub-01_ses-pre\tb\tc\nIL6\t{cells}\n"
+    (tmp_path / "m.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    study = drafted(tmp_path, matrix=tmp_path / "m.tsv.gz")
+    assert study["expression"]["unit"] == unit
+    assert study["expression"]["samples"] == "mine/samples.tsv"
+    assert (tmp_path / "mine/samples.tsv").read_text().splitlines()[1:] == [
+        "sub-01_ses-pre\tsub-01\tses-pre\t",
+        "b\t\t\t",
+        "c\t\t\t",
+    ]
+
+
+def test_an_existing_study_is_not_overwritten(tmp_path: Path) -> None:
+    small_redcap(tmp_path)
+    drafted(tmp_path)
+    with pytest.raises(InputError, match="it is not overwritten"):
+        drafted(tmp_path)
+
+
+def test_a_folder_of_scans_without_bids_names_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_redcap(tmp_path)
+    (tmp_path / "cat12/report").mkdir(parents=True)
+    (tmp_path / "cat12/report/cat_IXI002-T1.xml").write_text("<S/>")
+    study = drafted(tmp_path, cat12=tmp_path / "cat12")
+    assert study["cat12"] == {
+        "folder": "cat12",
+        "scans": None,
+        "pattern": None,
+        "session": None,
+        "lesion_handling": "not recorded",
+    }
+    assert "scans are not named as in BIDS" in capsys.readouterr().out
+
+
+def test_snakemake_plans_the_drafted_study(tmp_path: Path, root: Path) -> None:
+    small_redcap(tmp_path)
+    drafted(tmp_path)
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "--snakefile", str(root / "Snakefile")]
+    places = ["--configfile", str(tmp_path / "mine/config.yaml"), "--directory", str(tmp_path / "run")]
+    done = subprocess.run([*command, *places], capture_output=True, text=True, cwd=root, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,272 @@
+"""Guesses at what an export holds, for a first study.yaml:
+instruments, sessions, covariates, missing codes, samples.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pniflow.errors import InputError, listing
+from pniflow.questionnaires.keys import Key, read_key
+from pniflow.resources import shipped
+from pniflow.study.fields import Field
+from pniflow.study.rawtables import RawTable, numbers
+from pniflow.study.redcap import EVENT, unique_event_name
+
+# Covariate -> what its field is called.
+_COVARIATES = {
+    "age": r"^age(_|$)",
+    "sex": r"^(sex|gender)(_|$)",
+    "bmi": r"^bmi(_|$)|body_mass",
+    "edss": r"(^|_)edss(_|$)",
+    "b_cell_depletion": r"b_?cell|anti_?cd20|ocreliz|rituxi",
+    "education": r"^educ",
+    "smoking": r"^smok|tobacco",
+    "site": r"^(site|centre|center)(_|$)",
+    "arm": r"^(arm|group|condition|randomi[sz]ation)(_|$)",
+    "completed_course": r"complete[d]?_(course|program|study)|(course|program|study)_complete[d]?",
+}
+_UNITS = {"age": "years", "bmi": "kg/m2"}
+_ABSENT = re.compile(
+    r"refus|unknown|don.?t know|not (asked|applicable|recorded|known)|missing|no answer|n/?a\b", re.I
+)
+
+
+@dataclass
+class Found:
+    """An instrument recognized in a dictionary.
+
+    Attributes
+    ----------
+    instrument : str
+    fields : list of str
+        Its fields in the order of its items; in a wide export those of its first session.
+    pattern : str
+        Their common name with {item}; blank where the numbers are written otherwise (pss_01).
+    suffixes : list of str
+        In a wide export the endings that tell sessions apart.
+    offset : int
+        What brings the dictionary's codes to the instrument's range.
+    open : list of str
+        What could not be guessed.
+    """
+
+    instrument: str
+    fields: list[str]
+    pattern: str = ""
+    suffixes: list[str] = field(default_factory=list)
+    offset: int = 0
+    comment: str = "guess"
+    open: list[str] = field(default_factory=list)
+
+    @property
+    def named(self) -> str | list[str]:
+        """What study.yaml says: the pattern, or every field, without a session's ending."""
+        ending = self.suffixes[0] if self.suffixes else ""
+        return self.pattern or [name.removesuffix(ending) for name in self.fields]
+
+
+def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
+    """Recognize instruments by the beginnings of field names and the number of fields.
+
+    Returns
+    -------
+    list of Found
+        One per instrument, in the dictionary's order; of a wide export, the first session's fields.
+    """
+    keys = [read_key(path.stem) for path in sorted((shipped("resources") / "instruments").glob("*.yaml"))]
+    place = {name: at for at, name in enumerate(fields)}
+    asked = [name for name, one in fields.items() if one.kind in ("radio", "dropdown", "text", "slider")]
+    groups = _item_groups(asked)
+    found: dict[str, Found] = {}
+    taken: set[str] = set()
+    for stem, suffix in sorted(groups, key=lambda group: min(place[name] for name in groups[group].values())):
+        items = groups[stem, suffix]
+        key = _key_for(stem, items, keys)
+        if key is None or taken & set(items.values()):
+            continue
+        ordered = [items[item] for item in range(1, key.items + 1)]
+        taken |= set(ordered)
+        one = found.setdefault(key.name, _described(key, stem, suffix, ordered, fields))
+        if suffix:
+            one.suffixes.append(suffix)
+    return list(found.values())
+
+
+def _item_groups(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
+    """Group field names that differ in one number: (what stands before,
+    what stands after) -> item -> name.
+    """
+    groups: dict[tuple[str, str], dict[int, str]] = {}
+    for name in names:
+        shapes = (r"(.*?)(\d+)(_[A-Za-z]\w*)?", r"(.*[^\d])(\d+)(_[A-Za-z]\w*)?")
+        parses = {match.groups() for shape in shapes if (match := re.fullmatch(shape, name))}
+        for stem, item, suffix in parses:
+            groups.setdefault((stem, suffix or ""), {}).setdefault(int(item), name)
+    return groups
+
+
+def _key_for(stem: str, items: Mapping[int, str], keys: Sequence[Key]) -> Key | None:
+    """Return the instrument whose name the fields begin with and whose items they are, 1 to n."""
+    word = re.sub(r"[^a-z0-9]", "", stem.lower())
+    for key in keys:
+        if word in (*key.document["field_names"], key.name.replace("_", "")) and set(items) == set(
+            range(1, key.items + 1)
+        ):
+            return key
+    return None
+
+
+def _described(key: Key, stem: str, suffix: str, ordered: list[str], fields: Mapping[str, Field]) -> Found:
+    plain = [f"{stem}{item}{suffix}" for item in range(1, key.items + 1)] == ordered
+    one = Found(key.name, ordered, f"{stem}{{item}}" if plain else "")
+    codes = [int(code) for code in fields[ordered[0]].choices if re.fullmatch(r"\d", code)]
+    if codes and max(codes) - min(codes) != key.high - key.low:
+        given = f"{min(codes)} to {max(codes)}"
+        one.open.append(
+            f"{key.name} goes from {key.low:g} to {key.high:g}, but its fields are coded {given}."
+        )
+    elif codes and min(codes) != key.low:
+        one.offset = int(key.low) - min(codes)
+        one.comment = f"guess: codes begin at {min(codes)}, the instrument at {key.low:g}"
+    if key.document["response_codings"]:
+        ways = ", ".join(key.document["response_codings"])
+        one.open.append(f"how the responses to {key.name} are coded; add response_coding ({ways}).")
+    return one
+
+
+def guess_suffixes(found: Sequence[Found]) -> list[str]:
+    """Return the endings by which a wide export tells its sessions, in the dictionary's order."""
+    return list(dict.fromkeys(suffix for one in found for suffix in one.suffixes))
+
+
+def guess_sessions(
+    table: RawTable, items: Sequence[str], suffixes: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str | None]]:
+    """Guess the sessions from the events at which items were answered, in the export's order.
+
+    Returns
+    -------
+    sessions : dict
+        Session -> its label.
+    events : dict
+        Event -> session, or None for an event without items; empty for an export without events.
+    """
+    if EVENT not in table.header:
+        labels = [suffix.strip("_") for suffix in suffixes] or ["only session"]
+        return dict(zip(_session_names(labels), labels, strict=True)), {}
+    present = {name: table.header.index(name) for name in items if name in table.header}
+    frame = table.columns({EVENT: table.header.index(EVENT)} | present)
+    names = {
+        label: unique_event_name(label) if "(" in label or " " in label else label
+        for label in frame[EVENT].unique()
+    }
+    answered = (frame[list(present)] != "").any(axis=1) if present else frame[EVENT] != ""
+    asked = set(frame[EVENT][answered])
+    words = list(
+        dict.fromkeys(re.sub(r"_arm_\d+$", "", unique) for label, unique in names.items() if label in asked)
+    )
+    sessions = dict(zip(words, _session_names(words), strict=True))
+    events = {
+        unique: sessions.get(re.sub(r"_arm_\d+$", "", unique)) if label in asked else None
+        for label, unique in names.items()
+    }
+    return {session: word.replace("_", " ") for word, session in sessions.items()}, events
+
+
+def guess_day(label: str) -> int | None:
+    """Guess the study day of an event from its name: baseline, day 14, week 8."""
+    if re.search(r"baseline|\bpre\b|enrol", label):
+        return 0
+    match = re.search(r"\b(day|week)s? ?(\d+)\b|\b(\d+) ?(day|week)s?\b", label)
+    if match is None:
+        return None
+    return int(match[2] or match[3]) * {"day": 1, "week": 7}[match[1] or match[4]]
+
+
+def _session_names(words: Sequence[str]) -> list[str]:
+    """Name sessions as in BIDS; the first is ses-pre, of two the other is ses-post."""
+    if len(words) <= 2:
+        return ["ses-pre", "ses-post"][: len(words)]
+    names = ["pre", *(re.sub(r"[^A-Za-z0-9]", "", word) or f"s{at}" for at, word in enumerate(words[1:], 2))]
+    return [f"ses-{name}" if names.index(name) == at else f"ses-{name}{at}" for at, name in enumerate(names)]
+
+
+def guess_covariates(fields: Mapping[str, Field]) -> dict[str, dict[str, Any]]:
+    """Guess covariates by the names of fields that may leave ingestion."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, shape in _COVARIATES.items():
+        for one in fields.values():
+            if one.refusal or one.kind == "checkbox" or not re.search(shape, one.name.lower()):
+                continue
+            rule: dict[str, Any] = {"field": one.name}
+            choices = {code: label for code, label in one.choices.items() if not _ABSENT.search(label)}
+            if choices:
+                rule["coding"] = {code: _level(label, code) for code, label in choices.items()}
+            elif name in _UNITS:
+                rule["unit"] = _UNITS[name]
+            found[name] = rule
+            break
+    return found
+
+
+def _level(label: str, code: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:30].strip("_") or code
+
+
+def guess_missing_codes(table: RawTable, fields: Mapping[str, Field]) -> dict[str, str]:
+    """Guess missing codes: choices that say so, and negative codes in items and validated numbers."""
+    found: dict[str, str] = {}
+    for one in fields.values():
+        for code, label in one.choices.items():
+            if one.kind in ("radio", "dropdown") and code.startswith("-") and _ABSENT.search(label):
+                found.setdefault(code, label.lower())
+    checked = [
+        one.name
+        for one in fields.values()
+        if one.name in table.header
+        and (one.kind in ("radio", "dropdown") or one.validation in ("integer", "number"))
+    ]
+    frame = table.columns({name: table.header.index(name) for name in checked})
+    for name in checked:
+        values, _ = numbers(frame[name])
+        for value in np.unique(values[values < 0]):
+            text = f"{value:g}"
+            if text not in fields[name].choices:
+                found.setdefault(text, "not stated")
+    return dict(sorted(found.items()))
+
+
+def guess_unit(matrix: Path) -> tuple[str, list[str]]:
+    """Guess what a matrix holds from its first rows; return the unit and the samples' names."""
+    with gzip.open(matrix) if matrix.suffix == ".gz" else matrix.open("rb") as stream:
+        lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in itertools.islice(stream, 400)]
+    if len(lines) < 2:
+        raise InputError(f"{matrix.name}: the matrix has no rows.")
+    delimiter = "\t" if "\t" in lines[1] else ","
+    header, first = lines[0].split(delimiter), lines[1].split(delimiter)
+    names = header if len(header) == len(first) - 1 else header[1:]
+    cells = [cell for line in lines[1:] for cell in line.split(delimiter)[1:]]
+    values = np.array([float(cell) for cell in cells if re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", cell)])
+    if not len(values):
+        raise InputError(f"{matrix.name}: no numbers were found in the first rows ({listing(first[:3])}).")
+    if (values % 1 == 0).all() and (values >= 0).all():
+        return "counts", [name.strip('"') for name in names]
+    return ("log2" if values.max() < 30 else "tpm"), [name.strip('"') for name in names]
+
+
+def guess_samples(samples: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    """Draft the sample sheet: names as in BIDS are taken apart, others are left to be filled in."""
+    rows = []
+    for name in samples:
+        match = re.search(r"(sub-[A-Za-z0-9]+)[_.](ses-[A-Za-z0-9]+)", name)
+        rows.append((name, match[1] if match else "", match[2] if match else "", ""))
+    return rows
