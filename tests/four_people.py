@@ -59,10 +59,10 @@ TABLES = {
         S3 B ses-pre 2
         S4 C ses-pre 2""",
     "ctra": """sample_id ctra ctra_mean_z ctra_mean_log2 ctra_balanced inflammatory interferon \
-antibody genes_used genes_missing floored_share log2_CD3D
-        S1 0.5 0.5 1.5 0.25 0.75 0.1 0.2 53 0 0 8.5
-        S2 -0.5 -0.5 1 -0.25 -0.75 0.1 0.2 53 0 0 8.25
-        S3 . . . . . . . 0 53 . .""",
+antibody genes_used genes_missing floored_share log2_CD3D note
+        S1 0.5 0.5 1.5 0.25 0.75 0.1 0.2 53 0 0 8.5 .
+        S2 -0.5 -0.5 1 -0.25 -0.75 0.1 0.2 53 0 0 8.25 the_score_rests_on_few_genes
+        S3 . . . . . . . 0 53 . . no_genes""",
     "scans": """scan participant_id session_id report label_volume label_surface longitudinal average batch
         avg_sub-A A ses-pre . . . true true .
         rsub-A_post A ses-post r v s true false 1

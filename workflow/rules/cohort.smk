@@ -13,6 +13,7 @@ rule assemble_cohort:
         participants="<results>/cohort/participants.tsv",
         flow="<results>/cohort/flow.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
+        flags="<results>/cohort/flags.tsv",
         outcomes="<results>/cohort/outcomes.tsv",
         course="<results>/cohort/course.tsv",
         inclusion="<results>/cohort/inclusion.tsv",

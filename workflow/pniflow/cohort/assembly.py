@@ -35,8 +35,8 @@ def assemble_cohort(
     """Join all stages by participant and session; list what is left out, count and describe the cohort.
 
     Writes measures.parquet, excluded_measures.parquet (numbers that a quality rule left out),
-    participants.tsv, exclusions.tsv, flow.tsv, outcomes.tsv, course.tsv, inclusion.tsv, table1.tsv,
-    dictionary.json and dictionary.tsv. Missing values stay missing.
+    participants.tsv, exclusions.tsv, flags.tsv, flow.tsv, outcomes.tsv, course.tsv, inclusion.tsv,
+    table1.tsv, dictionary.json and dictionary.tsv. Missing values stay missing.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _joined(
     """Join the branches and describe the whole: contract -> table."""
     import pandas as pd
 
-    from pniflow.cohort import left_out, observations, participation, summaries
+    from pniflow.cohort import flags, left_out, observations, participation, summaries
 
     assessed = {name: summaries.places(branch.assessed, roster) for name, branch in branches.items()}
     usable = {
@@ -165,12 +165,17 @@ def _joined(
     measures = roster.sort(pd.concat([exposures, *(b.measures for b in branches.values())]), "measure")
     kept_out = [b.excluded_measures for b in branches.values() if b.excluded_measures is not None]
     none = pd.DataFrame(columns=[*observations.COLUMNS, "rule"], dtype=object)
+    odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(measures, roster)]
+    used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
+    odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
+    odd += [flags.of_batches(used["expression"])] if "expression" in used else []
     units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}
     return {
         "measures": measures,
         "excluded_measures": roster.sort(pd.concat([none, *kept_out]), "measure"),
         "participants": roster.participants,
         "exclusions": exclusions,
+        "flags": roster.sort(pd.concat(odd), "item", "rule"),
         "flow": summaries.flow(roster, assessed, usable, {name: b.note for name, b in branches.items()}),
         "outcomes": participation.outcomes(roster, measures, assessed, exclusions),
         "course": participation.course(roster.participants, units),

@@ -35,6 +35,8 @@ class Branch:
         What the reader of the flow must know about the branch.
     excluded_measures : DataFrame, optional
         Numbers that a quality rule left out, with the rule.
+    used : DataFrame, optional
+        The scans or samples themselves.
     """
 
     assessed: pd.DataFrame
@@ -42,6 +44,7 @@ class Branch:
     exclusions: pd.DataFrame
     note: str = ""
     excluded_measures: pd.DataFrame | None = None
+    used: pd.DataFrame | None = None
 
 
 def questionnaires(scales: pd.DataFrame) -> Branch:
@@ -74,7 +77,8 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
             f"{paths['samples'].name} does not have; add it there with its participant and session."
         )
     refuse_twice(samples, "sample_id", "blood samples", paths["samples"])
-    return Branch(samples[PLACE], observations.of_ctra(scores, samples), left_out.of_samples(samples, scores))
+    exclusions = left_out.of_samples(samples, scores)
+    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=samples)
 
 
 def imaging(
@@ -114,6 +118,7 @@ def imaging(
         pd.concat(exclusions),
         note,
         numbers.dropna(subset=["rule"]),
+        processed[processed["rule"].isna()],
     )
 
 

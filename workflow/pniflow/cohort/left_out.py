@@ -39,16 +39,18 @@ def of_samples(samples: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     joined = samples.merge(scores, on="sample_id", how="left", indicator=True)
     absent = joined["_merge"] == "left_only"
     lost = joined[absent | joined["ctra"].isna()]
-    counts = (
+    words = (
         lost["genes_used"].astype("str")
         + " genes of the set usable, "
         + lost["genes_missing"].astype("str")
         + " missing"
     )
+    if "note" in lost:
+        words = words.where(lost["note"].isna(), words + "; " + lost["note"].astype("str"))
     return lost.assign(
         item="sample " + lost["sample_id"],
         rule=absent[lost.index].map({True: "sample not scored", False: "score not computable"}),
-        reason=counts.mask(absent[lost.index], "the sample has no column in the expression matrix"),
+        reason=words.mask(absent[lost.index], "the sample has no column in the expression matrix"),
     )[COLUMNS]
 
 

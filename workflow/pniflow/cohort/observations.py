@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 from pniflow.cohort.roster import PLACE
 
 COLUMNS = [*PLACE, "measure", "value", "unit", "domain"]
-COUNTS = ["genes_used", "genes_missing", "floored_share", "note"]  # about the CTRA score, no measures
+COMPONENTS = ["inflammatory", "interferon", "antibody"]
 GLOBAL_UNITS = {"tiv": "ml", "gm": "ml", "wm": "ml", "csf": "ml", "wmh": "ml", "mean_thickness": "mm"}
 MARKS = ["siqr", "iqr"]
 YES_NO = {"yes": 1.0, "no": 0.0}
@@ -29,9 +29,9 @@ def of_assays(assays: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_ctra(scores: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """CTRA scores, components and marker genes as measures; every numeric column of the scores is one."""
+    """CTRA scores (all variants), their components and marker genes as measures."""
     located = scores.merge(samples[["sample_id", *PLACE]], on="sample_id", how="inner", validate="1:1")
-    names = [column for column in scores.columns if column not in ("sample_id", *COUNTS)]
+    names = [name for name in scores.columns if name.startswith(("ctra", "log2_")) or name in COMPONENTS]
     long = _long(located, names)
     return long.assign(unit=long["measure"].map(_ctra_units(scores)), domain="expression")[COLUMNS]
 

@@ -206,4 +206,6 @@ def _contrast(wide: pd.DataFrame, members: pd.Series) -> pd.DataFrame:
         table[f"sd_{word}"] = np.where(share, np.nan, sd)
     pooled = np.sqrt((spread[0] + spread[1]) / 2)
     difference = table["mean_included"] - table["mean_others"]
-    return table.assign(standardized_difference=(difference / pooled).where(pooled > 0))
+    table = table.assign(standardized_difference=(difference / pooled).where(pooled > 0))
+    told = (table["domain"] == "characteristic") | (table[["n_included", "n_others"]] > 0).all(axis=1)
+    return table[told]

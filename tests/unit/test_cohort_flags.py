@@ -1,0 +1,102 @@
+"""Flags: what is used and deserves a second look."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pniflow.cohort import flags
+from pniflow.cohort.roster import Roster
+
+PEOPLE = [f"p{n:02}" for n in range(12)]
+
+
+def roster(sessions: list[str]) -> Roster:
+    grid = pd.MultiIndex.from_product([PEOPLE, sessions], names=["participant_id", "session_id"])
+    return Roster(pd.DataFrame({"participant_id": PEOPLE}), grid.to_frame(index=False), sessions)
+
+
+def long(values: np.ndarray, measure: str, unit: str, sessions: list[str]) -> pd.DataFrame:
+    """Values (people x sessions) as measures, in an order of no meaning."""
+    frame = roster(sessions).sessions.assign(
+        value=values.ravel(), measure=measure, unit=unit, domain="imaging"
+    )
+    return frame.iloc[np.random.default_rng(1).permutation(len(frame))]
+
+
+def test_one_odd_change_among_twelve_is_flagged_with_its_robust_z() -> None:
+    """Eleven changes of -5 to 5 per mille and one of 20 percent: median and spread by numpy."""
+    before = np.linspace(2.4, 2.9, 12)
+    share = np.append(np.linspace(-0.005, 0.005, 11), 0.2)
+    after = before * (1 + share)
+    table = long(np.column_stack([before, after]), "mean_thickness", "mm", ["ses-pre", "ses-post"])
+    flagged = flags.of_changes(table, roster(["ses-pre", "ses-post"]))
+    change = 100 * (after - before) / ((after + before) / 2)
+    spread = 1.4826 * np.median(np.abs(change - np.median(change)))
+    assert flagged["participant_id"].tolist() == ["p11"]
+    row = flagged.iloc[0]
+    assert (row["session_id"], row["item"]) == ("ses-post", "measure mean_thickness")
+    assert row["value"] == pytest.approx((change[11] - np.median(change)) / spread, rel=1e-9)
+    assert row["reason"].startswith("changed by +18.2 % since ses-pre; robust z +")
+
+
+def test_a_change_of_a_difference_is_taken_as_it_is() -> None:
+    """left - right may be zero or negative, where a percentage means nothing."""
+    before, after = np.zeros(12), np.append(np.linspace(-0.01, 0.01, 11), -1.0)
+    name = "aparc_a2009s.anterior_insula.left_minus_right.thickness"
+    table = long(np.column_stack([before, after]), name, "mm", ["ses-pre", "ses-post"])
+    flagged = flags.of_changes(table, roster(["ses-pre", "ses-post"]))
+    assert flagged["participant_id"].tolist() == ["p11"]
+    assert "changed by -1 mm since ses-pre" in flagged["reason"].iloc[0]
+
+
+def test_changes_are_compared_between_the_same_two_sessions() -> None:
+    """Everybody grows by a tenth in the second interval: nobody is odd."""
+    sessions = ["ses-a", "ses-b", "ses-c"]
+    first = np.linspace(600, 700, 12)
+    second = first * (1 + np.linspace(-0.01, 0.01, 12))
+    table = long(np.column_stack([first, second, second * 1.1 + np.arange(12)]), "gm", "ml", sessions)
+    assert flags.of_changes(table, roster(sessions)).empty
+
+
+def test_few_people_or_no_spread_flag_nobody() -> None:
+    sessions = ["ses-pre", "ses-post"]
+    values = np.column_stack([np.full(12, 600.0), np.append(np.full(11, 600.0), 900)])
+    table = long(values, "gm", "ml", sessions)
+    assert flags.of_changes(table, roster(sessions)).empty
+    few = long(np.column_stack([np.linspace(600, 700, 12)] * 2) * [1, 1.01], "gm", "ml", sessions)
+    few = few.assign(value=few["value"].where(few["participant_id"] != "p06", 9000))
+    assert flags.of_changes(few[few["participant_id"] > "p05"], roster(sessions)).empty
+
+
+def test_a_letter_grade_between_scans_of_a_person_is_flagged() -> None:
+    sessions = ["ses-pre", "ses-post"]
+    scans = roster(sessions).sessions.assign(
+        scan=[f"s{n}" for n in range(24)], siqr_percent=85.0, iqr_percent=90.0
+    )
+    scans.loc[1, "siqr_percent"] = 75.0
+    scans.loc[3, "siqr_percent"] = 75.1
+    scans.loc[[4, 5], "siqr_percent"] = np.nan
+    scans.loc[5, "iqr_percent"] = 70.0
+    flagged = flags.of_ratings(scans.iloc[::-1], roster(sessions))
+    assert flagged["item"].tolist() == ["scan s1", "scan s5"]
+    assert flagged["value"].tolist() == [-10, -20]
+    assert flagged["reason"].iloc[0] == "rating -10.0 percent points against the scan before"
+
+
+@pytest.mark.parametrize(
+    ("batches", "tied"),
+    [
+        (["1", "2", "1", "2"], True),
+        (["1", "1", "2", "2"], False),
+        (["1", "2", "1", None], True),
+        (["1", "1", "1", "1"], False),
+        (["1", "2", "3", "2"], True),
+        (["1", "2", "3", "4"], False),
+        ([None, None, None, None], False),
+    ],
+)
+def test_batches_that_hold_one_session_each_are_flagged(batches: list[str | None], tied: bool) -> None:
+    samples = pd.DataFrame({"session_id": ["ses-pre", "ses-post", "ses-pre", "ses-post"], "batch": batches})
+    assert len(flags.of_batches(samples)) == int(tied)

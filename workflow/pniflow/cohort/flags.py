@@ -1,0 +1,86 @@
+"""What is used but deserves a second look: odd changes of quality or values, batches tied to sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from pniflow.cohort.roster import PLACE, Roster
+
+COLUMNS = [*PLACE, "item", "rule", "value", "reason"]
+RATING_STEP = 10.0  # percent points of CAT12's rating: one letter grade
+ODD = 5.0  # robust z of a change: 3.5 would mark an outlier of one measure, here there are hundreds
+FEWEST = 8  # changes below which a spread says little
+
+
+def of_ratings(scans: pd.DataFrame, roster: Roster) -> pd.DataFrame:
+    """Flag scans whose rating differs from the person's scan before by a letter grade or more.
+
+    Parameters
+    ----------
+    scans : DataFrame
+        participant_id, session_id, scan, siqr_percent, iqr_percent of the scans that are used.
+    """
+    ordered = roster.sort(scans)
+    rating = ordered["siqr_percent"].fillna(ordered["iqr_percent"])
+    change = rating - rating.groupby(ordered["participant_id"]).shift()
+    odd = change.abs() >= RATING_STEP
+    flagged = ordered[odd].assign(value=change[odd], rule="quality changes between sessions")
+    reason = flagged["value"].map("rating {:+.1f} percent points against the scan before".format)
+    return flagged.assign(item="scan " + flagged["scan"], reason=reason)[COLUMNS]
+
+
+def of_changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
+    """Flag numbers of the brain that changed beyond what the other participants' changes make plausible.
+
+    A change is from the person's session before, in percent of the mean of the two (in the unit itself for
+    left - right); its robust z is its distance from the median change in units of 1.4826 times the median
+    absolute deviation, among all changes of the measure between the same two sessions.
+    """
+    import pandas as pd
+
+    brain = measures[(measures["domain"] == "imaging") & (measures["unit"] != "mark")].dropna(
+        subset=["value"]
+    )
+    keys = ["measure", "participant_id"]
+    ordered = roster.sort(brain)
+    before = ordered.groupby(keys)[["session_id", "value"]].shift()
+    change = ordered["value"] - before["value"]
+    percent = ~ordered["measure"].str.contains("left_minus_right", regex=False)
+    middle = (ordered["value"] + before["value"]).abs() / 2
+    change = change.where(~percent, 100 * change / middle.where(middle > 0))
+    pairs = ordered.assign(change=change, before=before["session_id"], percent=percent).dropna(
+        subset=["change"]
+    )
+    group = pairs.groupby(["measure", "before", "session_id"])["change"]
+    centre = group.transform("median")
+    spread = (pairs["change"] - centre).abs()
+    scale = 1.4826 * spread.groupby([pairs["measure"], pairs["before"], pairs["session_id"]]).transform(
+        "median"
+    )
+    z = (pairs["change"] - centre) / scale.where((scale > 0) & (group.transform("size") >= FEWEST))
+    odd = pairs.assign(z=z)[z.abs() > ODD]
+    unit = np.where(odd["percent"], " %", odd["unit"].map({"mm": " mm"}).fillna(""))
+    words = [
+        f"changed by {step:+.3g}{unit_} since {before_}; robust z {z_:+.1f} among the participants"
+        for step, unit_, before_, z_ in zip(odd["change"], unit, odd["before"], odd["z"], strict=True)
+    ]
+    flagged = odd.assign(item="measure " + odd["measure"], rule="implausible change", value=odd["z"])
+    return flagged.assign(reason=pd.Series(words, index=odd.index, dtype="str"))[COLUMNS]
+
+
+def of_batches(samples: pd.DataFrame) -> pd.DataFrame:
+    """Flag batches of blood samples that are tied to sessions, so that a change could be the batch's."""
+    import pandas as pd
+
+    known = samples.dropna(subset=["batch"])
+    several = known["session_id"].nunique() > 1 and 1 < known["batch"].nunique() < len(known)
+    if not several or (known.groupby("batch")["session_id"].nunique() > 1).any():
+        return pd.DataFrame(columns=COLUMNS, dtype=object)
+    reason = f"each of {known['batch'].nunique()} batches holds samples of one session only"
+    row = (None, None, "batches of blood samples", "batch tied to session", None, reason)
+    return pd.DataFrame([row], columns=COLUMNS, dtype=object)
