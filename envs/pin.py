@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Not on conda-forge; its own dependencies are not wanted, which only `pip --no-deps` can say (bootstrap.sh does).
+# Not on conda-forge; only pip can leave out its dependencies, as bootstrap.sh does.
 LEFT_OUT = {"t1prep"}
 
 
@@ -20,13 +20,13 @@ def environment() -> str:
     wanted = {re.split(r"[<>=]", name)[0] for name in project["dependencies"]} - LEFT_OUT
     locked = {}
     for line in (ROOT / "requirements.lock").read_text().splitlines():
-        match = re.match(r"([a-z0-9-]+)==(\S+)(?: ; python_full_version < '3\.12')?", line)
+        match = re.match(r"([a-z0-9-]+)==(\S+)", line)
         if match:
             locked.setdefault(match[1], match[2])
     pins = "".join(f"  - {name}={locked[name]}\n" for name in sorted(wanted))
     return (
-        "# Made by envs/pin.py from requirements.lock. For `snakemake --software-deployment-method conda`; the locked\n"
-        "# pip environment that bootstrap.sh makes is the tested one.\n"
+        "# Made by envs/pin.py from requirements.lock, for `snakemake --software-deployment-method conda`.\n"
+        "# The locked pip environment that bootstrap.sh makes is the tested one.\n"
         f"channels:\n  - conda-forge\n  - nodefaults\ndependencies:\n  - python=3.11\n{pins}"
     )
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+
 from workflow.runs import in_clone, said
 
 HERE = Path(__file__).parent
@@ -37,15 +38,20 @@ def test_blood_without_mri(real_data: Path, tmp_path: Path) -> None:
 
 
 def test_mri_without_blood(real_data: Path, tmp_path: Path) -> None:
-    """IXI: 12 people of mixed CAT12 revisions, one scan each; the asymmetry is tested against zero by ordinary least squares."""
+    """IXI: 12 people of mixed CAT12 revisions, one scan each; OLS tests the asymmetry against zero."""
     results = run_study("ixi", real_data / "cat12", tmp_path)
     measures = pd.read_parquet(results / "cohort/measures.parquet")
     name = "aparc_a2009s.anterior_insula.{}.thickness"
-    sides = {side: measures[measures["measure"] == name.format(side)]["value"] for side in ("left", "right", "left_minus_right")}
+    sides = {
+        side: measures[measures["measure"] == name.format(side)]["value"]
+        for side in ("left", "right", "left_minus_right")
+    }
     assert [len(values) for values in sides.values()] == [12, 12, 12]
     difference = sides["left_minus_right"].to_numpy()
     assert abs(difference - (sides["left"].to_numpy() - sides["right"].to_numpy())).max() < 1e-12
-    estimates = pd.read_csv(results / "models/estimates.tsv", sep="\t").set_index(["model", "outcome", "term"])
+    estimates = pd.read_csv(results / "models/estimates.tsv", sep="\t").set_index(
+        ["model", "outcome", "term"]
+    )
     row = estimates.loc[("insula_asymmetry", name.format("left_minus_right"), "(intercept)")]
     assert abs(row["estimate"] - difference.mean()) < 1e-12
     assert abs(row["std_error"] - difference.std(ddof=1) / 12**0.5) < 1e-12

@@ -1,4 +1,4 @@
-"""A damaged study ends in one sentence on the terminal, a failed run, and no output of the step that met it."""
+"""A damaged study ends in one sentence on the terminal, a failed run, and no output of the step it failed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from workflow.runs import in_clone, said
 
 pytestmark = pytest.mark.xdist_group("demo")

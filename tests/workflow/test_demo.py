@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from workflow.runs import BIN, ROOT, hashes, in_clone, said
 
 pytestmark = pytest.mark.xdist_group("demo")

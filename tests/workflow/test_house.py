@@ -1,4 +1,4 @@
-"""The house in order: what is generated is in step, nothing names a machine, and a bare machine can set itself up."""
+"""The house in order: what is generated is in step, nothing names a machine, bare machines set themselves up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from workflow.runs import ROOT
 
 sys.path.insert(0, str(ROOT / "envs"))
@@ -70,9 +71,9 @@ def test_every_command_is_a_public_documented_function() -> None:
 
 @pytest.mark.parametrize("tools", [{"venv"}, {"uv"}, {"virtualenv"}, set()])
 def test_bootstrap_works_with_what_is_there(tools: set[str], tmp_path: Path) -> None:
-    """With venv, else uv, else virtualenv; with none of them, one line says what to install and nothing is left behind.
+    """With venv, else uv, else virtualenv; with none one line says what to install, and nothing is left.
 
-    The programs are stand-ins that only record how they were called; the real installation is what runs this test.
+    The programs are stand-ins that record how they were called; the real installation runs this very test.
     """
     clone, programs = tmp_path / "clone", tmp_path / "programs"
     clone.mkdir()
@@ -94,7 +95,8 @@ esac
     (programs / "python3").write_text(python)
     if "uv" in tools:
         (programs / "uv").write_text(
-            f'#!/bin/sh\necho "uv $*" >>"{tmp_path}/calls"\n[ "$1" = venv ] && mkdir -p "$5/bin" && cp "{programs}/python3" "$5/bin/python"\nexit 0\n'
+            f'#!/bin/sh\necho "uv $*" >>"{tmp_path}/calls"\n'
+            f'[ "$1" = venv ] && mkdir -p "$5/bin" && cp "{programs}/python3" "$5/bin/python"\nexit 0\n'
         )
     for path in programs.iterdir():
         if not path.is_symlink():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from workflow.runs import ROOT, in_clone, said, snakemake
 
 RULES = {path.stem: path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk"))}
@@ -68,7 +69,7 @@ def test_rules_only_wire() -> None:
     ],
 )
 def test_an_absent_branch_shortens_the_plan(left_out: str, gone: set[str], tmp_path: Path) -> None:
-    """A study without a branch, run from inside the clone, plans none of its rules: the demo is not merged in."""
+    """A study without a branch, run inside the clone, plans none of its rules: the demo is not merged in."""
     study = yaml.safe_load((ROOT / "config/study.yaml").read_text())
     del study[left_out]
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -81,7 +82,7 @@ def test_an_absent_branch_shortens_the_plan(left_out: str, gone: set[str], tmp_p
 
 
 def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
-    """A reviewer sees every command of a study whose raw files he may not have; running it says which file is absent."""
+    """One sees every command of a study without its raw files; running it says which file is absent."""
     shutil.copytree(ROOT / "config", tmp_path / "study")
     (tmp_path / "study/config.yaml").write_text("questionnaires: {instruments: [pss10]}\n")
     config = tmp_path / "study/config.yaml"

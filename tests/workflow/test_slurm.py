@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from conftest import lacking
 from workflow.runs import ROOT, hashes, in_clone, said
 
