@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
+from pniflow.new_study import new_study
 from pniflow.study import ingest_study
 from study_files import write_study
 
@@ -145,3 +146,16 @@ def test_studies_without_redcap_have_the_participants_of_their_samples(
     ]
     assert counts == [people, samples]
     assert len(pd.read_parquet(tmp_path / "responses.parquet")) == 0
+
+
+def test_a_study_drafted_for_the_genuine_export_ingests_as_drafted(
+    real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = real_data / "redcap" / "longitudinal"
+    new_study(export=folder / "data.csv", dictionary=folder / "dictionary.csv", out=tmp_path)
+    assert "no questionnaire was recognized" in capsys.readouterr().out
+    ingest_study(study=tmp_path / "study.yaml", data=folder, out=tmp_path / "out")
+    people = (tmp_path / "out/participants.tsv").read_text().splitlines()
+    assert people[0] == "participant_id\tage\tsex\tbmi\tcompleted_course"
+    assert people[1] == "100\t31.0\tmale\t31.3\tno"
+    assert len((tmp_path / "out/sessions.tsv").read_text().splitlines()) == 19
