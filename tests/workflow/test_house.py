@@ -1,4 +1,4 @@
-"""The house in order: what is generated is in step, nothing names a machine, bare machines set themselves up."""
+"""The house in order: generated files in step, no name of a machine, and machines that set themselves up."""
 
 from __future__ import annotations
 
