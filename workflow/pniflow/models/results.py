@@ -134,7 +134,7 @@ def _remarks(model: Model, design: Design, term: str) -> list[str]:
         words.append(f"between: {design.people} participants, {design.with_pairs} with more than one session")
         if model.random:
             words.append(ATTENUATED)
-    if kind in ("between", "within"):
+    if kind in ("between", "within") or term in model.test:
         count = between_columns(design)
         if count > design.people / 5:
             words.append(f"{count} between-person terms for {design.people} participants")
