@@ -10,6 +10,7 @@ import pytest
 
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort import assemble_cohort
+from pniflow.contracts import contract
 from pniflow.errors import InputError
 from pniflow.files import read_table
 
@@ -170,6 +171,13 @@ def test_dictionary_describes_every_column_of_every_output(cohort: Path) -> None
     assert covariates["b_cell_depletion"]["Levels"] == {"no": "code 0", "yes": "code 1"}
     assert described["measures"]["Columns"]["measure"]["Levels"]["pss10"] == "questionnaire, points"
     assert described["flow"]["Columns"]["session_id"]["Levels"] == {"ses-pre": "before", "ses-post": "after"}
+
+
+def test_the_guide_names_every_output_and_every_rule(cohort: Path, root: Path) -> None:
+    guide = (root / "docs/guide.md").read_text()
+    assert [path.name for path in sorted(cohort.iterdir()) if path.name not in guide] == []
+    rules = next(field for field in contract("exclusions")["fields"] if field["name"] == "rule")
+    assert [rule for rule in rules["constraints"]["enum"] if f"| {rule} |" not in guide] == []
 
 
 def test_outputs_are_in_order_of_participant_time_and_measure_whatever_the_order_of_the_inputs(
