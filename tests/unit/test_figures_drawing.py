@@ -19,7 +19,9 @@ from pniflow.figures import brain, style
 from pniflow.figures.associations import baseline_spread, choose_slopes
 from pniflow.figures.ctra_heatmap import standardized, used_genes
 from pniflow.figures.paired_change import choose_outcomes, mean_interval
+from pniflow.figures.quality import shares
 from pniflow.figures.regions import choose_regions, in_percent, region_parts
+from pniflow.figures.standardized_change import choose_effects, direction, intervals_of
 from pniflow.files import write_table
 from pniflow.words import estimate_rows
 
@@ -305,3 +307,89 @@ def test_region_groups_are_regions_of_the_annotation():
     parts = region_parts("aparc_a2009s")
     assert ("anterior_insula", "thickness") in parts
     assert all(part in names for some in parts.values() for part in some)
+
+
+def out_files(folder: Path) -> dict[str, Path]:
+    return {"figure": folder / "a.svg", "image": folder / "a.png", "description": folder / "a.json"}
+
+
+def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
+    rows = [
+        ("enrolled", "all", None, 9),
+        ("assessed", "imaging", "ses-pre", 8),
+        ("excluded", "imaging", "ses-pre", 2),
+        ("usable", "imaging", "ses-pre", 6),
+        ("assessed", "imaging", "ses-post", 5),
+        ("excluded", "imaging", "ses-post", 0),
+        ("usable", "imaging", "ses-post", 5),
+        ("complete", "imaging", None, 4),
+    ]
+    frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
+    write_table(frame, tmp_path / "flow.tsv", "flow")
+    study = made.write_study(tmp_path)
+    figures.plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
+    about = json.loads((tmp_path / "a.json").read_text())
+    assert about["n"] == 9
+    assert about["alt"] == "Flow diagram. Enrolled: 9. MRI usable of assessed, before: 6 of 8, after: 5 of 5."
+    assert stamped(tmp_path / "a.png")
+
+
+def test_standardized_changes_stand_with_their_intervals(tmp_path):
+    rows = [
+        made.row("change", "f", "pss10", "session", -2.0, 1.0, effect_size=-0.5),
+        made.row("change", "f", "mhc_sf", "session", -2.0, 1.0, effect_size=-0.2),
+        made.row("change", "f", "ctra", "session", 0.1, 0.1, effect_size=0.3),
+        made.row("change", None, "mfis", "session", 0.1, 0.1, effect_size=0.3),
+        made.row("slope", "g", "ctra", "pss10_within", 0.1, 0.1, effect_size=0.3),
+    ]
+    interval = {"table": "effect_sizes", "quantity": "g_av", "model": "change", "outcome": "pss10"}
+    shown = choose_effects(
+        estimate_rows(pd.DataFrame(rows)),
+        intervals_of([{**interval, "conf_low": -0.9, "conf_high": -0.1}]),
+        2,
+    )
+    assert [row["outcome"] for row in shown] == ["pss10", "mhc_sf", "ctra"]
+    assert shown[0]["interval"] == (-0.9, -0.1)
+    assert np.isnan(shown[1]["interval"]).all()
+    assert [direction(row) for row in shown] == ["towards better", "towards worse", "neither is better"]
+
+
+def test_shares_of_a_branchs_measures_by_hand():
+    frame = pd.DataFrame(
+        [
+            ("p1", "ses-pre", "pss10", 1.0, "questionnaire"),
+            ("p1", "ses-pre", "mfis", np.nan, "questionnaire"),
+            ("p2", "ses-pre", "mfis", 2.0, "questionnaire"),
+            ("p2", "ses-pre", "pss10", 2.0, "questionnaire"),
+            ("p2", "ses-post", "tiv", 1500.0, "imaging"),
+        ],
+        columns=["participant_id", "session_id", "measure", "value", "domain"],
+    )
+    share = shares(frame, ["p1", "p2", "p3"], ["ses-pre", "ses-post"], ["questionnaire", "imaging"])
+    assert share.tolist() == [[[0.5, 0], [0, 0]], [[1, 0], [0, 1]], [[0, 0], [0, 0]]]
+
+
+def test_the_quality_figure_is_drawn_with_and_without_scans(tmp_path):
+    frame = made.measures(6)
+    marks = frame[frame["measure"] == "pss10"].assign(
+        measure="siqr", unit="mark", domain="imaging", value=2.5
+    )
+    study = made.write_study(tmp_path)
+    write_table(
+        pd.DataFrame({"participant_id": made.people(6)}), tmp_path / "participants.tsv", "participants"
+    )
+    for name, table in (
+        ("with", pd.concat([frame, marks])),
+        ("without", frame[frame["domain"] != "imaging"]),
+    ):
+        write_table(table, tmp_path / f"{name}.parquet", "measures")
+        figures.plot_quality(
+            measures=tmp_path / f"{name}.parquet",
+            participants=tmp_path / "participants.tsv",
+            study=study,
+            **out_files(tmp_path),
+        )
+        about = json.loads((tmp_path / "a.json").read_text())
+        assert about["n"] == 6
+        assert ("quality mark of 10 scans" in about["caption"]) == (name == "with")
+        assert "Questionnaires before: 6, after: 4" in about["alt"]

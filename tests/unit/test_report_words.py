@@ -103,7 +103,7 @@ def test_decimals_show_two_digits_of_the_standard_error(error, values, decimals)
 
 def test_an_interval_that_excludes_zero_does_not_show_zero():
     row = one(estimate=0.101, error=0.05, conf_low=0.0003, conf_high=0.2)
-    assert parts.plain(parts.interval(row)) == "0.0003 to 0.2000"
+    assert parts.plain(parts.interval(row, " to ")) == "0.0003 to 0.2000"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.resources import find
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MINUS = "−"  # U+2212, as wide as a plus sign
 NONE = "–"  # stands where there is no number
@@ -45,7 +48,7 @@ class Label:
 
 
 @functools.cache
-def _known(name: str) -> dict[str, dict[str, str]]:
+def known(name: str) -> dict[str, dict[str, str]]:
     """Read a table of `resources/labels/`: first column -> row."""
     lines = find("labels", name).read_text(encoding="utf-8").splitlines()
     head = lines[0].split("\t")
@@ -56,7 +59,7 @@ def _known(name: str) -> dict[str, dict[str, str]]:
 @functools.cache
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
-    row = _known("measures").get(measure)
+    row = known("measures").get(measure)
     scale = _scale(measure)
     if row:
         return Label(row["label"], row["short"], row["better"] or scale.better, row["unit"])
@@ -112,7 +115,7 @@ def region_of(measure: str) -> Region | None:
 
 def question(family: str) -> str:
     """Return the question a family of tests asks."""
-    row = _known("families").get(family)
+    row = known("families").get(family)
     return row["question"] if row else family.replace("_", " ").capitalize()
 
 
@@ -245,12 +248,12 @@ def plural(count: Any, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def estimate_rows(frame: Any) -> list[dict[str, Any]]:
-    """Return estimates as rows (dicts) in the table's order, each with its `key` model/outcome/term."""
-    needed = {"model", "outcome", "term", "estimate"}
-    if not needed <= set(frame.columns):
-        raise InputError(f"estimates: the columns {', '.join(sorted(needed))} are needed.")
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as dicts, missing as None."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    for row in rows:
-        row["key"] = f"{row['model']}/{row['outcome']}/{row['term']}"
-    return rows
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return estimates as rows in the table's order, each with its `key` model/outcome/term."""
+    return [{**row, "key": f"{row['model']}/{row['outcome']}/{row['term']}"} for row in records(frame)]

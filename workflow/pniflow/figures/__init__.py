@@ -2,7 +2,18 @@
 
 from pniflow.figures.associations import plot_associations
 from pniflow.figures.ctra_heatmap import plot_ctra_heatmap
+from pniflow.figures.flow import plot_flow
 from pniflow.figures.paired_change import plot_paired_change
+from pniflow.figures.quality import plot_quality
 from pniflow.figures.regions import plot_regions
+from pniflow.figures.standardized_change import plot_standardized_change
 
-__all__ = ["plot_associations", "plot_ctra_heatmap", "plot_paired_change", "plot_regions"]
+__all__ = [
+    "plot_associations",
+    "plot_ctra_heatmap",
+    "plot_flow",
+    "plot_paired_change",
+    "plot_quality",
+    "plot_regions",
+    "plot_standardized_change",
+]

@@ -151,7 +151,7 @@ def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list
         what = "difference of the slopes"
     text: list[str | Number] = [f"{what} ", parts.estimate(row), unit_words(row, term, context)]
     if words.given(row["conf_low"]):
-        text += [f" ({words.LEVEL} CI ", *parts.interval(row), ")"]
+        text += [f" ({words.LEVEL} CI ", *parts.interval(row, " to "), ")"]
     text += [", ", *parts.p_clause(row)]
     if words.given(row["p_adjusted"]):
         text += [", adjusted ", *parts.p_clause(row, "p_adjusted")]

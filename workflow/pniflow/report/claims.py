@@ -52,7 +52,7 @@ def _line(
 ) -> Row:
     term = words.term_of(row["term"], len(context.sessions))
     here: Text = [
-        parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row), ")"
+        parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row, " to "), ")"
     ] if words.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip
     what = words.label(row["outcome"]).short
     if term.kind not in ("change", "joint"):

@@ -36,6 +36,7 @@ class Number:
 
 
 Text = Sequence["str | Number"]
+TO = f"{words.NBSP}to{words.NBSP}"  # keeps an interval on one line of a table
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def estimate(row: Mapping[str, Any]) -> Number:
     return shown(row, "estimate", digits(row))
 
 
-def interval(row: Mapping[str, Any], between: str = " to ") -> list[str | Number]:
+def interval(row: Mapping[str, Any], between: str = TO) -> list[str | Number]:
     """Return the confidence interval."""
     return [shown(row, "conf_low", digits(row)), between, shown(row, "conf_high", digits(row))]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report import answers, tables
+from pniflow.report import answers, sensitivity, tables
 from pniflow.report.answers import Context
 from pniflow.report.parts import Fold, Heading, Listing, Number, Paragraph, Picture, Section, Text
 
@@ -314,11 +314,8 @@ def _quality(results: Results) -> list[Any]:
 
 
 def _sensitivity(results: Results) -> list[Any]:
-    tested = [row for row in results.rows if words.given(row["family"])]
-    table = tables.sensitivity_table(tested, results.variants)
-    if not table.rows:
-        return []
-    return [*_figure(results, "specification", "influence"), table]
+    blocks = sensitivity.blocks(results.rows, results.variants, results.context)
+    return [*_figure(results, "specification", "influence"), *blocks] if blocks else []
 
 
 def limits(results: Results) -> list[Any]:

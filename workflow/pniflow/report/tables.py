@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
-
-
 def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
     """Table of tested rows: estimate, interval, p, adjusted p, effect size, n."""
     columns = ["Measure", "Estimate", "95 % interval", "p", "Adjusted p", "Effect size", "n", "Rows"]
@@ -118,7 +113,7 @@ def all_estimates(rows: Rows) -> Table:
 
 def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     """Participants by branch and session: assessed = excluded + usable; then who is complete."""
-    counts = {(row["branch"], row["session_id"] or "", row["step"]): row for row in _records(flow)}
+    counts = {(row["branch"], row["session_id"] or "", row["step"]): row for row in words.records(flow)}
     lines: list[Row] = []
     for branch in dict.fromkeys(branch for branch, _, _ in counts):
         if branch == "all":
@@ -146,7 +141,7 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     """Every count of the flow, row by row."""
     lines: list[Row] = []
     branch = ""
-    for row in _records(flow):
+    for row in words.records(flow):
         if row["branch"] != branch:
             branch = row["branch"]
             lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
@@ -170,7 +165,7 @@ _BRANCHES = {
 
 def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Sequence[str]) -> Table:
     """Paired Table 1: characteristics, then mean and SD of each measure at each session."""
-    rows = _records(table1)
+    rows = words.records(table1)
     lines = [Row(["Characteristics"], [], group=True)]
     for row in (row for row in rows if row["domain"] == "characteristic"):
         name = words.label(row["measure"]).long
@@ -248,7 +243,7 @@ def exclusions_table(exclusions: pd.DataFrame, sessions: Mapping[str, str]) -> T
                 [row["reason"]],
             ],
         )
-        for row in _records(exclusions)
+        for row in words.records(exclusions)
     ]
     return Table(
         ["Everything that was collected and left out, with the rule and the reason."],
@@ -263,46 +258,3 @@ def exclusion_counts(exclusions: pd.DataFrame) -> Table:
     lines = [Row([rule], [[kind], [str(count)]]) for (rule, kind), count in sorted(Counter(pairs).items())]
     lines.append(Row(["all"], [[""], [str(len(exclusions))]]))
     return Table(["How much each rule left out."], ["Rule", "What", "Count"], lines, [1])
-
-
-def sensitivity_table(rows: Rows, variants: Mapping[str, Rows]) -> Table:
-    """For each tested estimate: how it moves over its sensitivity analyses."""
-    lines = []
-    for row in rows:
-        others = [one for one in variants.get(row["key"], []) if words.given(one["estimate"])]
-        if not others or not words.given(row["estimate"]):
-            continue
-        decimals = parts.digits(row)
-        lowest, highest = (some(others, key=lambda one: one["estimate"]) for some in (min, max))
-        same = sum((one["estimate"] > 0) == (row["estimate"] > 0) for one in others)
-        with_p = [one for one in others if words.given(one["p_value"])]
-        below = sum(one["p_value"] < 0.05 for one in with_p)
-        cells: list[Text] = [
-            [parts.estimate(row)],
-            [_variant(lowest, decimals), f" ({_word(lowest['variant'])})"],
-            [_variant(highest, decimals), f" ({_word(highest['variant'])})"],
-            [f"{same} of {len(others)}"],
-            [f"{below} of {len(with_p)}"],
-        ]
-        term = words.term_of(row["term"])
-        lines.append(Row([row_name(row, term)], cells, row["key"], sign_words(row["outcome"], term.of)))
-    return Table(
-        ["How each prespecified estimate moves over its sensitivity analyses."],
-        ["Measure", "Prespecified", "Lowest", "Highest", "Same sign", "p below .05"],
-        lines,
-        range(5),
-        [
-            "p-values of sensitivity analyses are not adjusted; they show how firm an answer is and give none"
-            " themselves."
-        ],
-    )
-
-
-def _variant(row: Mapping[str, Any], decimals: int) -> Number:
-    return Number(
-        words.number(row["estimate"], decimals), f"{row['key']}/{row['variant']}", "estimate", "sensitivity"
-    )
-
-
-def _word(name: str) -> str:
-    return name.replace("_", " ")
