@@ -69,6 +69,14 @@ def broken(**changes):
         (broken(random=[{"intercept": "site"}]), ["site", "participant"]),
         (broken(outcomes=[]), ["outcomes"]),
         (
+            broken(fixed=["session", {"split": "b_cell_depletion"}]),
+            ["'b_cell_depletion'", "levels no, yes", "number"],
+        ),
+        (broken(fixed=["session", {"variable": "age", "reference": "40"}]), ["'age'", "'40'", "numeric"]),
+        (broken(fixed=[{"polynomial": "time", "degree": 2}], test={}), ["`time`", "days", "ses-"]),
+        (broken(subgroups=["sex"]), ["subgroup 'sex'", "categorical"]),
+        (broken(subgroups=["age"]), ["subgroup 'age'", "categorical"]),
+        (
             broken(outcomes=[{"group": "hippocampus", "atlas": "neuromorphometrics"}]),
             ["lacks the key 'metric'"],
         ),

@@ -11,7 +11,7 @@ from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
 from pniflow.models.design import Cohort
-from pniflow.models.structure import PERSON_MEAN, Model, Plan
+from pniflow.models.structure import PERSON_MEAN, TIME, Model, Plan
 
 # Measures whose names the stages before this one fix, by domain.
 _NAMED = {
@@ -73,6 +73,7 @@ def planned(
         if reason:
             left_out.append({"model": model.name, "outcome": "", "reason": reason})
             continue
+        _check_further(model, cohort, where)
         lacking = {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
         present = tuple(name for name, why in lacking.items() if why is None)
         if present:
@@ -81,6 +82,19 @@ def planned(
             if why is not None:
                 left_out.append({"model": model.name, "outcome": name, "reason": why})
     return models, left_out
+
+
+def _check_further(model: Model, cohort: Cohort, where: str) -> None:
+    """Refuse subgroups that nobody knows, and time without the sessions' days."""
+    for name in model.subgroups:
+        if not cohort.has(name) or cohort.variable(name).levels is None:
+            raise InputError(f"{where} has the subgroup '{name}', which is not a categorical covariate.")
+    if any(TIME in term.variables for term in model.terms):
+        for session in cohort.sessions:
+            if session not in cohort.days:
+                raise InputError(
+                    f"{where} has the variable `time`, but defaults.session.days lacks '{session}'; add it."
+                )
 
 
 def _lacking_branch(model: Model, cohort: Cohort) -> str | None:

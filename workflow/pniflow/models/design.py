@@ -246,6 +246,7 @@ def build(
             new = _products(term, terms, matrix)
             kind = "product"
         elif term.kind == "split":
+            _numeric(term, variables[term.variables[0]])
             values = variables[term.variables[0]].values[rows]
             new = _split(term, values, person, size, cohort.session[rows])
             for name in new:
@@ -322,6 +323,10 @@ def _columns(
     size: NDArray[np.intp],
     centred: bool,
 ) -> dict[str, NDArray[np.float64]]:
+    if term.kind == "polynomial" or term.centre != "mean" or term.scale != "none":
+        _numeric(term, variable)
+    elif term.reference is not None and variable.levels is None:
+        raise InputError(f"the term '{term.name}' has the reference '{term.reference}', but it is numeric")
     values = variable.values[rows]
     if np.ptp(values) <= _CONSTANT * np.abs(values).max():
         raise InputError(
@@ -342,6 +347,14 @@ def _columns(
     if term.kind == "polynomial":
         return {f"{term.name}[{power}]": values**power for power in range(1, term.degree + 1)}
     return {term.name: values}
+
+
+def _numeric(term: Term, variable: Variable) -> None:
+    if variable.levels is not None:
+        raise InputError(
+            f"the term '{term.name}' has the levels {listing(variable.levels)}; a number was expected "
+            "where a term is split, centred, scaled or a polynomial"
+        )
 
 
 def _levels(term: Term, codes: NDArray[np.float64], levels: Sequence[str]) -> dict[str, NDArray[np.float64]]:

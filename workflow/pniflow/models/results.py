@@ -57,8 +57,9 @@ def all_rows(
     """Return the result rows of a model's fits and of its outcomes that could not be fitted."""
     by_outcome: dict[str, list[Row]] = {}
     for fit in fits:
+        sizes = standardized(fit, cohort)
         for column, outcome in enumerate(fit.outcomes):
-            by_outcome[outcome] = fit_rows(fit, column, cohort, plan)
+            by_outcome[outcome] = fit_rows(fit, column, sizes, plan)
     for outcome, (note, people, rows) in unfitted.items():
         by_outcome[outcome] = [
             row_of(model, plan, outcome, term, n_participants=people, n_observations=rows, note=note)
@@ -78,17 +79,17 @@ def _check_pairs(model: Model, cohort: Cohort, where: str) -> None:
             )
 
 
-def fit_rows(fit: Fit, column: int, cohort: Cohort, plan: Plan) -> list[Row]:
-    """Return the result rows of one outcome of a fit."""
+def fit_rows(fit: Fit, column: int, sizes: Mapping[str, tuple[Array, str]], plan: Plan) -> list[Row]:
+    """Return the result rows of one outcome of a fit, given all effect sizes of the fit."""
     from scipy.special import stdtrit
 
     tests, model, design = fit.tests, fit.model, fit.design
-    sizes = standardized(fit, column, cohort)
     quantile = stdtrit(tests.df[:, column], 1 - plan.alpha / 2)
     rows = []
     for index, term in enumerate(fit.rows):
         estimate, error = tests.estimate[index, column], tests.std_error[index, column]
-        size, kind = sizes.get(term, (np.nan, None))
+        values, kind = sizes.get(term, (None, None))
+        size = np.nan if values is None else float(values[column])
         note = tests.notes[index][column]
         if tests.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
             note = joined(
@@ -184,18 +185,27 @@ def method_name(model: Model, plan: Plan) -> str:
     return "REML, Kenward-Roger" if plan.inference == "kenward_roger" else "REML, Satterthwaite"
 
 
-def standardized(fit: Fit, column: int, cohort: Cohort) -> dict[str, tuple[float, str]]:
-    """Return effect size and kind by result row: g_av of a change, standardized slopes of numeric terms."""
+def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
+    """Return effect sizes and kind by result row: g_av of a change, standardized slopes of numeric terms.
+
+    Returns
+    -------
+    mapping of str to ((outcomes,) float, str)
+        NaN where there is none.
+    """
     design = fit.design
     if is_change(fit.model):
         effects = change_effects(fit, cohort)
-        return {} if effects is None else {SESSION: (float(effects.g_av[column]), effect_sizes.G_AV)}
+        return {} if effects is None else {SESSION: (effects.g_av, effect_sizes.G_AV)}
     sizes = {}
-    spread = fit.values[:, column].std(ddof=1)
+    if len(fit.values) < 2:
+        return {}
+    spread = fit.values.std(axis=0, ddof=1)
+    spread[spread == 0] = np.nan
     for term, columns in design.terms.items():
-        if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1 and spread > 0:
-            slope = fit.tests.estimate[fit.rows.index(term), column]
-            sizes[term] = (float(slope * design.X[:, columns[0]].std(ddof=1) / spread), effect_sizes.SLOPE)
+        if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1:
+            slopes = fit.tests.estimate[fit.rows.index(term)]
+            sizes[term] = (slopes * design.X[:, columns[0]].std(ddof=1) / spread, effect_sizes.SLOPE)
     return sizes
 
 

@@ -96,10 +96,7 @@ def subgroup_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], 
     rows: list[Row] = []
     lacking = []
     for name in model.subgroups:
-        levels = cohort.variable(name).levels if cohort.has(name) else None
-        if levels is None:
-            lacking.append((f"subgroup {name}", f"'{name}' is not a categorical covariate"))
-            continue
+        levels = cohort.variable(name).levels or ()
         for code, level in enumerate(levels):
             keep = cohort.variable(name).values == code
             label = f"subgroup {name}={level}"

@@ -188,7 +188,8 @@ def _refuse_entry(entry: Any, key: str, where: str) -> None:
         )
     if key == "outcomes" and not isinstance(entry, (str, Mapping)):
         raise InputError(f"{where}: `outcomes` has '{entry}'; a measure or a region group was expected.")
-    for value in entry.values() if isinstance(entry, Mapping) else ():
+    values = {k: v for k, v in entry.items() if k != "reference"} if isinstance(entry, Mapping) else {}
+    for value in values.values():
         for word in value if isinstance(value, list) else [value]:
             if isinstance(word, str) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]*", word):
                 raise InputError(
