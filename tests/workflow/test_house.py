@@ -52,9 +52,7 @@ def test_lock_is_hashed_and_names_no_host() -> None:
 
 
 def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
-    pattern = re.compile(
-        rb"--(?:extra-)?index-url\s|https?://\S+/simple\b|(?<![\w.])/(?:work|root|farm)/"
-    )
+    pattern = re.compile(rb"--(?:extra-)?index-url\s|https?://\S+/simple\b|(?<![\w.])/(?:work|root|farm)/")
     found = [str(path.relative_to(ROOT)) for path in tracked() if pattern.search(path.read_bytes())]
     assert [name for name in found if name != "tests/workflow/test_house.py"] == []
 

@@ -1,6 +1,6 @@
-"""What the workflow needs to know before it plans: checked config, study, where files are, and digests of code.
+"""What the workflow knows before it plans: checked config, study, where files are, and digests of code.
 
-It depends on config.yaml, study.yaml and models.yaml alone; raw files are neither opened nor listed (one exception:
+It depends on config.yaml, study.yaml and models.yaml alone; raw files are neither opened nor listed (but for
 the names, sizes and times below the scan folder, so that new scans are noticed).
 """
 
@@ -58,18 +58,22 @@ class Plan:
 
     def absent(self) -> list[str]:
         """Return the keys whose raw file is not there (never for a simulated study, which is made first)."""
-        return [] if self.config["simulate"] else [key for key, path in self.raw.items() if not Path(path).exists()]
+        return (
+            []
+            if self.config["simulate"]
+            else [key for key, path in self.raw.items() if not Path(path).exists()]
+        )
 
     def require_raw(self) -> None:
         """Raise one sentence when a raw file is not there."""
         for key in self.absent():
             raise InputError(
-                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the name there or the key"
-                " 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
+                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the name there or "
+                "the key 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
             )
 
     def tracked(self) -> dict[str, str | list[str]]:
-        """Return raw files as rule inputs; absent ones (dry run without data) are left out of the tracking."""
+        """Return raw files as rule inputs; absent ones (dry run without data) are not tracked."""
         absent = self.absent()
         return {key: [] if key in absent else path for key, path in self.raw.items()}
 
@@ -100,13 +104,17 @@ def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
         full["resources"] = os.path.normpath(os.path.join(folder, full["resources"]))
     for name in full["questionnaires"]["instruments"]:
         if name not in study["instruments"]:
-            raise InputError(f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields.")
+            raise InputError(
+                f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields."
+            )
     raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
-    return Plan(full, study, study_file, own_models if Path(own_models).is_file() else shipped_models, data, raw)
+    return Plan(
+        full, study, study_file, own_models if Path(own_models).is_file() else shipped_models, data, raw
+    )
 
 
 def shipped_models_file() -> Path:
-    """Return the prespecified analyses that pniflow ships, used where a study has no models.yaml of its own."""
+    """Return the prespecified analyses that pniflow ships, for a study without a models.yaml of its own."""
     places = [shipped("resources") / "models.yaml", _LIBRARY.parent.parent / "config" / "models.yaml"]
     return next((place for place in places if place.is_file()), places[-1])
 
@@ -119,7 +127,10 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
         if name is None:
             continue
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise InputError(f"{study_file}: {key} is '{name}'; a name relative to the data folder, without '..', was expected.")
+            raise InputError(
+                f"{study_file}: {key} is '{name}'; "
+                "a name relative to the data folder, without '..', was expected."
+            )
         yield key, name
 
 
@@ -158,9 +169,9 @@ def folder_digest(folder: str) -> str:
 
 
 def code_digest(stage: str) -> str:
-    """Return a digest of a stage's modules, the pniflow modules they import and the resources and schemas they name.
+    """Return a digest of a stage's modules, the pniflow modules they import, and resources and schemas they name.
 
-    Snakemake does not see that a command's code changed; as a parameter of the rule this digest makes it rerun.
+    Snakemake does not see that a command's code changed; as a parameter of the rule this makes it rerun.
 
     Parameters
     ----------
@@ -174,7 +185,7 @@ def code_digest(stage: str) -> str:
 
 
 def _sources(stage: str) -> set[Path]:
-    """Return the files a stage depends on: modules by import, resources and schemas by the names the code speaks of."""
+    """Return the files a stage depends on: modules by import, resources and schemas by name."""
     waiting, seen = list(_modules(f"pniflow.{stage}")), set()
     while waiting:
         path = waiting.pop()
@@ -199,7 +210,9 @@ def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
             leads.extend(_modules(node.module))
             leads.extend(file for name in node.names for file in _modules(f"{node.module}.{name.name}"))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            leads.extend(_modules(node.value) if node.value.startswith("pniflow.") else _named().get(node.value, ()))
+            leads.extend(
+                _modules(node.value) if node.value.startswith("pniflow.") else _named().get(node.value, ())
+            )
     return own, tuple(leads)
 
 
@@ -218,7 +231,11 @@ def _modules(name: str) -> tuple[Path, ...]:
 def _named() -> dict[str, tuple[Path, ...]]:
     """Return what a string in the code can refer to: a folder of resources, or a contract or schema."""
     resources = shipped("resources")
-    named = {place.name: tuple(sorted(p for p in place.iterdir() if p.is_file())) for place in resources.iterdir() if place.is_dir()}
+    named = {
+        place.name: tuple(sorted(p for p in place.iterdir() if p.is_file()))
+        for place in resources.iterdir()
+        if place.is_dir()
+    }
     for path in shipped("schemas").glob("*.yaml"):
         named.setdefault(path.name.split(".")[0], (path,))
     return named
