@@ -68,8 +68,8 @@ class Plan:
         """Raise one sentence when a raw file is not there."""
         for key in self.absent():
             raise InputError(
-                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the name there or "
-                "the key 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
+                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the "
+                "name there or the key 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
             )
 
     def tracked(self) -> dict[str, str | list[str]]:
@@ -169,7 +169,7 @@ def folder_digest(folder: str) -> str:
 
 
 def code_digest(stage: str) -> str:
-    """Return a digest of a stage's modules, the pniflow modules they import, and resources and schemas they name.
+    """Return a digest of a stage's modules, pniflow modules they import, and resources and schemas they name.
 
     Snakemake does not see that a command's code changed; as a parameter of the rule this makes it rerun.
 
