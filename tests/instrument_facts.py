@@ -42,6 +42,41 @@ FACTS: dict[str, tuple[int, int, int, str, dict[str, tuple[str, str]]]] = {
         "maia2_body_listening": ("32-34", "mean"),
         "maia2_trusting": ("35-37", "mean"),
     }),
+    "pss4": (4, 0, 4, "2 3", {"pss4": ("1-4", "sum")}),
+    "pss14": (14, 0, 4, "4-7 9 10 13", {"pss14": ("1-14", "sum")}),
+    "hads": (14, 0, 3, "", {
+        "hads_anxiety": ("1 3 5 7 9 11 13", "sum"),
+        "hads_depression": ("2 4 6 8 10 12 14", "sum"),
+    }),
+    "mfis5": (5, 0, 4, "", {"mfis5": ("1-5", "sum")}),
+    "fss": (9, 1, 7, "", {"fss": ("1-9", "mean")}),
+    "maia": (32, 0, 5, "5-9", {
+        "maia_noticing": ("1-4", "mean"),
+        "maia_not_distracting": ("5-7", "mean"),
+        "maia_not_worrying": ("8-10", "mean"),
+        "maia_attention_regulation": ("11-17", "mean"),
+        "maia_emotional_awareness": ("18-22", "mean"),
+        "maia_self_regulation": ("23-26", "mean"),
+        "maia_body_listening": ("27-29", "mean"),
+        "maia_trusting": ("30-32", "mean"),
+    }),
+    "stai_state": (20, 1, 4, "1 2 5 8 10 11 15 16 19 20", {"stai_state": ("1-20", "sum")}),
+    "stai_trait": (20, 1, 4, "1 3 6 7 10 13 14 16 19", {"stai_trait": ("1-20", "sum")}),
+    "wemwbs": (14, 1, 5, "", {"wemwbs": ("1-14", "sum")}),
+    "ffmq39": (39, 1, 5, "12 16 22 5 8 13 18 23 28 34 38 3 10 14 17 25 30 35 39", {
+        "ffmq39_observing": ("1 6 11 15 20 26 31 36", "sum"),
+        "ffmq39_describing": ("2 7 12 16 22 27 32 37", "sum"),
+        "ffmq39_acting_with_awareness": ("5 8 13 18 23 28 34 38", "sum"),
+        "ffmq39_nonjudging": ("3 10 14 17 25 30 35 39", "sum"),
+        "ffmq39_nonreactivity": ("4 9 19 21 24 29 33", "sum"),
+    }),
+    "ffmq15": (15, 1, 5, "7 3 8 13 4 9 14", {
+        "ffmq15_observing": ("1 6 11", "sum"),
+        "ffmq15_describing": ("2 7 12", "sum"),
+        "ffmq15_acting_with_awareness": ("3 8 13", "sum"),
+        "ffmq15_nonjudging": ("4 9 14", "sum"),
+        "ffmq15_nonreactivity": ("5 10 15", "sum"),
+    }),
 }  # fmt: skip
 
 

@@ -98,7 +98,15 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
         one = found.setdefault(key.name, _described(key, stem, suffix, ordered, fields))
         if suffix:
             one.suffixes.append(suffix)
+    for key in (key for key in keys if key.document["totals_only"]):
+        named = [name for name in fields if _word(name) in key.document["field_names"]]
+        if named:
+            found[key.name] = Found(key.name, named[:1], named[0])
     return list(found.values())
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _item_groups(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
@@ -116,7 +124,7 @@ def _item_groups(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
 
 def _key_for(stem: str, items: Mapping[int, str], keys: Sequence[Key]) -> Key | None:
     """Return the instrument whose name the fields begin with and whose items they are, 1 to n."""
-    word = re.sub(r"[^a-z0-9]", "", stem.lower())
+    word = _word(stem)
     for key in keys:
         if word in (*key.document["field_names"], key.name.replace("_", "")) and set(items) == set(
             range(1, key.items + 1)
