@@ -249,3 +249,52 @@ def test_a_thickness_without_its_unit_of_ten_is_refused_and_zero_is_not(tmp_path
     assert found["value"].iloc[0] == 0
     with pytest.raises(InputError, match=r"aparc_DK40/thickness of linsula is 25 mm; at most 10 is possible"):
         regions_of(tmp_path / "tens", made.atlas("aparc_DK40", ["linsula"], {"thickness": [25.0]}))
+
+
+def old(names: list[str], **columns: list[float]) -> str:
+    head = "".join(f"<td>{name}</td>" for name in ("ROIid", "ROIabbr", *columns))
+    rows = [
+        f"<td>{number}</td><td>{name}</td>"
+        + "".join(f"<td>{columns[tag][number - 1]!r}</td>" for tag in columns)
+        for number, name in enumerate(names, start=1)
+    ]
+    return "".join(f"<tr>{row}</tr>" for row in (head, *rows))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_tables_of_2015_are_read_like_todays_lists(tmp_path: Path, nested: bool) -> None:
+    names, gm, csf = ["lHip", "rHip"], [2.5, 2.75], [0.5, math.nan]
+    today = made.atlas("hammers", names, {"Vgm": gm, "Vcsf": csf}, version="")
+    expected = regions_of(tmp_path / "today", today, kind="catROI")
+    table = old(names, Vgm=gm, Vcsf=csf)
+    if nested:
+        table = f"<Vgm>{old(names, Vgm=gm)}</Vgm><Vcsf>{old(names, Vcsf=csf)}</Vcsf>"
+    then = f"<ROI><hammers>{table}</hammers></ROI>"
+    pd.testing.assert_frame_equal(regions_of(tmp_path / "then", then, kind="catROI"), expected)
+
+
+def test_old_tables_with_rows_of_other_lengths_are_refused(tmp_path: Path) -> None:
+    table = old(["lHip"], Vgm=[1.0]).replace("</tr>", "</tr><tr><td>2</td></tr>", 1)
+    with pytest.raises(
+        InputError, match=r"catROI_a.xml: hammers: row 2 has another number of cells than the header"
+    ):
+        regions_of(tmp_path / "bad", f"<ROI><hammers>{table}</hammers></ROI>", kind="catROI")
+
+
+def test_quirks_of_cat12_are_flagged_and_not_corrected(tmp_path: Path) -> None:
+    text = made.report().replace("</subjectmeasures>", "<surf_TSA>900</surf_TSA></subjectmeasures>")
+    made.write(tmp_path / "scan", {"cat_a.xml": text})
+    tables = parse(tmp_path / "scan")
+    flags = tables["quality"]["flags"].iloc[0]
+    assert "white matter hyperintensities are counted to grey matter (WMHC 2)" in flags
+    assert "surf_TSA is twice the left surface area" in flags
+    assert tables["globals"]["gm"].iloc[0] == 600
+    made.write(tmp_path / "sum", {"cat_a.xml": made.report(tiv="2000")})
+    assert "do not add up" in parse(tmp_path / "sum")["quality"]["flags"].iloc[0]
+
+
+def test_a_measure_in_both_label_files_is_refused(tmp_path: Path) -> None:
+    same = made.document(made.atlas("x", ["lA"], {"thickness": [1.0]}))
+    made.write(tmp_path / "two", {"catROI_a.xml": same, "catROIs_a.xml": same})
+    with pytest.raises(InputError, match=r"catROIs_a.xml: x/thickness stands in catROI_a.xml as well"):
+        parse(tmp_path / "two")

@@ -13,6 +13,7 @@ import numpy as np
 
 from pniflow.cat12.atlases import ids_to_names, metric
 from pniflow.cat12.document import items, many_numbers, numbers
+from pniflow.cat12.old_labels import modern
 from pniflow.errors import InputError, listing
 
 
@@ -86,6 +87,7 @@ def read_labels(root: Element, source: str, lists: NameLists) -> list[AtlasValue
         Lists of different lengths, a value that is no number or out of its range, a region or atlas given
         twice.
     """
+    root = modern(root, source)
     held = [
         element for element in root if element.find("names") is not None or element.find("data") is not None
     ]

@@ -18,7 +18,7 @@ from pniflow.cat12 import document, matfile
 from pniflow.cat12.atlases import metric, region, unknown_names
 from pniflow.cat12.index import Scan, entities, find_scans
 from pniflow.cat12.labels import AtlasValues, NameLists, read_labels
-from pniflow.cat12.report import Report, globals_of, quality_of
+from pniflow.cat12.report import Report, globals_of, quality_of, quirks
 from pniflow.contracts import contract
 from pniflow.errors import InputError, listing
 
@@ -149,6 +149,7 @@ class _Parser:
     def read(self, scan: Scan) -> _Read:
         """Read a scan's files; a run that CAT12 itself reports as failed yields no numbers."""
         read = _Read()
+        flags = [] if "report" in scan.paths else ["no report"]
         if "report" in scan.paths:
             source = scan.sources["report"]
             report = Report(self._tree(scan.paths["report"], source), source)
@@ -158,7 +159,7 @@ class _Parser:
                 return read
             read.globals = globals_of(report)
             read.quality |= quality_of(report)
-        flags = [] if "report" in scan.paths else ["no report"]
+            flags = quirks(report)
         for kind in ("label_volume", "label_surface"):
             if kind not in scan.paths:
                 flags.append(f"no {kind.replace('_', ' ')} file")
@@ -172,8 +173,19 @@ class _Parser:
                 unknown = unknown_names(atlas.atlas, atlas.names, surface)
                 if unknown:
                     flags.append(f"{atlas.atlas}: {unknown} region names are in no table")
+        _refuse_repeated(read.atlases)
         read.quality["flags"] = "; ".join(flags)
         return read
+
+
+def _refuse_repeated(atlases: list[tuple[AtlasValues, bool, str]]) -> None:
+    """Refuse a measure of an atlas that both label files hold for the same region."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for atlas, _, source in atlases:
+        for tag in atlas.values:
+            other = seen.setdefault((atlas.atlas, metric(tag).name, atlas.names[0]), source)
+            if other != source:
+                raise InputError(f"{source}: {atlas.atlas}/{tag} stands in {other} as well; keep one.")
 
 
 def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iterator[Scan]:

@@ -142,6 +142,26 @@ def quality_of(report: Report) -> dict[str, Any]:
     return row
 
 
+def quirks(report: Report) -> list[str]:
+    """Return what is known to be odd about the numbers of a report; they are passed on as they are.
+
+    From CAT12's source, not from runs: with WMHC 2 the volume of white matter hyperintensities is added to
+    grey matter (the comment there says white) in r1740 to r2041; surf_TSA adds the left surface twice in
+    r1570 to r2041.
+    """
+    notes = []
+    revision = re.search(r"r(\d+)$", report.version())
+    number = int(revision[1]) if revision else 0
+    if settings(report)["wmh_handling"] == "2" and 1740 <= number <= 2041:
+        notes.append("white matter hyperintensities are counted to grey matter (WMHC 2)")
+    if len(report.vector("subjectmeasures/surf_TSA")) and 1570 <= number <= 2041:
+        notes.append("surf_TSA is twice the left surface area and not read")
+    total, parts = report.scalar("subjectmeasures/vol_TIV"), report.vector("subjectmeasures/vol_abs_CGW")
+    if len(parts) and abs(float(np.nansum(parts)) - total) > 0.005 * total:
+        notes.append("tissue volumes do not add up to the intracranial volume")
+    return notes
+
+
 def warnings(report: Report) -> str:
     """Return the identifiers of CAT12's own warnings, joined by blanks."""
     found = []
