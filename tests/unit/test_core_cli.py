@@ -224,7 +224,6 @@ def test_reading_the_signatures_of_all_commands_imports_nothing_heavy() -> None:
         "matplotlib",
         "pyarrow",
         "jsonschema",
-        "yaml",
     ]
     code = (
         "import sys; from pniflow import cli; functions = [cli.function_of(name) for name in cli.COMMANDS]; "
