@@ -8,7 +8,8 @@ import pytest
 import statsmodels.api as sm
 
 from models_data import fitted, one_model, row, study, wide
-from pniflow.models.design import build, read_cohort, variables_of
+from pniflow.models.cohort import read_cohort
+from pniflow.models.design import build, variables_of
 from pniflow.models.structure import Model, Term, read_models
 
 

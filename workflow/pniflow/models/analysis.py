@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.models.design import Cohort, Design, build, complete_rows, variables_of
+from pniflow.models.cohort import Cohort
+from pniflow.models.design import Design, build, complete_rows, variables_of
 from pniflow.models.inference import NOT_ESTIMABLE, independent_columns, two_sided_p, upper_p
 from pniflow.models.random_intercept import random_intercept
 from pniflow.models.structure import BETWEEN_MINUS_WITHIN, Model, Plan

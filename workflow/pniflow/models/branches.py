@@ -10,7 +10,7 @@ from pathlib import Path
 from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
-from pniflow.models.design import Cohort
+from pniflow.models.cohort import Cohort
 from pniflow.models.structure import PERSON_MEAN, TIME, Model, Plan
 
 # Measures whose names the stages before this one fix, by domain.

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pniflow.models import effect_sizes
 from pniflow.models.analysis import Fit
-from pniflow.models.design import Cohort, complete_rows, variables_of
+from pniflow.models.cohort import Cohort
+from pniflow.models.design import complete_rows, variables_of
 from pniflow.models.results import Row, is_change, pairs_of
 from pniflow.models.structure import Model, Plan
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pniflow.files import read_table, write_table
 from pniflow.models import branches, multiplicity, references, results, variants
 from pniflow.models import diagnostics as diagnosis
-from pniflow.models.design import read_cohort
+from pniflow.models.cohort import read_cohort
 from pniflow.models.inference import one_blas_thread
 from pniflow.models.results import Row
 from pniflow.models.sensitivity import Sources

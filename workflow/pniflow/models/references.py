@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pniflow.files import read_text, read_yaml
 from pniflow.models.analysis import Fit
 from pniflow.models.branches import resource_files
-from pniflow.models.design import Cohort
+from pniflow.models.cohort import Cohort
 from pniflow.models.results import Row, is_change, pairs_of
 from pniflow.models.structure import SESSION, Plan
 

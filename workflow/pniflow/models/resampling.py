@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.models.analysis import Fit, joined
+from pniflow.models.cohort import Cohort
 from pniflow.models.cr2 import cr2_tests
-from pniflow.models.design import Cohort
 from pniflow.models.permutation import PermutationTests, freedman_lane, sign_flip
 from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
 from pniflow.models.structure import SESSION, Plan

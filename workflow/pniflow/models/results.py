@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pniflow.errors import InputError
 from pniflow.models import effect_sizes
 from pniflow.models.analysis import Fit, fit_groups, joined
-from pniflow.models.design import Cohort, Design
+from pniflow.models.cohort import Cohort
+from pniflow.models.design import Design
 from pniflow.models.inference import two_sided_p
 from pniflow.models.structure import SESSION, Model, Plan
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, contrasts_of, fit_columns, joined
 from pniflow.models.censored import fit_censored
-from pniflow.models.design import Cohort, Design, build, variables_of
+from pniflow.models.cohort import Cohort
+from pniflow.models.design import Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.structure import SESSION, Plan
 

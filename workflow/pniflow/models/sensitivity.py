@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, fit_groups, joined
-from pniflow.models.design import Cohort, Variable, read_cohort
+from pniflow.models.cohort import Cohort, Variable, read_cohort
 from pniflow.models.results import Row, all_rows
 from pniflow.models.structure import PERSON_MEAN, SESSION, TIME, Model, Plan, Term, without_terms
 

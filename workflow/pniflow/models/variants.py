@@ -9,7 +9,7 @@ import numpy as np
 
 from pniflow.models import resampling, robustness
 from pniflow.models.analysis import Fit
-from pniflow.models.design import Cohort
+from pniflow.models.cohort import Cohort
 from pniflow.models.results import Row
 from pniflow.models.sensitivity import (
     WORDS,
