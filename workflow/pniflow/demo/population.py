@@ -9,7 +9,8 @@ import numpy as np
 from pniflow.demo.design import LINKED, PROFILE, Design, Facet, facets
 
 STABLE = 0.7  # share of a construct's variance that lies between persons
-WITHIN, BETWEEN = 0.8, 0.30  # CTRA per latent SD of a linked construct, within and between persons
+WITHIN, BETWEEN = 0.8, 0.40  # CTRA per latent SD of a linked construct, within and between persons
+OWN_PERSON, OWN_OCCASION = 0.9, 0.5  # SD of the CTRA state beside its links
 CORTISOL_MEAN, CORTISOL_SD = np.log(2.6), 0.9  # log pg/mg
 CORTISOL_DISTRESS = 0.5
 AGE_SLOPE, BMI_SLOPE = 0.01, 0.02  # CTRA state per year and per kg/m2
@@ -112,7 +113,6 @@ def draw_ctra_state(design: Design, people: People, states: dict[str, np.ndarray
     total += (AGE_SLOPE * (people.age - 45) + BMI_SLOPE * (people.bmi - 26.5))[:, None]
     if design.noise:
         random = design.stream("ctra")
-        total += 0.6 * random.standard_normal((design.participants, 1)) + 0.5 * random.standard_normal(
-            total.shape
-        )
+        total += OWN_PERSON * random.standard_normal((design.participants, 1))
+        total += OWN_OCCASION * random.standard_normal(total.shape)
     return total
