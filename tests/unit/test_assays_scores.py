@@ -139,7 +139,7 @@ def test_the_same_table_takes_crp_beside_cortisol(tmp_path: Path) -> None:
     assert table["log_hair_cortisol", "ses-post"] == pytest.approx(math.log(5))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.floats(0.01, 1000), min_size=1, max_size=8))
 def test_any_values_are_counted_below_the_limit_as_by_hand(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]
@@ -151,3 +151,14 @@ def test_any_values_are_counted_below_the_limit_as_by_hand(
     expected = [math.log(0.25 if value < 0.5 else value) for value in values]
     assert table["value"].tolist() == pytest.approx(expected, abs=1e-12)
     assert int(table["below_limit"].sum()) == sum(value < 0.5 for value in values)
+
+
+def test_the_limit_stands_on_the_analysed_scale_for_a_censored_model(tmp_path: Path) -> None:
+    table = scored(tmp_path, "id,visit,pg_mg\n01,ses-pre,<0.2\n02,ses-pre,3\n")
+    assert table["limit"].tolist() == pytest.approx([math.log(0.2), math.log(0.5)])
+
+
+def test_a_blank_duplicate_does_not_hide_that_the_other_lies_below_the_limit(tmp_path: Path) -> None:
+    table = scored(tmp_path, "id,visit,pg_mg\n01,ses-pre,<0.5\n01,ses-pre,\n02,ses-pre,<0.5\n02,ses-pre,4\n")
+    assert table["below_limit"].tolist() == [True, False]
+    assert table["replicates"].tolist() == [1, 2]

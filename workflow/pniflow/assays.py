@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LOGARITHMS = {"natural": np.log, "log2": np.log2, "log10": np.log10}
 _UNITS = {"natural": "ln {}", "log2": "log2 {}", "log10": "log10 {}", "none": "{}"}
 
+_COLUMNS = ("measure", "value", "unit", "below_limit", "limit", "cv_percent", "replicates")
+
 
 def score_assays(*, assays: Path, study: Path, scores: Path) -> None:
     """Bring laboratory values to the scale on which they are analysed.
@@ -48,17 +50,9 @@ def score_assays(*, assays: Path, study: Path, scores: Path) -> None:
         score_assay(table[(table["assay"] == name).to_numpy(dtype=bool)], name, rule, str(assays))
         for name, rule in described.items()
     ]
-    columns = [
-        "participant_id",
-        "session_id",
-        "measure",
-        "value",
-        "unit",
-        "below_limit",
-        "cv_percent",
-        "replicates",
-    ]
-    empty = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+    empty = pd.DataFrame(
+        {column: pd.Series(dtype="str") for column in ("participant_id", "session_id", *_COLUMNS)}
+    )
     files.write_table(pd.concat(parts, ignore_index=True) if parts else empty, scores, "assay_scores")
 
 
@@ -83,25 +77,35 @@ def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: 
     refuse_confounded(rows, name, rule, source)
     raw = rows["value"].to_numpy(dtype=float)
     below = rows["below_limit"].to_numpy(dtype=bool)
-    filled = substituted(raw, rows["detection_limit"].to_numpy(dtype=float), below, rule["below_limit_as"])
+    limit = rows["detection_limit"].to_numpy(dtype=float)
     keys = ["participant_id", "session_id"]
     grouped = (
         rows[keys]
-        .assign(value=filled, raw=np.where(below, np.nan, raw), below=below)
+        .assign(value=substituted(raw, limit, below, rule["below_limit_as"]), limit=limit)
+        .assign(measured=np.where(below, np.nan, raw), below=below)
         .groupby(keys, sort=False)
     )
     result = grouped.agg(
-        value=("value", "mean"), below_limit=("below", "all"), replicates=("value", "count")
+        value=("value", "mean"),
+        mean=("measured", "mean"),
+        deviation=("measured", "std"),
+        measured=("measured", "count"),
+        rows=("measured", "size"),
+        below=("below", "any"),
+        limit=("limit", "max"),
+        replicates=("value", "count"),
     ).reset_index()
-    measured = grouped["raw"].agg(["mean", "std", "count", "size"]).reset_index()
-    complete = (measured["count"] > 1) & (measured["count"] == measured["size"])
-    result["cv_percent"] = (100 * measured["std"] / measured["mean"]).where(complete)
+    # Duplicates vary by what was measured in all of them; a value is below the limit where none was measured.
+    complete = (result["measured"] > 1) & (result["measured"] == result["rows"])
+    result["cv_percent"] = (100 * result["deviation"] / result["mean"]).where(complete)
+    result["below_limit"] = result["below"] & (result["measured"] == 0)
     if rule["maximum_cv"] is not None:
         result["value"] = result["value"].where(~(result["cv_percent"] > rule["maximum_cv"]))
-    result["value"] = _scaled(result, name, rule, source)
+    result["value"] = _scaled(result, "value", name, rule, source)
+    result["limit"] = _scaled(result, "limit", name, rule, source)
     result["unit"] = _UNITS[rule["log"]].format(rule["unit"])
     result["measure"] = name if rule["log"] == "none" else f"log_{name}"
-    return result
+    return result[[*keys, *_COLUMNS]]
 
 
 def substituted(
@@ -121,8 +125,10 @@ def substituted(
     return np.where(below, limit * factor, values)
 
 
-def _scaled(result: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> NDArray[np.float64]:
-    values = result["value"].to_numpy(dtype=float)
+def _scaled(
+    result: pd.DataFrame, column: str, name: str, rule: Mapping[str, Any], source: str
+) -> NDArray[np.float64]:
+    values = result[column].to_numpy(dtype=float)
     if rule["log"] == "none":
         return values
     zero = values <= 0

@@ -19,12 +19,15 @@ from pniflow.study.laboratory import read_assays, read_samples
 from pniflow.study.rawtables import inside
 from pniflow.study.responses import item_fields, responses_of
 from pniflow.study.sources import Sources, read_sources, require_known, require_sessions
+from pniflow.study.windows import recall_windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def ingest_study(*, study: Path, data: Path, out: Path, resources: Path | None = None) -> None:
+def ingest_study(
+    *, study: Path, data: Path, out: Path, resources: Path | None = None, windows: Path | None = None
+) -> None:
     """Read a study's raw tables and write its participants, sessions, samples,
     item responses and laboratory values.
 
@@ -39,6 +42,9 @@ def ingest_study(*, study: Path, data: Path, out: Path, resources: Path | None =
         table of a branch that the study lacks is empty.
     resources : Path, optional
         Folder with further resources, searched before what pniflow ships.
+    windows : Path, optional
+        Table to write with the days that each measure looks back on, against the intervention (contract
+        windows).
 
     Raises
     ------
@@ -70,6 +76,8 @@ def ingest_study(*, study: Path, data: Path, out: Path, resources: Path | None =
     for name, table in tables.items():
         ending = "parquet" if name == "responses" else "tsv"
         files.write_table(table, out / f"{name}.{ending}", name)
+    if windows is not None:
+        files.write_table(recall_windows(described, resources), windows, "windows")
 
 
 def wanted_fields(study: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, str]:
