@@ -370,3 +370,63 @@ def test_genotype_genes_tell_real_women_apart(files, tmp_path, exchange):
     assert set(marked) == set(exchange)
     true_sex = {"S17": "female", "S9": "female", "S2": "male", "S21": "male", "S27": "male"}
     assert list(quality["sex_expressed"]) == [true_sex[label.split(".")[0]] for label in quality.index]
+
+
+def over_genes(fred13, folder, *words, scale="z"):
+    """Run the analyses over genes on FRED13, hedonia and eudaimonia standardized over the 76 people."""
+    path = as_expression(fred13, folder)
+    labels = [f"p{n}" for n in range(len(fred13))]
+    rows = "".join(f"{label}\tsub-{label}\tses-1\t\n" for label in labels)
+    (folder / "samples.tsv").write_text("sample_id\tparticipant_id\tsession_id\tbatch\n" + rows)
+    people = fred13[["zhedonia", "zeudaimonia", *COVARIATES]].copy()
+    for name in ("zhedonia", "zeudaimonia"):
+        people[name] = (people[name] - people[name].mean()) / people[name].std(ddof=1)
+    people.insert(0, "participant_id", [f"sub-{label}" for label in labels])
+    people.to_csv(folder / "participants.tsv", sep="\t", index=False)
+    command = ["fit-over-genes", "--expression", path, "--samples", folder / "samples.tsv", "--scale", scale]
+    command += ["--participants", folder / "participants.tsv", "--out", folder / "o.tsv", *words]
+    command += ["--predictors", "zhedonia", "zeudaimonia", "--covariates", *COVARIATES]
+    assert main([str(word) for word in command]) == 0
+    return read_table(folder / "o.tsv", "over_genes").set_index(["analysis", "term"])
+
+
+def test_fred13_legacy_regression_gives_the_published_values_and_its_permutation_p_undoes_them(
+    fred13, tmp_path
+):
+    draws = 149
+    table = over_genes(fred13, tmp_path, "--legacy", "--permutations", draws)
+    published = {
+        "zhedonia": (0.53655, 0.17240, 3.112, 0.0019, 0.333),
+        "zeudaimonia": (0.13537, 0.17658, 0.767, 0.443, 0.819),
+    }
+    for term, (estimate, error, statistic, p, permuted) in published.items():
+        row = table.loc[("legacy_gls", term)]
+        # Four significant digits: half a unit of the fourth.
+        assert abs(row["estimate"] - estimate) < 5e-5
+        assert abs(row["std_error"] - error) < 5e-5
+        assert abs(row["statistic"] - statistic) < 5e-4
+        assert abs(row["p_value"] - p) < 5e-4
+        monte_carlo = np.sqrt(permuted * (1 - permuted) * (1 / draws + 1 / 902))
+        assert abs(row["p_permutation"] - permuted) < 3 * monte_carlo
+        assert row["note"] == "correlation 0.847, log-likelihood -5297.93"
+
+
+def test_fred13_composite_gives_the_published_least_squares(fred13, tmp_path):
+    table = over_genes(fred13, tmp_path)
+    for term, (estimate, error, p) in {
+        "zhedonia": (0.0257, 0.0887, 0.7735),
+        "zeudaimonia": (-0.0632, 0.0909, 0.490),
+    }.items():
+        row = table.loc[("composite", term)]
+        assert abs(row["estimate"] - estimate) < 5e-5
+        assert abs(row["std_error"] - error) < 5e-5
+        assert abs(row["p_value"] - p) < 5e-4
+        assert table.loc[("per_gene_bootstrap", term), "estimate"] == pytest.approx(
+            row["estimate"], abs=1e-12
+        )
+        assert table.loc[("nested_gene_model", term), "estimate"] == pytest.approx(row["estimate"], abs=1e-9)
+    log2 = over_genes(fred13, tmp_path, scale="log2")
+    assert f"{log2.loc[('composite', 'zhedonia'), 'estimate']:.4f}" == "0.0128"
+    assert f"{log2.loc[('composite', 'zhedonia'), 'std_error']:.4f}" == "0.0428"
+    assert f"{log2.loc[('composite', 'zeudaimonia'), 'estimate']:.4f}" == "-0.0272"
+    assert f"{log2.loc[('composite', 'zeudaimonia'), 'std_error']:.4f}" == "0.0438"

@@ -37,6 +37,7 @@ COMMANDS = {
     "assemble-cohort": "pniflow.cohort",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
+    "fit-over-genes": "pniflow.models",
     "plot-paired-change": "pniflow.figures",
     "plot-ctra-heatmap": "pniflow.figures",
     "plot-associations": "pniflow.figures",

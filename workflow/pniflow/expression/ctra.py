@@ -99,7 +99,7 @@ def score_ctra(
     if len(table.samples) < 2:
         raise InputError(f"{expression}: the table has one sample; z values need at least two.")
     component, weight = np.array(chosen.components), np.array(chosen.weights)
-    values = _rows_of(chosen, table)
+    values = rows_of(chosen, table)
     status = np.where(
         np.isnan(values).all(axis=1), "absent", np.where(scoring.constant(values), "constant", "used")
     ).astype(object)
@@ -191,7 +191,7 @@ def read_expression(path: Path) -> Expression:
     )
 
 
-def _rows_of(chosen: GeneSet, table: Expression) -> np.ndarray:
+def rows_of(chosen: GeneSet, table: Expression) -> np.ndarray:
     """Return the set's genes in its order (genes x samples); an absent gene is a row of nan."""
     place = {gene: row for row, gene in enumerate(table.genes)}
     values = np.full((len(chosen.genes), len(table.samples)), np.nan)

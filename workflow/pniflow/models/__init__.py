@@ -1,7 +1,8 @@
 """Mixed-effects models: every p-value of a study comes out of here.
 
 `random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping
-factors or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models.
+factors or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models,
+`fit_over_genes` sets the field's ways of regressing on many genes side by side.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_COMMANDS = ("fit_lmm", "fit_models")
+_COMMANDS = {"fit_lmm": "fit_lmm", "fit_models": "fit_models", "fit_over_genes": "over_genes"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a command's function when it is asked for (its module has the same name)."""
+    """Import a command's function when it is asked for."""
     if name not in _COMMANDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    function = getattr(importlib.import_module(f"{__name__}.{name}"), name)
+    function = getattr(importlib.import_module(f"{__name__}.{_COMMANDS[name]}"), name)
     globals()[name] = function
     return function
