@@ -12,6 +12,7 @@ from typing import Any
 
 from pniflow import files
 from pniflow.cat12 import document
+from pniflow.cat12.exports import is_export, stems
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -32,6 +33,8 @@ class Scan:
         File stem after `cat_`, `catROI_`, `catROIs_`.
     paths, sources : dict of str to Path, str
         report, label_volume, label_surface -> file, and its name relative to the folder that was given.
+    exports : dict of str to Path
+        CAT12's own tables that hold the scan, by that name; used for what the scan has no file of.
     """
 
     stem: str
@@ -41,6 +44,7 @@ class Scan:
     session: str | None = None
     longitudinal: bool = False
     longitudinal_model: str = ""
+    exports: dict[str, Path] = field(default_factory=dict)
 
     @property
     def average(self) -> bool:
@@ -59,6 +63,7 @@ class Found:
     models: dict[str, set[str]] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
+    exports: dict[str, Path] = field(default_factory=dict)
 
 
 def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None = None, scans: Path) -> None:
@@ -100,11 +105,11 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
     sessions = list(description["sessions"])
     points = [scan for scan in found.scans.values() if not scan.average]
     for scan in found.scans.values():
-        scan.participant = entities(next(iter(scan.sources.values())))[0]
+        scan.participant = entities(_named(scan))[0]
     used = _match(points, found, section, sessions, folder, study)
     _check(points, used, sessions, folder, study)
     share = np.array_split(np.array(used, dtype=object), batches)
-    batch = {stem: number for number, stems in enumerate(share, start=1) for stem in stems}
+    batch = {stem: number for number, part in enumerate(share, start=1) for stem in part}
     rows = [_row(scan) | {"batch": batch.get(stem, pd.NA)} for stem, scan in found.scans.items()]
     files.write_table(pd.DataFrame(rows).astype({"batch": "Int64"}), scans, "scans")
     _say(points, found)
@@ -127,7 +132,7 @@ def find_scans(paths: Sequence[Path]) -> Found:
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder.")
         if path.is_file():
-            if not _NAME.fullmatch(path.name):
+            if not (_NAME.fullmatch(path.name) or is_export(path.name)):
                 raise InputError(
                     f"{path.name}: this is no CAT12 file name; cat_*.xml, catROI_*.xml or catROIs_*.xml"
                     " (or .mat) was expected."
@@ -138,8 +143,11 @@ def find_scans(paths: Sequence[Path]) -> Found:
             folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
             within = Path(place).relative_to(path).as_posix()
             for name in sorted(names):
-                if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")):
+                if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
                     _take(found, Path(place, name), name if within == "." else f"{within}/{name}")
+    for source, path in found.exports.items():
+        for stem in stems(path, source):
+            found.scans.setdefault(stem, Scan(stem)).exports[source] = path
     for stem, scan in found.scans.items():
         scan.longitudinal = is_longitudinal(stem, found)
         scan.longitudinal_model = longitudinal_model(stem, found)
@@ -170,6 +178,8 @@ def _take(found: Found, path: Path, source: str) -> None:
         elif other is None or path.suffix == ".xml":
             scan.paths[column] = path
             scan.sources[column] = source
+    elif is_export(path.name):
+        found.exports[source] = path
     elif path.name.endswith((".nii", ".nii.gz")):
         found.images.add(path.name.removesuffix(".gz").removesuffix(".nii"))
 
@@ -221,6 +231,13 @@ def longitudinal_model(stem: str, found: Found) -> str:
     return "both" if len(kinds) == 2 else names.get(frozenset(kinds), "")
 
 
+def _named(scan: Scan) -> str:
+    """Return the name that tells whose scan this is: a file's, or where there is none the one in CAT12's
+    tables.
+    """
+    return next(iter(scan.sources.values()), scan.stem)
+
+
 def _row(scan: Scan) -> dict[str, Any]:
     return {
         "scan": scan.stem,
@@ -230,6 +247,7 @@ def _row(scan: Scan) -> dict[str, Any]:
         "longitudinal": scan.longitudinal,
         "average": scan.average,
         "longitudinal_model": scan.longitudinal_model,
+        "exports": "|".join(scan.exports) or None,
     }
 
 
@@ -245,7 +263,7 @@ def _match(
         if listed is not None:
             scan.participant, scan.session = listed.get(scan.stem) or listed.get(bare) or (None, None)
             continue
-        scan.participant, scan.session = entities(next(iter(scan.sources.values())))
+        scan.participant, scan.session = entities(_named(scan))
         match = pattern.fullmatch(bare) if pattern else None
         parts = match.groupdict() if match else {}
         person, place = order.get(bare, (None, len(sessions)))
@@ -346,10 +364,10 @@ def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Pat
     groups: dict[tuple[str | None, str | None], list[str]] = {}
     for scan in whose:
         groups.setdefault((scan.participant, scan.session), []).append(scan.stem)
-    for (participant, session), stems in groups.items():
-        if len(stems) > 1:
+    for (participant, session), names in groups.items():
+        if len(names) > 1:
             raise InputError(
-                f"{folder}: participant {participant} has the scans {listing(stems)} in {session}; list"
+                f"{folder}: participant {participant} has the scans {listing(names)} in {session}; list"
                 " the one to use in a"
                 f" table of scans (cat12.scans in {study})."
             )

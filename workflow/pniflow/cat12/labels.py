@@ -128,7 +128,7 @@ def _atlas(element: Element, vectors: dict[str, np.ndarray], source: str, lists:
             raise InputError(
                 f"{source}: {atlas}/{child.tag} has {len(vector)} values for {len(names)} names."
             )
-        _in_range(vector, child.tag, names, f"{source}: {atlas}/{child.tag}")
+        in_range(vector, child.tag, names, f"{source}: {atlas}/{child.tag}")
         values[child.tag] = vector
     names, note = _named(atlas, ids, names)
     if note:
@@ -150,7 +150,10 @@ def _named(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tu
     return names, ""
 
 
-def _in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:
+def in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:
+    """Refuse values that a measure cannot have (`resources/atlases/metrics.tsv`): negative volumes, 25 mm of
+    cortex.
+    """
     rule = metric(tag)
     for limit, beyond, word in (
         (rule.minimum, np.less, "at least"),

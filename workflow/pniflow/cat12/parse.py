@@ -4,6 +4,7 @@ there are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12 import document, matfile
+from pniflow.cat12 import document, exports, matfile
 from pniflow.cat12.atlases import metric, region, unknown_names
 from pniflow.cat12.index import Scan, entities, find_scans
 from pniflow.cat12.labels import AtlasValues, NameLists, read_labels
@@ -139,6 +140,8 @@ class _Parser:
 
     def __init__(self) -> None:
         self.lists = NameLists()
+        self.tissues = functools.cache(exports.tissues)
+        self.regions = functools.cache(exports.regions)
 
     def _tree(self, path: Path, source: str) -> Element:
         content = document.read_bytes(path, source)
@@ -173,9 +176,26 @@ class _Parser:
                 unknown = unknown_names(atlas.atlas, atlas.names, surface)
                 if unknown:
                     flags.append(f"{atlas.atlas}: {unknown} region names are in no table")
+        flags += self._exports(scan, read)
         _refuse_repeated(read.atlases)
         read.quality["flags"] = "; ".join(flags)
         return read
+
+    def _exports(self, scan: Scan, read: _Read) -> list[str]:
+        """Add what CAT12's own tables hold of a scan, where the scan has no file of that kind."""
+        used = []
+        for source, path in sorted(scan.exports.items()):
+            if path.name == "TIV.txt":
+                if not read.globals:
+                    read.globals = dict(self.tissues(path, source)[scan.stem])
+                    used.append(source)
+                continue
+            atlas = self.regions(path, source)[scan.stem]
+            surface = not any(tag.startswith(("V", "T")) for tag in atlas.values)
+            if ("label_surface" if surface else "label_volume") not in scan.paths:
+                read.atlases.append((atlas, surface, source))
+                used.append(source)
+        return [f"from CAT12's own tables: {listing(used)}"] if used else []
 
 
 def _refuse_repeated(atlases: list[tuple[AtlasValues, bool, str]]) -> None:
@@ -198,8 +218,7 @@ def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iter
             )
         for stem, scan in found.scans.items():
             if not scan.average:
-                source = next(iter(scan.sources.values()))
-                participant, scan.session = entities(source)
+                participant, scan.session = entities(next(iter(scan.sources.values()), stem))
                 scan.participant = participant or stem
                 yield scan
         return
@@ -223,6 +242,9 @@ def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iter
             if name:
                 scan.sources[kind] = name
                 scan.paths[kind] = paths[0] / name
+        for name in (_blank(row.get("exports")) or "").split("|"):
+            if name:
+                scan.exports[name] = paths[0] / name
         yield scan
 
 
