@@ -62,15 +62,7 @@ def fit_lmm(
     numbers = {name: _numbers(data, complete[name]) for name in dict.fromkeys([response, *fixed, *slope])}
     design = np.column_stack([np.ones(len(complete)), *(numbers[name] for name in fixed)])
     names = ["(intercept)", *fixed]
-    slopes = np.column_stack([numbers[name] for name in slope]) if slope else None
-    if slopes is not None:
-        unfit = independent_columns(
-            np.column_stack([np.ones(len(slopes)), slopes]), ["(intercept)", *slope]
-        ).note
-        if unfit:
-            raise InputError(
-                f"{data}: --slope needs columns that vary on their own ({unfit}); leave some out."
-            )
+    slopes = _slopes(data, numbers, slope)
     joint = [np.eye(len(names))[1:]] if fixed else []
     fit: Any
     if len(group) == 1 and not slope:
@@ -152,6 +144,18 @@ def _numbers(path: Path, column: pd.Series) -> Array:
             "where a finite number was expected; code categories as numeric columns (for example 0 and 1)."
         )
     return values
+
+
+def _slopes(path: Path, numbers: dict[str, Array], names: list[str]) -> Array | None:
+    """Columns with a random slope, which must vary beside the random intercept and each other."""
+    if not names:
+        return None
+    slopes = np.column_stack([numbers[name] for name in names])
+    with_ones = np.column_stack([np.ones(len(slopes)), slopes])
+    unfit = independent_columns(with_ones, ["(intercept)", *names]).note
+    if unfit:
+        raise InputError(f"{path}: --slope needs columns that vary on their own ({unfit}); leave some out.")
+    return slopes
 
 
 def _first(fit: Any) -> LmmFit:

@@ -14,6 +14,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 # The words of `note`. An empty note is an ordinary fit.
 SINGULAR = "singular: variance at zero"
+SINGULAR_SLOPE = "singular: variance at zero or correlation at one"
 PERFECT = "perfect fit: no residual variance"
 CONSTANT = "constant outcome"
 MISSING = "not estimable: the outcome has missing or infinite values"

@@ -28,6 +28,7 @@ from pniflow.models.inference import (
     NOT_ESTIMABLE,
     PERFECT,
     SINGULAR,
+    SINGULAR_SLOPE,
     Array,
     FTest,
     independent_columns,
@@ -186,7 +187,6 @@ def _fit(
         return fit
 
     factors, at = fit_components(data)
-    singular = any(part.shape[1] < part.shape[0] for part in factors)
     inference = ComponentInference.of(data, at, factors, projected.norm)
     coefficients = projected.coordinates + projected.norm * at.shift
     tests = np.full((5, len(tested)), np.nan)
@@ -208,17 +208,21 @@ def _fit(
         ],
         reml_loglik=_loglik(at.deviance + logdet, data.n - data.p, projected.norm),
         ml_loglik=ml_loglik,
-        singular=singular,
+        singular=bool(_singularity(factors)),
         joint=[
             inference.joint(part[:, columns.kept] @ to_basis, coefficients)
             if columns.estimable(part).all()
             else _no_test(len(part))
             for part in hypotheses
         ],
-        note="; ".join(
-            filter(None, [*words, SINGULAR if singular else "", "" if known.all() else NOT_ESTIMABLE])
-        ),
+        note="; ".join(filter(None, [*words, _singularity(factors), "" if known.all() else NOT_ESTIMABLE])),
     )
+
+
+def _singularity(factors: Sequence[Array]) -> str:
+    """Words for a covariance on the boundary: fewer columns in its factor than rows."""
+    lost = [len(part) for part in factors if part.shape[1] < len(part)]
+    return "" if not lost else SINGULAR if max(lost) == 1 else SINGULAR_SLOPE
 
 
 def _loglik(deviance: float, total: int, norm: float) -> float:
