@@ -147,3 +147,18 @@ def test_the_same_bytes_on_a_rerun(tmp_path):
     for table in ("estimates", "sensitivity", "diagnostics"):
         first, second = ((tmp_path / name / f"{table}.tsv").read_bytes() for name in ("one", "two"))
         assert first == second
+
+
+def test_least_squares_does_not_depend_on_the_other_outcomes(tmp_path):
+    measures, participants = study(sessions=("ses-pre",), measures=("pss10", "gad7", "phq9", "ctra"))
+    options = {"random": [], "test": {"a_family": ["ctra"]}}
+    together = fitted(
+        tmp_path / "together",
+        measures,
+        participants,
+        one_model(["pss10", "gad7", "phq9"], ["ctra"], **options),
+    )["estimates"]
+    alone = fitted(tmp_path / "alone", measures, participants, one_model(["gad7"], ["ctra"], **options))
+    columns = [name for name in together.columns if name != "p_adjusted"]
+    expected = together[together["outcome"] == "gad7"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone["estimates"][columns], expected[columns], check_exact=True)

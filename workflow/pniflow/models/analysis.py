@@ -106,17 +106,21 @@ def _least_squares(design: Design, values: Array, hypotheses: Sequence[Array]) -
     """Ordinary least squares with t and F on n - rank df, for studies with one session."""
     columns = independent_columns(design.X, design.columns)
     kept = columns.kept
-    inverse = np.linalg.inv(design.X[:, kept].T @ design.X[:, kept])
-    coefficients = np.linalg.lstsq(design.X[:, kept], values, rcond=None)[0]
-    residual = values - design.X[:, kept] @ coefficients
+    basis, factor = np.linalg.qr(design.X[:, kept])
+    inverse = np.linalg.inv(factor.T @ factor)
+    # one outcome at a time, so that its bytes do not depend on its neighbours
+    outcomes = [np.ascontiguousarray(values[:, column]) for column in range(values.shape[1])]
+    fitted = [basis.T @ outcome for outcome in outcomes]
+    coefficients = np.stack([np.linalg.solve(factor, part) for part in fitted], axis=1)
+    residuals = [outcome - basis @ part for outcome, part in zip(outcomes, fitted, strict=True)]
     df_residual = len(values) - len(kept)
     shape = (len(hypotheses), values.shape[1])
     estimate, error, df, statistic, p_value = (np.full(shape, np.nan) for _ in range(5))
     notes = [[columns.note] * shape[1] for _ in hypotheses]
-    total = np.einsum("ij,ij->j", values - values.mean(axis=0), values - values.mean(axis=0))
-    squares = np.einsum("ij,ij->j", residual, residual)
+    total = np.array([np.square(outcome - outcome.mean()).sum() for outcome in outcomes])
+    squares = np.array([np.square(residual).sum() for residual in residuals])
     perfect = squares <= 1e-20 * np.maximum(total, 1e-300)
-    constant = total <= 1e-24 * np.einsum("ij,ij->j", values, values)
+    constant = total <= 1e-24 * np.array([np.square(outcome).sum() for outcome in outcomes])
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = (
             np.where(perfect | constant, np.nan, squares / df_residual)

@@ -122,27 +122,21 @@ def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
 
 def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:
     """Return shape and largest of the conditional residuals (outcome - fixed part - predicted intercept)."""
-    columns = [fit.rows.index(name) for name in fit.design.columns]
-    coefficients = fit.tests.estimate[columns]
-    residual = fit.values - fit.design.X @ coefficients
-    if fit.model.random:
-        residual = residual - _predicted(fit, residual)[fit.design.person]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centred = residual - residual.mean(axis=0)
-        spread = np.sqrt((centred**2).mean(axis=0))
-        standard = centred / spread
-        shape = {"skewness": (standard**3).mean(axis=0), "excess_kurtosis": (standard**4).mean(axis=0) - 3}
     rows = []
     for column, outcome in enumerate(fit.outcomes):
-        if not np.isfinite(standard[:, column]).all():
+        residual = _conditional(fit, column)
+        spread = np.sqrt(np.square(residual).mean())
+        if not spread > 0:
             continue
-        worst = int(np.argmax(np.abs(standard[:, column])))
+        standard = residual / spread
+        worst = int(np.argmax(np.abs(standard)))
         row = fit.design.rows[worst]
         where = f"{cohort.participants[cohort.person[row]]} at {cohort.sessions[cohort.session[row]]}"
         quantities: dict[str, tuple[float, str | None]] = {
-            name: (values[column], None) for name, values in shape.items()
+            "skewness": (float((standard**3).mean()), None),
+            "excess_kurtosis": (float((standard**4).mean()) - 3, None),
+            "largest_standardized": (float(standard[worst]), where),
         }
-        quantities["largest_standardized"] = (standard[worst, column], where)
         rows += [
             {
                 "table": "residuals",
@@ -157,11 +151,16 @@ def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:
     return rows
 
 
-def _predicted(fit: Fit, residual: Array) -> Array:
-    """Best linear unbiased predictions of the participants' intercepts: (people, outcomes)."""
-    size = np.bincount(fit.design.person)[:, None]
-    total = np.zeros((fit.design.people, residual.shape[1]))
-    np.add.at(total, fit.design.person, residual)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = fit.tests.icc / (1 - fit.tests.icc)
-        return np.where(np.isfinite(ratio), ratio * total / (1 + ratio * size), total / size)
+def _conditional(fit: Fit, column: int) -> Array:
+    """Residuals off the fixed part and the best linear unbiased predictions of the intercepts, centred."""
+    design = fit.design
+    coefficients = fit.tests.estimate[[fit.rows.index(name) for name in design.columns], column]
+    residual = fit.values[:, column] - design.X @ coefficients
+    if fit.model.random:
+        size, total = np.bincount(design.person), np.bincount(design.person, residual)
+        share = fit.tests.icc[column]
+        ratio = share / (1 - share) if share < 1 else np.inf
+        residual = (
+            residual - (total * ratio / (1 + ratio * size) if ratio < np.inf else total / size)[design.person]
+        )
+    return residual - residual.mean()

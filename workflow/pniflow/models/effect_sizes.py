@@ -69,8 +69,8 @@ def paired_effects(before: Array, after: Array, level: float = 0.95) -> PairedEf
     n = len(before)
     difference = after - before
     with np.errstate(divide="ignore", invalid="ignore"):
-        sd1, sd2, sd = (_sd(values) for values in (before, after, difference))
-        change = difference.mean(axis=0) if n else np.full(before.shape[1], np.nan)
+        sd1, sd2, sd = (sd_of_columns(values) for values in (before, after, difference))
+        change = _by_column(difference).mean(axis=1) if n else np.full(before.shape[1], np.nan)
         covariance = (sd1**2 + sd2**2 - sd**2) / 2
         r = covariance / (sd1 * sd2)
         average = (sd1 + sd2) / 2
@@ -98,8 +98,14 @@ def paired_effects(before: Array, after: Array, level: float = 0.95) -> PairedEf
         )
 
 
-def _sd(values: Array) -> Array:
-    return values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
+def sd_of_columns(values: Array) -> Array:
+    """Return the SD (n - 1) of each column; NaN for fewer than two rows."""
+    return _by_column(values).std(axis=1, ddof=1) if len(values) > 1 else np.full(values.shape[1], np.nan)
+
+
+def _by_column(values: Array) -> Array:
+    """Return columns as contiguous rows, so that a column's sum does not depend on its neighbours."""
+    return np.ascontiguousarray(values.T)
 
 
 def noncentrality_limits(statistic: Array, df: float, level: float = 0.95) -> tuple[Array, Array]:

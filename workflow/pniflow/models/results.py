@@ -199,9 +199,7 @@ def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
         effects = change_effects(fit, cohort)
         return {} if effects is None else {SESSION: (effects.g_av, effect_sizes.G_AV)}
     sizes = {}
-    if len(fit.values) < 2:
-        return {}
-    spread = fit.values.std(axis=0, ddof=1)
+    spread = effect_sizes.sd_of_columns(fit.values)
     spread[spread == 0] = np.nan
     for term, columns in design.terms.items():
         if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1:
