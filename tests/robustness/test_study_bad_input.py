@@ -309,3 +309,15 @@ def test_any_text_in_a_cell_is_ingested_or_refused_in_one_sentence(
         ingest_study(study=path, data=folder, out=folder / "out")
     except InputError as error:
         assert str(error).endswith(".")
+
+
+def test_a_column_of_names_taken_for_sessions_is_not_repeated(tmp_path: Path) -> None:
+    study = small_redcap(tmp_path)
+    names = ["Anna", "Bert", "Carla", "Dora", "Emil", "Fritz", "Gerda", "Hans"]
+    rows = "".join(f"001,{name},3\n" for name in names)
+    (tmp_path / "hair.csv").write_text(f"id,session,value\n{rows}")
+    columns = {"participant": "id", "session": "session", "value": "value"}
+    study["assays"] = {"hair_cortisol": {"file": "hair.csv", "unit": "pg/mg", "columns": columns}}
+    sentence = refused(tmp_path, study)
+    assert "(8 rows)" in sentence
+    assert not [name for name in names if name in sentence]

@@ -15,6 +15,7 @@ from pniflow.study import ingest_study
 from pniflow.study.fields import Field, parse_choices
 from pniflow.study.redcap import is_labelled, names_of_labels, unique_event_name
 from study_files import (
+    EVENTS,
     field,
     items,
     read_rows,
@@ -468,3 +469,84 @@ def test_hads_is_brought_to_severity_by_the_declared_coding_only(tmp_path: Path)
         study["instruments"]["mood"]["response_coding"] = coding
         ingest_study(study=write_study(path, **study), data=tmp_path, out=tmp_path / "out", resources=own)
         assert pd.read_parquet(tmp_path / "out/responses.parquet")["value"].tolist() == expected
+
+
+def test_draw_times_are_hours_and_dates_of_infusions_are_days_up_to_the_visit(tmp_path: Path) -> None:
+    fields = [
+        field("record_id"),
+        field("visit", validation="date_ymd"),
+        field("infused", validation="date_dmy"),
+    ]
+    fields += [field("drawn", validation="time")]
+    write_dictionary(tmp_path / "dictionary.csv", fields)
+    rows = [
+        ["1", "baseline_arm_1", "2024-03-01", "2023-12-02", "08:30"],
+        ["1", "week_8_arm_1", "2024-04-26", "2024-04-20", "9:45"],
+        ["2", "baseline_arm_1", "2024-03-02", "", ""],
+    ]
+    (tmp_path / "export.csv").write_text(
+        text_of(["record_id", "redcap_event_name", "visit", "infused", "drawn"], rows)
+    )
+    redcap = {
+        "export": "export.csv",
+        "dictionary": "dictionary.csv",
+        "events": EVENTS,
+        "dates": {"visit": "visit"},
+    }
+    exposures = {
+        "draw_time": {"field": "drawn", "unit": "hours", "flag": {"above": 9}},
+        "anti_cd20": {"date": "infused", "unit": "days", "flag": {"below": 28}},
+    }
+    table = ingested(tmp_path, redcap=redcap, exposures=exposures)["sessions"]
+    assert table.drop(columns=["participant_id", "session_id"]).to_numpy().tolist() == [
+        ["0.0", "8.5", "no", "90.0", "no"],
+        ["56.0", "9.75", "yes", "6.0", "yes"],
+        ["0.0", "", "", "", ""],
+    ]
+    for path in (tmp_path / "out").glob("*.tsv"):
+        assert "2024" not in path.read_text()
+    rows[1][3] = "2024-05-01"
+    (tmp_path / "export.csv").write_text(
+        text_of(["record_id", "redcap_event_name", "visit", "infused", "drawn"], rows)
+    )
+    with pytest.raises(
+        InputError, match=r"'infused' \(exposures.anti_cd20 in study.yaml\) lies after the session"
+    ) as caught:
+        ingested(tmp_path, redcap=redcap, exposures=exposures)
+    assert "2024" not in str(caught.value)
+
+
+def test_labels_within_a_raw_export_are_mapped_but_a_code_is_a_code_first(tmp_path: Path) -> None:
+    fields = [field("record_id"), field("a", "radio", choices="1, 0 | 2, 1 | 3, often")]
+    write_dictionary(tmp_path / "dictionary.csv", fields)
+    rows = [["1", "baseline_arm_1", "1"], ["2", "baseline_arm_1", "often"], ["3", "baseline_arm_1", "0"]]
+    (tmp_path / "export.csv").write_text(text_of(["record_id", "redcap_event_name", "a"], rows))
+    redcap = {"export": "export.csv", "dictionary": "dictionary.csv", "events": EVENTS}
+    coding = {"1": "code_1", "2": "code_2", "3": "code_3"}
+    table = ingested(tmp_path, redcap=redcap, covariates={"a": {"field": "a", "coding": coding}})[
+        "participants"
+    ]
+    assert table["a"].tolist() == ["code_1", "code_3", "code_1"]
+
+
+def test_a_repeating_event_takes_its_session_from_the_instance(tmp_path: Path) -> None:
+    write_dictionary(tmp_path / "dictionary.csv", [field("record_id"), *items("gad7", 7, 0, 3)])
+    names = ["record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"]
+    names += [f"gad7_{item}" for item in range(1, 8)]
+    rows = [["1", "visit_arm_1", "", "1", *"0000000"], ["1", "visit_arm_1", "", "2", *"2222222"]]
+    (tmp_path / "export.csv").write_text(text_of(names, rows))
+    redcap = {"export": "export.csv", "dictionary": "dictionary.csv", "events": {"visit_arm_1": None}}
+    redcap |= {"repeats": {"visit_arm_1": {"1": "ses-pre", "2": "ses-post"}}}
+    tables = ingested(tmp_path, redcap=redcap, instruments={"gad7": {"fields": "gad7_{item}"}})
+    assert answers(tables, "1", "ses-post", "gad7") == [2] * 7
+
+
+def test_two_instances_of_one_session_with_different_answers_are_refused(tmp_path: Path) -> None:
+    write_dictionary(tmp_path / "dictionary.csv", [field("record_id"), *items("gad7", 7, 0, 3)])
+    names = ["record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"]
+    names += [f"gad7_{item}" for item in range(1, 8)]
+    rows = [["1", "visit_arm_1", "form", "1", *"0000000"], ["1", "visit_arm_1", "form", "2", *"2222222"]]
+    (tmp_path / "export.csv").write_text(text_of(names, rows))
+    redcap = {"export": "export.csv", "dictionary": "dictionary.csv", "events": {"visit_arm_1": "ses-pre"}}
+    with pytest.raises(InputError, match=r"'gad7_1' has two different values for participant 1 ses-pre"):
+        ingested(tmp_path, redcap=redcap, instruments={"gad7": {"fields": "gad7_{item}"}})

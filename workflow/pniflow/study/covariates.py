@@ -18,6 +18,7 @@ from pniflow.study.records import Records
 if TYPE_CHECKING:
     import pandas as pd
 
+_CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
 OLDEST = 89  # ages above are one group, as BIDS and the HIPAA safe harbour ask
 _MISSING_WORDS = {
     "NI",
@@ -103,6 +104,8 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
     one = records.fields[rule["field"]]
     text = records.cells[rule["field"]]
     values, wrong = records.numeric(rule["field"])
+    if wrong.any() and text.str.fullmatch(_CLOCK).where(text != "", True).all():
+        values, wrong = hours(text), np.zeros(len(text), dtype=bool)
     if wrong.any():
         raise InputError(
             f"{records.source}: the field '{rule['field']}' ({key} in study.yaml) is numeric, but has "
@@ -125,6 +128,14 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
             f"expected were {limits}, so correct it, declare it missing, or give a range."
         )
     return values
+
+
+def hours(text: pd.Series) -> NDArray[np.float64]:
+    """Read times of day (8:30, 08:30:15) as hours since midnight."""
+    import pandas as pd
+
+    parts = text.str.extract(_CLOCK).apply(pd.to_numeric)
+    return np.asarray(parts[0] + parts[1] / 60 + parts[2].fillna(0) / 3600, dtype=float).round(4)
 
 
 def _cells(records: Records, text: pd.Series, wrong: NDArray[np.bool_], shown: bool) -> str:

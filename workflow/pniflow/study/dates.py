@@ -16,24 +16,51 @@ from pniflow.study.records import Records
 DAY = "\0day"  # no field of a dictionary can have this name
 
 
-def with_study_days(records: Records, rules: Mapping[str, str], study: Mapping[str, Any]) -> Records:
-    """Replace the dates of visits by days since each participant's first session.
+def since(exposure: str) -> str:
+    """Return the name under which the days since an exposure's date are kept."""
+    return f"\0since {exposure}"
+
+
+def date_fields(study: Mapping[str, Any]) -> dict[str, str]:
+    """Return every field with dates that study.yaml names -> where it names it.
+
+    Raises
+    ------
+    InputError
+        An exposure is a date, but the date of the visit is not named.
+    """
+    dates = study["redcap"].get("dates", {})
+    named = {field: f"redcap.dates.{key}" for key, field in dates.items()}
+    for name, rule in study["exposures"].items():
+        if "date" in rule:
+            if not dates:
+                raise InputError(
+                    f"study.yaml: exposures.{name}.date counts days up to the visit; name its date as "
+                    "redcap.dates.visit."
+                )
+            named.setdefault(rule["date"], f"exposures.{name}.date")
+    return named
+
+
+def with_study_days(records: Records, study: Mapping[str, Any]) -> Records:
+    """Replace dates: of visits by days since each participant's first session, of exposures by days up to
+    the visit.
 
     Parameters
     ----------
     records : Records
         They hold the fields with dates.
-    rules : dict
-        `visit` and, optionally, `enrolment`: names of these fields.
     study : dict
-        The checked study.yaml; the first session's `day` (0 unless declared) is the day of that visit.
+        The checked study.yaml, with `redcap.dates` (visit and, optionally, enrolment); the first session's
+        `day` (0 unless declared) is the day of that visit.
 
     Raises
     ------
     InputError
-        A cell is no date (YYYY-MM-DD), or a session lies before the participant's enrolment. No date is
-        repeated.
+        A cell is no date (YYYY-MM-DD), a session lies before the participant's enrolment, or an exposure
+        after its session. No date is repeated.
     """
+    rules = study["redcap"]["dates"]
     visits = _dates(records, rules["visit"])
     if "enrolment" in rules:
         _refuse_before_enrolment(records, visits, rules["enrolment"])
@@ -42,10 +69,35 @@ def with_study_days(records: Records, rules: Mapping[str, str], study: Mapping[s
     days = (visits - origin).astype("timedelta64[D]").astype(float)
     days[np.isnat(visits - origin)] = np.nan
     days += study["sessions"][first].get("day", 0)
-    text = [f"{day:g}" if np.isfinite(day) else "" for day in days]
-    kept = [name for name in records.cells if name not in rules.values()]
-    cells = records.cells[kept].assign(**{DAY: text}).astype({DAY: "str"})
-    return replace(records, cells=cells, fields={**records.fields, DAY: Field(DAY)})
+    made = {DAY: days}
+    for name, rule in study["exposures"].items():
+        if "date" in rule:
+            made[since(name)] = _days_between(records, rule["date"], visits, name)
+    texts = {
+        name: [f"{day:g}" if np.isfinite(day) else "" for day in values] for name, values in made.items()
+    }
+    dated = date_fields(study)
+    kept = [name for name in records.cells if name not in dated]
+    cells = records.cells[kept].assign(**texts).astype(dict.fromkeys(texts, "str"))
+    return replace(records, cells=cells, fields={**records.fields, **{name: Field(name) for name in texts}})
+
+
+def _days_between(
+    records: Records, name: str, visits: NDArray[np.datetime64], exposure: str
+) -> NDArray[np.float64]:
+    gap = visits - _dates(records, name)
+    days = gap.astype("timedelta64[D]").astype(float)
+    days[np.isnat(gap)] = np.nan
+    later = np.flatnonzero(days < 0)
+    if len(later):
+        words = ", ".join(records.where(int(row)) for row in later[:10])
+        more = f" and {len(later) - 10} more" if len(later) > 10 else ""
+        raise InputError(
+            f"{records.source}: the date '{name}' (exposures.{exposure} in study.yaml) lies after the "
+            "session for "
+            f"{words}{more}; correct one of the dates."
+        )
+    return days
 
 
 def _dates(records: Records, name: str) -> NDArray[np.datetime64]:

@@ -14,7 +14,7 @@ from pniflow import config, files
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
 from pniflow.study.covariates import cast, covariate_values, flagged
-from pniflow.study.dates import DAY
+from pniflow.study.dates import DAY, since
 from pniflow.study.laboratory import read_assays, read_samples
 from pniflow.study.rawtables import inside
 from pniflow.study.responses import item_fields, responses_of
@@ -85,7 +85,8 @@ def wanted_fields(study: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str
     wanted: dict[str, str] = {}
     for section in ("covariates", "exposures"):
         for name, rule in study[section].items():
-            wanted.setdefault(rule["field"], f"{section}.{name}")
+            if "field" in rule:
+                wanted.setdefault(rule["field"], f"{section}.{name}")
     for name, rule in study["instruments"].items():
         for one in item_fields(rule, keys[name]):
             wanted.setdefault(one, f"instruments.{name}")
@@ -177,6 +178,7 @@ def _sessions(
                 pd.MultiIndex.from_frame(table[["participant_id", "session_id"]])
             ).to_numpy()
     for name, rule in study["exposures"].items():
+        rule = rule if "field" in rule else rule | {"field": since(name)}
         one = sources.holding(rule["field"]).per_session([rule["field"]])
         index = pd.MultiIndex.from_arrays([one.participant, one.session])
         values = pd.Series(cast(one, rule, f"exposures.{name}", name), index=index)

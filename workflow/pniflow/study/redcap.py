@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.errors import InputError, listing
-from pniflow.study.dates import with_study_days
+from pniflow.study.dates import date_fields, with_study_days
 from pniflow.study.fields import Field, check_export, read_dictionary, require_allowed
 from pniflow.study.rawtables import RawTable, inside, read_raw
 from pniflow.study.records import Records
@@ -69,11 +69,8 @@ def read_redcap(
     if partial:
         flat = {name: key for name, key in flat.items() if name in fields}
     require_allowed(flat, fields, f"the data dictionary {rules['dictionary']}")
-    dates = rules.get("dates", {})
     days = {
-        name: f"redcap.dates.{key}"
-        for key, base in dates.items()
-        for name in _columns_of(base, suffixes, fields)
+        name: key for base, key in date_fields(study).items() for name in _columns_of(base, suffixes, fields)
     }
     _require_dates(days, fields, rules["dictionary"])
     flat |= days
@@ -85,11 +82,10 @@ def read_redcap(
             "but not in the export; export them too."
         )
     frame = _frame(table, rules["id"], flat)
-    if labelled:
-        for name in flat:
-            frame[name] = _codes(frame[name], fields[name], table.name)
+    for name in flat:
+        frame[name] = _codes(frame[name], fields[name], table.name, labelled)
     records = _placed(frame, study, table, fields, list(wanted))
-    return with_study_days(records, dates, study) if dates else records
+    return with_study_days(records, study) if "dates" in rules else records
 
 
 def _require_dates(names: Mapping[str, str], fields: Mapping[str, Field], source: str) -> None:
@@ -176,14 +172,19 @@ def _plain(label: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", label).split())
 
 
-def _codes(cells: pd.Series, one: Field, source: str) -> pd.Series:
-    """Translate choice labels into codes; codes stay, and so does what is no label (it is judged later)."""
-    if not one.choices:
+def _codes(cells: pd.Series, one: Field, source: str, labelled: bool) -> pd.Series:
+    """Translate choice labels into codes; what is neither stays, and is judged later.
+
+    In an export of raw codes a cell may still hold a label (re-entered by hand); there a code is a code
+    first.
+    """
+    if not one.choices or (not labelled and bool(cells.isin(["", *one.choices]).all())):
         return cells
     back = {_plain(label): code for code, label in reversed(list(one.choices.items()))}
-    if len(back) < len(one.choices):
+    if labelled and len(back) < len(one.choices):
         raise InputError(f"{source}: two choices of the field '{one.name}' share a label; export raw codes.")
-    return cells.map(lambda cell: back.get(_plain(cell), cell)).astype("str")
+    codes = {} if labelled else {code: code for code in one.choices}
+    return cells.map(lambda cell: codes.get(cell) or back.get(_plain(cell), cell)).astype("str")
 
 
 def unique_event_name(label: str) -> str:
@@ -260,12 +261,12 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
 
 
 def _repeated(session: pd.Series, frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Series:
-    """Give the rows of a repeating instrument the session declared for their instance."""
+    """Give the rows of a repeating instrument (or event) the session declared for their instance."""
     if REPEAT not in frame:
         return session
     result = session.copy()
     for form, instances in rules["repeats"].items():
-        rows = frame[REPEAT].map(lambda label: re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")) == form
+        rows = (frame[REPEAT].map(_form_name) == form) | _repeated_event(frame, form)
         target = frame[INSTANCE].map({str(number): name or "" for number, name in instances.items()})
         lost = rows & target.isna()
         if lost.any():
@@ -281,3 +282,13 @@ def _repeated(session: pd.Series, frame: pd.DataFrame, rules: Mapping[str, Any],
             [c for c in frame if c not in (rules["id"], EVENT, REPEAT, INSTANCE)],
         ] = ""
     return result
+
+
+def _form_name(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
+
+
+def _repeated_event(frame: pd.DataFrame, event: str) -> pd.Series:
+    if EVENT not in frame:
+        return frame[REPEAT] != frame[REPEAT]
+    return (frame[EVENT] == event) & (frame[REPEAT] == "") & (frame[INSTANCE] != "")

@@ -183,7 +183,13 @@ def sessions_of(
     result = values.map(dict(known))
     lost = result.isna()
     if lost.any():
-        names = listing(sorted({f"'{value}'" for value in values[lost]}))
+        distinct = sorted(set(values[lost]))
+        # Many different values are no sessions: a column of names must not end in a log.
+        names = (
+            listing([f"'{value}'" for value in distinct])
+            if len(distinct) <= 6
+            else "one that is not repeated here"
+        )
         wanted = listing(list(codes) or list(study["sessions"]), 20)
         raise InputError(
             f"{source}: row {lost.idxmax()} is of the session {names} ({int(lost.sum())} rows); "
