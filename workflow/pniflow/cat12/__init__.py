@@ -1,8 +1,8 @@
 """CAT12 outputs, every version, made tidy: which scans there are, what their files say, what may be compared.
 
-index : which scans a folder holds, and whose they are        parse : files to tables, scan by scan
-document, matfile, report, labels : one file's bytes to numbers
-                                                             atlases : region names, sides, groups
+index : which scans a folder holds, and whose they are       parse : scan by scan to tables
+document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
+atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
 lesions : LST-AI tables                                      comparability : what must not be mixed
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 _PLACES = {
     "index_cat12": "index",
     "parse_cat12": "parse",
-    "gather_cat12": "parse",
+    "gather_cat12": "tables",
     "ingest_lesions": "lesions",
     "region_groups": "atlases",
     "mixed_versions": "comparability",
