@@ -130,11 +130,9 @@ class TestNothingButTheDataMatters:
         x, person, y = self.data(rows, icc)
         order = [2, 0, 3, 1]
         fit, other = random_intercept(x, person, y), random_intercept(x[:, order], person, y)
-        some = ~fit.singular
-        for name in VALUES:
-            np.testing.assert_allclose(
-                getattr(other, name)[:, some], getattr(fit, name)[order][:, some], rtol=1e-9
-            )
+        assert np.max(np.abs(other.estimate - fit.estimate[order]) / other.se_kr) < 1e-12
+        for name in VALUES[1:]:
+            np.testing.assert_allclose(getattr(other, name), getattr(fit, name)[order], rtol=1e-12)
 
     @pytest.mark.parametrize("width", [1, 7, 64])
     def test_size_of_blocks(self, rows, icc, width):
