@@ -9,21 +9,13 @@ import numpy as np
 from pniflow.demo.design import DETECTION_LIMIT, Design, Facet, genes, regions
 from pniflow.demo.population import CORTISOL_MEAN, CORTISOL_SD, People, mean_change, split
 
-HEAVY, COMPONENT, PERSON, OCCASION = (
-    0.75,
-    0.30,
-    0.30,
-    0.40,
-)  # gene variance: by component, by person, by occasion
+# a component's share of the CTRA state; a gene's variance by its component, by person, by occasion
+HEAVY, COMPONENT, PERSON, OCCASION = 0.75, 0.30, 0.30, 0.40
 DEPTH = 12e6  # reads of a typical library
-DEEP = 1e8  # counts of the rarest gene where the noise is off
-LIFTED = (
-    5.0  # lowest level (log2 CPM) of a scored gene where the noise is off, so that none is near the floor
-)
-INSULA = {
-    "within": 0.05,
-    "between": 0.09,
-}  # mm of anterior insula per unit of the CTRA state, left; right is its mirror
+# where the noise is off: counts of the rarest gene; lowest level (log2 CPM) of a scored gene, above the floor
+DEEP, LIFTED = 1e8, 5.0
+# mm of left anterior insula per unit of the CTRA state; the right is its mirror
+INSULA = {"within": 0.05, "between": 0.06}
 SIGNS = {"inflammatory": 1, "interferon": -1, "antibody": -1}  # expression where the CTRA state is high
 METRICS = ("gm_volume", "wm_volume", "csf_volume", "thickness")
 
