@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EVIDENCE = {
     "composite": "default: one score per sample; rejects 6 % of true nulls at .05 (least squares, FRED13)",
-    "nested_gene_model": "the composite's result where genes are complete and person:session variance is above 0",
+    "nested_gene_model": "the composite's result where genes are complete, person:session variance above 0",
     "per_gene_bootstrap": "the estimate of least squares on the composite; standard error by resampling",
     "legacy_gls": "legacy, not for inference: rejects 53 % (FRED13), 40-43 % (FRED15) of true nulls at .05;"
     " read the permutation p",
