@@ -49,6 +49,13 @@ if "cat12" in study:
 if "lesions" in study:
     COHORT_TABLES["lesions"] = "<results>/cat12/lesions.tsv"
 
+# What some sensitivity analyses need beside the measures.
+MODEL_TABLES = {
+    name: path
+    for name, path in COHORT_TABLES.items()
+    if name in ("scales", "assays", "samples")
+}
+
 
 def flags(names):
     """Write the command-line flags of named inputs: ` --scales {input.scales}`."""
