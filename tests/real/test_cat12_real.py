@@ -12,11 +12,14 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pandas as pd
 import pytest
 
 from pniflow.cat12 import parse_cat12, region_groups
 from pniflow.cat12.atlases import require_group
+from pniflow.cat12.overlays import read_curv
 from pniflow.errors import InputError
 from pniflow.files import read_table
 
@@ -267,3 +270,19 @@ def test_mat_twins_give_what_the_xml_gives_to_the_printed_precision(ixi: Path, t
             elif column != "source":
                 pd.testing.assert_series_equal(table[column], twin[column])
     assert found["mat"]["regions"]["source"].str.endswith(".mat").all()
+
+
+def test_native_thickness_has_the_mean_that_cat12_reports(
+    ixi: Path, tmp_path: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    """CAT12 wrote mean and standard deviation over both hemispheres into the report of IXI016."""
+    scan = "IXI016-Guys-0697-T1"
+    sides = [read_curv(ixi / "surf" / f"{side}.thickness.{scan}", side) for side in ("lh", "rh")]
+    for side, read in zip(("lh", "rh"), sides, strict=True):
+        np.testing.assert_array_equal(
+            read, nibabel.freesurfer.read_morph_data(ixi / "surf" / f"{side}.thickness.{scan}")
+        )
+    both = np.concatenate(sides).astype(float)
+    row = tables["globals"].set_index("scan").loc[scan]
+    assert both.mean() == pytest.approx(row["mean_thickness"], rel=1e-13)
+    assert both.std(ddof=1) == pytest.approx(row["sd_thickness"], rel=1e-9)

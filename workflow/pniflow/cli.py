@@ -33,6 +33,7 @@ COMMANDS = {
     "index-cat12": "pniflow.cat12",
     "parse-cat12": "pniflow.cat12",
     "gather-cat12": "pniflow.cat12",
+    "gather-surfaces": "pniflow.cat12",
     "ingest-lesions": "pniflow.cat12",
     "assemble-cohort": "pniflow.cohort",
     "fit-models": "pniflow.models",

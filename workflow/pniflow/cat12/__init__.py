@@ -3,6 +3,7 @@
 index : which scans a folder holds, and whose they are       parse : scan by scan to tables
 document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
+overlays, surfaces : values on the cortex
 lesions : LST-AI tables                                      comparability : what must not be mixed
 """
 
@@ -15,6 +16,7 @@ _PLACES = {
     "index_cat12": "index",
     "parse_cat12": "parse",
     "gather_cat12": "tables",
+    "gather_surfaces": "surfaces",
     "ingest_lesions": "lesions",
     "region_groups": "atlases",
     "mixed_versions": "comparability",

@@ -65,6 +65,30 @@ def parse(content: bytes, source: str, blocks: dict[bytes, Element] | None = Non
     InputError
         Not XML, another root, a document type declaration, another encoding.
     """
+    _guard(content, source)
+    known: list[Element] = []
+    try:
+        root = _tree(content if blocks is None else _with_known_names(content, blocks, known, source), source)
+    except InputError:
+        _tree(content, source)  # says the place in the file itself
+        raise
+    _check_root(root, source, "S")
+    for holder in list(root.iter()) if known else ():
+        for place, child in enumerate(holder):
+            if _KNOWN in child.attrib:
+                holder[place] = known[int(child.attrib[_KNOWN])]
+    return root
+
+
+def tree(content: bytes, source: str, root: str) -> Element:
+    """Parse another XML file than CAT12's, with the same guards; `root` is what its root must be."""
+    _guard(content, source)
+    found = _tree(content, source)
+    _check_root(found, source, root)
+    return found
+
+
+def _guard(content: bytes, source: str) -> None:
     declares = b"<!" in content and (b"<!DOCTYPE" in content or b"<!ENTITY" in content)
     if declares or _KNOWN.encode() in content:
         raise InputError(
@@ -74,16 +98,11 @@ def parse(content: bytes, source: str, blocks: dict[bytes, Element] | None = Non
     declared = re.match(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=[\"']([^\"']*)", content)
     if b"\0" in content or (declared and declared[1].lower() not in _ENCODINGS):
         raise InputError(f"{source}: the file is not UTF-8 text, as CAT12 writes it; it is not read.")
-    known: list[Element] = []
-    text = content if blocks is None else _with_known_names(content, blocks, known, source)
-    root = _tree(text, source)
-    if root.tag != "S":
-        raise InputError(f"{source}: the XML root is '{root.tag[:40]}'; CAT12 files have the root 'S'.")
-    for holder in list(root.iter()) if known else ():
-        for place, child in enumerate(holder):
-            if _KNOWN in child.attrib:
-                holder[place] = known[int(child.attrib[_KNOWN])]
-    return root
+
+
+def _check_root(root: Element, source: str, expected: str) -> None:
+    if root.tag != expected:
+        raise InputError(f"{source}: the XML root is '{root.tag[:40]}'; '{expected}' was expected.")
 
 
 def _tree(content: bytes, source: str) -> Element:

@@ -1,0 +1,227 @@
+"""Surfaces: own guarded readers against nibabel's, one array per study, the medial wall, hostile files."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import struct
+import zlib
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+from nibabel.gifti import GiftiDataArray, GiftiImage
+
+import cat12_files as made
+from pniflow.cat12 import gather_surfaces
+from pniflow.cat12.overlays import read_curv, read_gifti
+from pniflow.errors import InputError
+from pniflow.files import read_table, write_table
+
+N = 32492
+DOCTYPE = '<!DOCTYPE GIFTI SYSTEM "http://www.nitrc.org/frs/download.php/115/gifti.dtd">'
+
+
+def values(seed: int, n: int = 2 * N) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(1, 5, n).astype(np.float32)
+
+
+def gifti(
+    data: str = "",
+    *,
+    n: int = 5,
+    encoding: str = "ASCII",
+    doctype: str = DOCTYPE,
+    external: str = "",
+    **said: str,
+) -> str:
+    """Write an overlay as CAT12's GIfTI toolbox does."""
+    attributes = {
+        "Intent": "NIFTI_INTENT_SHAPE",
+        "DataType": "NIFTI_TYPE_FLOAT32",
+        "Dimensionality": "1",
+        "Dim0": str(n),
+        "Encoding": encoding,
+        "Endian": "LittleEndian",
+        "ExternalFileName": external,
+        "ExternalFileOffset": "0",
+    } | said
+    words = " ".join(f'{name}="{value}"' for name, value in attributes.items())
+    array = f"<DataArray {words}><Data>{data}</Data></DataArray>"
+    return f'<?xml version="1.0"?>{doctype}<GIFTI Version="1.0">{array}</GIFTI>'
+
+
+@pytest.mark.parametrize("encoding", ["ASCII", "B64BIN", "B64GZ"])
+def test_gifti_values_are_nibabels(tmp_path: Path, encoding: str) -> None:
+    image = GiftiImage(
+        darrays=[GiftiDataArray(values(1, 50), "NIFTI_INTENT_SHAPE", encoding=f"GIFTI_ENCODING_{encoding}")]
+    )
+    path = tmp_path / "a.gii"
+    nibabel.save(image, path)
+    found = read_gifti(path, "a.gii", 50)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, nibabel.load(path).darrays[0].data)
+
+
+@pytest.mark.parametrize("endian", ["LittleEndian", "BigEndian"])
+def test_gifti_with_values_in_a_file_beside_it(tmp_path: Path, endian: str) -> None:
+    expected = values(2, 5)
+    (tmp_path / "a.dat").write_bytes(expected.astype("<f4" if endian == "LittleEndian" else ">f4").tobytes())
+    (tmp_path / "a.gii").write_text(gifti(encoding="ExternalFileBinary", external="a.dat", Endian=endian))
+    np.testing.assert_array_equal(read_gifti(tmp_path / "a.gii", "a.gii", 5), expected)
+
+
+def test_a_real_overlay_and_a_real_curv_file_are_nibabels() -> None:
+    """The t1prep package carries both, written by CAT12's own tools."""
+    spec = importlib.util.find_spec("t1prep")
+    assert spec is not None
+    templates = Path(spec.submodule_search_locations[0]) / "data" / "templates_surfaces_32k"
+    overlay = templates / "lh.mc.freesurfer.gii"
+    np.testing.assert_array_equal(read_gifti(overlay, "mc", N), nibabel.load(overlay).darrays[0].data)
+    curv = templates / "rh.thickness.Template_T1"
+    np.testing.assert_array_equal(read_curv(curv, "curv"), nibabel.freesurfer.read_morph_data(curv))
+
+
+BOMB = base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
+BAD = {
+    "out of the folder": (
+        gifti(encoding="ExternalFileBinary", external="../secret.bin"),
+        "ExternalFileName is",
+    ),
+    "absolute": (gifti(encoding="ExternalFileBinary", external="/etc/passwd"), "ExternalFileName is"),
+    "back slashes": (gifti(encoding="ExternalFileBinary", external=r"..\secret.bin"), "ExternalFileName is"),
+    "no name": (gifti(encoding="ExternalFileBinary"), "ExternalFileName is ''"),
+    "not there": (
+        gifti(encoding="ExternalFileBinary", external="none.dat"),
+        "none.dat: the file cannot be read",
+    ),
+    "other size": (
+        gifti(encoding="ExternalFileBinary", external="short.dat"),
+        "short.dat has 12 bytes; 20 were",
+    ),
+    "a link out": (
+        gifti(encoding="ExternalFileBinary", external="link.dat"),
+        "link that leads out of the folder",
+    ),
+    "offset in words": (
+        gifti(encoding="ExternalFileBinary", external="short.dat", ExternalFileOffset="-1"),
+        "Offset is",
+    ),
+    "gz bomb": (gifti(BOMB, encoding="GZipBase64Binary"), "the data hold 21 bytes; 20 were expected"),
+    "no base64": (gifti("!!!", encoding="Base64Binary"), "the packed data are damaged"),
+    "no gz": (
+        gifti(base64.b64encode(b"abc").decode(), encoding="GZipBase64Binary"),
+        "the packed data are damaged",
+    ),
+    "too few": (gifti("1 2 3"), "the data hold 3 values; 5 were expected"),
+    "a word": (gifti("1 2 3 4 x"), "holds 'x', which is not a number"),
+    "another mesh": (gifti(n=99), "has the shape 99; 5 was expected"),
+    "a huge header": (gifti(Dim0="2147483647"), "has the shape 2147483647"),
+    "matrices": (gifti(Dim1="3"), "has the shape 5 x 3"),
+    "integers": (gifti(DataType="NIFTI_TYPE_INT32"), "NIFTI_TYPE_FLOAT32 was expected"),
+    "byte order": (gifti(Endian="Middle"), "the byte order is 'Middle'"),
+    "encoding": (gifti(encoding="Rot13"), "the encoding 'Rot13' is not known"),
+    "entities": (
+        gifti("&e;", doctype='<!DOCTYPE GIFTI [<!ENTITY e "1">]>'),
+        "declares a document type or entities",
+    ),
+    "root": ("<S></S>", "the XML root is 'S'; 'GIFTI' was expected"),
+    "no array": ("<GIFTI></GIFTI>", "the file has 0 data arrays"),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD))
+def test_hostile_and_damaged_gifti_is_refused(tmp_path: Path, case: str) -> None:
+    text, says = BAD[case]
+    inside = tmp_path / "surf"
+    made.write(tmp_path, {"secret.bin": bytes(20), "surf/short.dat": bytes(12), "surf/a.gii": text})
+    (inside / "link.dat").symlink_to(tmp_path / "secret.bin")
+    with pytest.raises(InputError, match=says) as caught:
+        read_gifti(inside / "a.gii", "a.gii", 5)
+    assert str(caught.value).startswith("a.gii: ")
+
+
+CURV = b"\xff\xff\xff" + struct.pack(">iii", 4, 2, 1) + np.arange(4, dtype=">f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (CURV[:-1], "the header says 4 vertices with 1 value each, the file has 30 bytes; 31 were expected"),
+        (CURV + b"x", "the file has 32 bytes"),
+        (b"hello, this is text", "this is not a FreeSurfer curv file"),
+        (b"", "this is not a FreeSurfer curv file"),
+        (b"\xff\xff\xff" + struct.pack(">iii", 2**31 - 1, 2, 1), "the header says 2147483647 vertices"),
+        (b"\xff\xff\xff" + struct.pack(">iii", -4, 2, 1), "the header says -4 vertices"),
+    ],
+)
+def test_damaged_curv_files_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "lh.thickness.a").write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read_curv(tmp_path / "lh.thickness.a", "lh.thickness.a")
+
+
+def scans(folder: Path, *stems: str) -> Path:
+    table = pd.DataFrame({"scan": list(stems)})
+    for column in ("report", "label_volume", "label_surface"):
+        table[column] = None
+    table = table.assign(
+        participant_id="sub-1", session_id="ses-a", longitudinal=False, average=False, batch=1
+    )
+    write_table(table, folder / "scans.tsv", "scans")
+    return folder / "scans.tsv"
+
+
+def overlay(folder: Path, name: str, data: np.ndarray) -> None:
+    """Write a resampled overlay as CAT12 does, its values in a .dat file."""
+    made.write(folder, {f"surf/{name}.dat": data.astype("<f4").tobytes()})
+    text = gifti(n=len(data), encoding="ExternalFileBinary", external=f"{name}.dat")
+    made.write(folder, {f"surf/{name}.gii": text})
+
+
+def test_resampled_surfaces_of_a_study(tmp_path: Path) -> None:
+    """One mesh file for a, two hemisphere files for b; 2,772 and 2,832 vertices of the template are medial
+    wall.
+    """
+    overlay(tmp_path / "cat12", "s12.mesh.thickness.resampled_32k.a", values(1))
+    overlay(tmp_path / "cat12", "s12.lh.thickness.resampled_32k.b", values(2)[:N])
+    overlay(tmp_path / "cat12", "s12.rh.thickness.resampled_32k.b", values(2)[N:])
+    overlay(tmp_path / "cat12", "s15.mesh.thickness.resampled_32k.a", values(3))
+    out = {"surfaces": tmp_path / "t.npy", "index": tmp_path / "t.tsv"}
+    gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a", "b"), **out)
+    array = np.load(tmp_path / "t.npy", allow_pickle=False)
+    assert array.dtype == np.float32
+    assert array.shape == (2, 2 * N)
+    wall = np.isnan(array)
+    assert (wall[:, :N].sum(), wall[:, N:].sum()) == (2 * 2772, 2 * 2832)
+    for row, expected in enumerate((values(1), values(2))):
+        np.testing.assert_array_equal(array[row][~wall[row]], expected[~wall[row]])
+    index = read_table(tmp_path / "t.tsv", "surfaces")
+    assert index[["scan", "hemisphere", "start", "vertices"]].values.tolist() == [
+        ["a", "both", 0, 2 * N], ["b", "left", 2 * N, N], ["b", "right", 3 * N, N],
+    ]  # fmt: skip
+    first = (tmp_path / "t.npy").read_bytes()
+    gather_surfaces(folder=tmp_path / "cat12", scans=tmp_path / "scans.tsv", **out)
+    assert (tmp_path / "t.npy").read_bytes() == first
+
+
+def test_native_surfaces_stand_one_after_another(tmp_path: Path) -> None:
+    made.write(
+        tmp_path / "cat12",
+        {"surf/lh.thickness.a": CURV, "surf/rh.thickness.a": CURV, "surf/lh.thickness.a.gii": ""},
+    )
+    out = {"surfaces": tmp_path / "t.npy", "index": tmp_path / "t.tsv"}
+    gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a"), mesh="native", **out)
+    np.testing.assert_array_equal(np.load(tmp_path / "t.npy"), [0, 1, 2, 3, 0, 1, 2, 3])
+
+
+def test_a_scan_without_its_surface_is_named(tmp_path: Path) -> None:
+    overlay(tmp_path / "cat12", "s12.mesh.thickness.resampled_32k.a", values(1))
+    out = {"surfaces": tmp_path / "t.npy", "index": tmp_path / "t.tsv"}
+    with pytest.raises(
+        InputError, match=r"1 of 2 scans have no thickness resampled to 32k, smoothed by 12 mm \(b\)"
+    ):
+        gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a", "b"), **out)
+    assert not (tmp_path / "t.npy").exists()

@@ -1,0 +1,168 @@
+"""Cortical surfaces of all scans in one array: native thickness, or overlays resampled to the 32k or 164k
+mesh.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pniflow import files
+from pniflow.cat12.overlays import read_curv, read_gifti
+from pniflow.errors import InputError, listing
+
+VERTICES = {"32k": 32492, "164k": 163842}
+"""Vertices of one hemisphere of the resampled meshes."""
+
+SIDES = {"lh": "left", "rh": "right"}
+
+
+def gather_surfaces(
+    *,
+    folder: Path,
+    scans: Path,
+    surfaces: Path,
+    index: Path,
+    measure: str = "thickness",
+    mesh: Literal["32k", "164k", "native"] = "32k",
+    smoothing: int = 12,
+) -> None:
+    """Read one surface measure of all scans into one array, with a table that says where each scan stands in
+    it.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with CAT12's outputs.
+    scans : Path
+        Table of scans (contract `scans`); scans without a batch are left out.
+    surfaces : Path
+        Array to write, .npy, float32. Resampled: one row per scan, left then right hemisphere, medial wall
+        NaN (32k only). Native: all vertices of all scans one after another.
+    index : Path
+        Table to write (contract `surfaces`): scan, hemisphere, start and number of its values in the
+        flattened array.
+    measure : str
+        Measure, as in the file names (thickness, gyrification).
+    mesh : str
+        32k, 164k, or native (FreeSurfer curv files, every scan with its own number of vertices).
+    smoothing : int
+        Smoothing of resampled files in mm, as in their names (s12.); 0 for files without.
+
+    Raises
+    ------
+    InputError
+        No files of that kind, a scan without its file, a damaged file, a file that leads out of the folder.
+    """
+    import pandas as pd
+
+    table = files.read_table(scans, "scans")
+    table = table[table["batch"].notna()]
+    if not re.fullmatch(r"\w+", measure):
+        raise InputError(
+            f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
+        )
+    found = _find(folder, measure, mesh, smoothing)
+    absent = [scan for scan in table["scan"] if not found.get(scan)]
+    if absent:
+        raise InputError(
+            f"{folder}: {len(absent)} of {len(table)} scans have no {_kind(measure, mesh, smoothing)}"
+            f" ({listing(absent, 3)});"
+            " resample the surfaces in CAT12, or choose another mesh or smoothing."
+        )
+    if table.empty:
+        raise InputError(f"{scans}: no scan of the table is to be read.")
+    # Sizes first, so that the array can be written in place and memory holds one scan at a time.
+    parts = [
+        (row.scan, row.participant_id, row.session_id, side, path)
+        for row in table.itertuples()
+        for side, path in found[str(row.scan)]
+    ]
+    sizes = [_length(path, side, mesh) for *_, side, path in parts]
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).tolist()
+    shape = (sum(sizes),) if mesh == "native" else (len(table), 2 * VERTICES[mesh])
+    wall = _medial_wall() if mesh == "32k" else None
+    with files.atomic_path(surfaces) as temporary:
+        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+        flat = array.reshape(-1)
+        for (_, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
+            source = path.relative_to(folder).as_posix()
+            values = read_curv(path, source) if mesh == "native" else read_gifti(path, source, size)
+            if wall is not None:
+                values[wall[side]] = np.nan
+            flat[start : start + size] = values
+        array.flush()
+    columns = ["scan", "participant_id", "session_id", "hemisphere", "source"]
+    rows = pd.DataFrame(
+        [(*part[:4], part[4].relative_to(folder).as_posix()) for part in parts], columns=columns
+    )
+    files.write_table(rows.assign(start=starts, vertices=sizes), index, "surfaces")
+    note = "medial wall NaN" if wall else "medial wall not masked: no mask of this mesh is at hand"
+    print(f"{len(table)} scans, {_kind(measure, mesh, smoothing)}, {note}.", file=sys.stderr)
+
+
+def _kind(measure: str, mesh: str, smoothing: int) -> str:
+    return (
+        f"native {measure}"
+        if mesh == "native"
+        else f"{measure} resampled to {mesh}, smoothed by {smoothing} mm"
+    )
+
+
+def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, list[tuple[str, Path]]]:
+    """Return scan -> its files with their side: one of both hemispheres, or left and right."""
+    resampled = "resampled_32k" if mesh == "32k" else "resampled"
+    start = f"s{smoothing}." if smoothing else ""
+    name = re.compile(
+        rf"(?P<side>lh|rh)\.{measure}\.(?P<stem>(?!resampled).+?)"
+        if mesh == "native"
+        else rf"{re.escape(start)}(?P<side>mesh|lh|rh)\.{measure}\.{resampled}\.(?P<stem>.+)\.gii"
+    )
+    found: dict[str, dict[str, Path]] = {}
+    for path in _walk(folder):
+        match = name.fullmatch(path.name)
+        if match and not (mesh == "native" and path.suffix in (".gii", ".dat")):
+            other = found.setdefault(match["stem"], {}).setdefault(SIDES.get(match["side"], "both"), path)
+            if other != path:
+                raise InputError(
+                    f"{folder}: {path.name} is there twice ({other.parent.name}, {path.parent.name}); keep"
+                    " one."
+                )
+    result = {}
+    for stem, sides in found.items():
+        if "both" in sides:
+            result[stem] = [("both", sides["both"])]
+        elif len(sides) == 2:
+            result[stem] = [("left", sides["left"]), ("right", sides["right"])]
+    return result
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder.")
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def _length(path: Path, side: str, mesh: str) -> int:
+    if mesh == "native":
+        return len(read_curv(path, path.name))
+    return VERTICES[mesh] * (2 if side == "both" else 1)
+
+
+def _medial_wall() -> dict[str, np.ndarray]:
+    """Return where the medial wall is on the 32k mesh, from the masks of the t1prep package."""
+    spec = importlib.util.find_spec("t1prep")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("t1prep, which carries CAT12's template surfaces, is not installed")
+    templates = Path(spec.submodule_search_locations[0]) / "data" / "templates_surfaces_32k"
+    left, right = (read_curv(templates / f"{side}.mask", f"{side}.mask") == 0 for side in SIDES)
+    return {"left": left, "right": right, "both": np.concatenate([left, right])}
