@@ -131,7 +131,7 @@ def exact_measures(design: Design) -> tuple[dict[str, np.ndarray], Study]:
         "ucla_loneliness_v3": 20 * level["ucla_loneliness_v3"],
         "ctra": ctra,
     }
-    return result | {"log_hair_cortisol": np.log(2.6) + 0.9 * states["hair_cortisol"]} | thickness, study
+    return result | {"log_hair_cortisol": np.log(2.1) + states["hair_cortisol"]} | thickness, study
 
 
 @pytest.mark.parametrize("pattern", ["conference", "paper"])
@@ -140,7 +140,7 @@ def exact_measures(design: Design) -> tuple[dict[str, np.ndarray], Study]:
     [
         ("pss10", "pss10", 10 * 0.60),
         ("ucla_loneliness_v3", "ucla_loneliness_v3", 20 * 0.45),
-        ("hair_cortisol", "log_hair_cortisol", 0.9),
+        ("hair_cortisol", "log_hair_cortisol", 1.0),
     ],
 )
 def test_planted_means_and_slopes_come_back_from_measures_to_1e_8(

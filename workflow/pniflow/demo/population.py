@@ -11,7 +11,7 @@ from pniflow.demo.design import LINKED, PROFILE, Design, Facet, facets
 STABLE = 0.7  # share of a construct's variance that lies between persons
 WITHIN, BETWEEN = 0.8, 0.40  # CTRA per latent SD of a linked construct, within and between persons
 OWN_PERSON, OWN_OCCASION = 0.9, 0.5  # SD of the CTRA state beside its links
-CORTISOL_MEAN, CORTISOL_SD = np.log(2.6), 0.9  # log pg/mg
+CORTISOL_MEAN, CORTISOL_SD = np.log(2.1), 1.0  # log pg/mg
 CORTISOL_DISTRESS = 0.5
 AGE_SLOPE, BMI_SLOPE = 0.01, 0.02  # CTRA state per year and per kg/m2
 FACTOR_CORRELATION = -0.4  # of distress and interoception
@@ -29,14 +29,19 @@ class People:
 
 
 def draw_people(design: Design) -> People:
-    """Draw age 45±11 years, BMI, EDSS 2.0±1.2 in half steps; exactly 13 of 23 on B-cell depletion."""
+    """Draw age 45±11 years, BMI, EDSS 2.0±1.2 in half steps, and 13 of 23 on B-cell depletion.
+
+    These hold of the sample at hand, whatever its size, apart from rounding.
+    """
     random, n = design.stream("people"), design.participants
     depleted = np.zeros(n, bool)
     depleted[random.permutation(n)[: round(n * 13 / 23)]] = True
+    draws = random.standard_normal((3, n))
+    age, bmi, edss = (draws - draws.mean(axis=1, keepdims=True)) / draws.std(axis=1, ddof=1, keepdims=True)
     return People(
-        age=np.clip(np.rint(random.normal(45, 11, n)), 19, 79),
-        bmi=np.round(np.clip(random.normal(26.5, 4.8, n), 17, 48), 1),
-        edss=np.clip(np.rint(2 * random.normal(2.0, 1.2, n)) / 2, 0, 6),
+        age=np.clip(np.rint(45 + 11 * age), 19, 79),
+        bmi=np.clip(np.round(26.5 + 4.8 * bmi, 1), 17, 48),
+        edss=np.clip(np.rint(2 * (2.0 + 1.2 * edss)) / 2, 0, 6),
         b_cell_depletion=depleted,
         site=np.arange(n) % design.sites,
     )
