@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from workflow.runs import in_clone, said
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -40,3 +42,12 @@ def oracle() -> Path:
 def root() -> Path:
     """The clone."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory in which the demo study ran, raw files to report."""
+    directory = tmp_path_factory.mktemp("demo")
+    run = in_clone("--cores", "2", directory=directory)
+    assert run.returncode == 0, said(run)
+    return directory
