@@ -12,7 +12,7 @@ import pytest
 from pniflow.errors import InputError
 from pniflow.new_study import new_study
 from pniflow.study import ingest_study
-from study_files import write_study
+from study_files import read_rows, text_of, write_study
 
 pytestmark = pytest.mark.real
 
@@ -159,3 +159,46 @@ def test_a_study_drafted_for_the_genuine_export_ingests_as_drafted(
     assert people[0] == "participant_id\tage\tsex\tbmi\tcompleted_course"
     assert people[1] == "100\t31.0\tmale\t31.3\tno"
     assert len((tmp_path / "out/sessions.tsv").read_text().splitlines()) == 19
+
+
+def as_labels(folder: Path, out: Path) -> None:
+    """Write the genuine export again as REDCap's label export: labels in the header and in the cells."""
+    rows, fields, events, arms = (
+        read_rows(folder / f"{name}.csv") for name in ("data", "dictionary", "event", "arm")
+    )
+    heads, answers = {"redcap_event_name": "Event Name"}, {}
+    for one in fields:
+        name, kind, label = (one[key] for key in ("Variable / Field Name", "Field Type", "Field Label"))
+        pairs = one["Choices, Calculations, OR Slider Labels"].split(" | ")
+        choices = dict(pair.split(", ", 1) for pair in pairs if ", " in pair)
+        if kind == "checkbox":
+            for code, text in choices.items():
+                heads[f"{name}___{code}"] = f"{label} (choice={text})"
+                answers[f"{name}___{code}"] = {"0": "Unchecked", "1": "Checked"}
+            continue
+        heads[name] = label
+        answers[name] = {"radio": choices, "dropdown": choices, "yesno": {"0": "No", "1": "Yes"}}.get(
+            kind, {}
+        )
+        heads[f"{one['Form Name']}_complete"] = "Complete?"
+        answers[f"{one['Form Name']}_complete"] = {"0": "Incomplete", "1": "Unverified", "2": "Complete"}
+    arm = {row["arm_num"]: row["name"] for row in arms}
+    answers["redcap_event_name"] = {
+        row["unique_event_name"]: f"{row['event_name']} (Arm {row['arm_num']}: {arm[row['arm_num']]})"
+        for row in events
+    }
+    cells = [[answers.get(name, {}).get(cell, cell) for name, cell in row.items()] for row in rows]
+    out.write_text(text_of([heads[name] for name in rows[0]], cells), encoding="utf-8")
+
+
+def test_the_genuine_export_with_labels_is_the_same_study(real_data: Path, tmp_path: Path) -> None:
+    raw = redcap(tmp_path, real_data)
+    folder = tmp_path / "labels" / "redcap" / "longitudinal"
+    folder.mkdir(parents=True)
+    source = real_data / "redcap" / "longitudinal"
+    as_labels(source, folder / "data.csv")
+    (folder / "dictionary.csv").write_bytes((source / "dictionary.csv").read_bytes())
+    (tmp_path / "again").mkdir()
+    labelled = redcap(tmp_path / "again", tmp_path / "labels")
+    for path in raw.glob("*.tsv"):
+        assert (labelled / path.name).read_text() == path.read_text()

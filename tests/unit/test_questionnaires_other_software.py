@@ -1,7 +1,8 @@
-"""Scores agree with another implementation: BioPsyKit 0.14.0 (pss, phq, hads), run once on the responses made here.
+"""Scores agree with another implementation: BioPsyKit 0.14.0 (pss, phq, hads), run on the responses made
+here.
 
-It was also run on 2,000 random respondents each, without a difference. It sums missing items as zero, so only complete
-responses are compared.
+It was also run on 2,000 random respondents each, without a difference. It sums missing items as zero, so only
+complete responses are compared.
 """
 
 from __future__ import annotations

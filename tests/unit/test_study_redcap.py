@@ -550,3 +550,12 @@ def test_two_instances_of_one_session_with_different_answers_are_refused(tmp_pat
     redcap = {"export": "export.csv", "dictionary": "dictionary.csv", "events": {"visit_arm_1": "ses-pre"}}
     with pytest.raises(InputError, match=r"'gad7_1' has two different values for participant 1 ses-pre"):
         ingested(tmp_path, redcap=redcap, instruments={"gad7": {"fields": "gad7_{item}"}})
+
+
+def test_a_label_that_several_fields_share_is_refused_where_some_of_them_are_missing() -> None:
+    rows = [("id", "ID"), ("h1", "Height"), ("h2", "Height")]
+    fields = {name: Field(name, "text", "a", label) for name, label in rows}
+    with pytest.raises(InputError, match="its column 'Height' is shared by 2 fields"):
+        names_of_labels(["ID", "Height", "Complete?"], fields, "x.csv")
+    with pytest.raises(InputError, match="its column 'Weight' is not the next field"):
+        names_of_labels(["ID", "Weight"], fields, "x.csv")

@@ -153,7 +153,7 @@ def bids(folder: Path) -> dict[str, Any]:
     """A BIDS tree with sessions and a phenotype table."""
     root = folder / "bids"
     (root / "phenotype").mkdir(parents=True)
-    (root / "participants.tsv").write_text("participant_id\tsex\tage\nsub-01\tF\t95\nsub-02\tn/a\t50\n")
+    (root / "participants.tsv").write_text("participant_id\tsex\tage\nsub-01\tF\t89+\nsub-02\tn/a\t50\n")
     for person, names in (("sub-01", ("ses-pre", "ses-post")), ("sub-02", ("ses-pre",))):
         (root / person).mkdir()
         rows = "".join(f"{name}\tn/a\t{place}\n" for place, name in enumerate(names))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,10 @@ def cast(records: Records, rule: Mapping[str, Any], key: str, name: str) -> pd.S
     """Cast one field to levels or numbers; up to ten cells that do not fit are named."""
     if "coding" in rule:
         return _levels(records, rule, key)
+    if is_age(name, rule):
+        # BIDS writes the oldest group as 89+.
+        text = records.cells[rule["field"]].str.replace(r"^(?:>\s*)?(89|90)\s*\+?$", str(OLDEST), regex=True)
+        records = replace(records, cells=records.cells.assign(**{rule["field"]: text}))
     values = _numbers(records, rule, key)
     if is_age(name, rule):
         values = np.where(values > OLDEST, OLDEST, values)

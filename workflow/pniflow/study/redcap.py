@@ -5,6 +5,7 @@ longitudinal with events and arms, repeating instruments, or classic and wide).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ _SYSTEM = {
     "Data Access Group": "redcap_data_access_group",
     "Survey Identifier": "redcap_survey_identifier",
 }
+_FORM_LABELS = ("Complete?", "Survey Timestamp")
 ARM = "redcap_arm"
 
 
@@ -140,7 +142,41 @@ def is_labelled(header: Iterable[str], fields: Mapping[str, Field]) -> bool:
 
 
 def names_of_labels(header: Iterable[str], fields: Mapping[str, Field], source: str) -> list[str]:
-    """Translate a label export's header; labels may repeat, so they are matched in the dictionary's order."""
+    """Translate a label export's header; labels may repeat, so they are matched in the dictionary's order.
+
+    Raises
+    ------
+    InputError
+        A label is not of the dictionary, or several fields share it and not all of them were exported.
+    """
+    labels = [_plain(label) for label in header]
+    expected = _expected_labels(fields)
+    counts = Counter(label for _, label in expected)
+    names, place = [], 0
+    for label in labels:
+        if label in _SYSTEM:
+            names.append(_SYSTEM[label])
+            continue
+        found = next((at for at in range(place, len(expected)) if expected[at][1] == label), None)
+        several = label not in _FORM_LABELS and 1 < counts[label] != labels.count(label)
+        if found is None or several:
+            why = (
+                f"is shared by {counts[label]} fields"
+                if several
+                else "is not the next field in the data dictionary"
+            )
+            raise InputError(
+                f"{source}: this is an export with labels, and its column '{label[:60]}' {why}; export "
+                "raw codes, or all "
+                "fields with the dictionary of the same day."
+            )
+        names.append(expected[found][0])
+        place = found + 1
+    return names
+
+
+def _expected_labels(fields: Mapping[str, Field]) -> list[tuple[str, str]]:
+    """Return (name, label) of every column that a full label export has, in order."""
     expected: list[tuple[str, str]] = []
     form = None
     for one in fields.values():
@@ -149,23 +185,9 @@ def names_of_labels(header: Iterable[str], fields: Mapping[str, Field], source: 
         if one.form != form:
             expected.append((f"{one.form}_timestamp", "Survey Timestamp"))
         form = one.form
-        expected.append((one.name, _plain(one.label)))
-    expected.append((f"{form}_complete", "Complete?"))
-    names, place = [], 0
-    for label in header:
-        if label in _SYSTEM:
-            names.append(_SYSTEM[label])
-            continue
-        ahead = [at for at in range(place, len(expected)) if expected[at][1] == _plain(label)]
-        if not ahead:
-            raise InputError(
-                f"{source}: this is an export with labels, and its column '{label[:60]}' is not "
-                "the next field in the data "
-                "dictionary; export raw codes, or take the dictionary of the same day."
-            )
-        names.append(expected[ahead[0]][0])
-        place = ahead[0] + 1
-    return names
+        if one.kind != "descriptive":
+            expected.append((one.name, _plain(one.label)))
+    return [*expected, (f"{form}_complete", "Complete?")]
 
 
 def _plain(label: str) -> str:
