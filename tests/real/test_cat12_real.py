@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cat12 import parse_cat12, region_groups
+from pniflow.cat12 import ingest_freesurfer, parse_cat12, region_groups
 from pniflow.cat12.atlases import require_group
 from pniflow.cat12.overlays import read_curv
 from pniflow.errors import InputError
@@ -286,3 +286,25 @@ def test_native_thickness_has_the_mean_that_cat12_reports(
     row = tables["globals"].set_index("scan").loc[scan]
     assert both.mean() == pytest.approx(row["mean_thickness"], rel=1e-13)
     assert both.std(ddof=1) == pytest.approx(row["sd_thickness"], rel=1e-9)
+
+
+def test_freesurfer_tables_of_a_real_person(real_data: Path, tmp_path: Path) -> None:
+    """The left hemisphere of one person in three parcellations, and a table of subfields."""
+    ingest_freesurfer(folder=real_data / "freesurfer", regions=tmp_path / "fs.parquet")
+    table = read_table(tmp_path / "fs.parquet", "regions")
+    lines = (real_data / "freesurfer" / "lh.aparc.stats").read_text().splitlines()
+    rows = [line.split() for line in lines if line and not line.startswith("#")]
+    mine = table[table["atlas"] == "freesurfer_aparc"]
+    found = {(row.region, row.metric): row.value for row in mine.itertuples()}
+    assert len(found) == 3 * len(rows) == 3 * 34
+    for row in rows:
+        assert found[row[0], "thickness"] == float(row[4])
+        assert found[row[0], "gm_volume"] == pytest.approx(float(row[3]) / 1000, rel=1e-15)
+        assert found[row[0], "area"] == float(row[2])
+    assert set(mine["hemisphere"]) == {"left"}
+    subfields = table[table["atlas"] == "freesurfer_hippocampus"].set_index("region")["value"]
+    assert subfields["hippocampal_tail"] == pytest.approx(0.123456789, rel=1e-12)
+    assert len(subfields) == 13
+    text = table.astype(str).to_csv()
+    assert "some-username" not in text
+    assert "some-hostname" not in text

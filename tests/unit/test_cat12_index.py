@@ -239,6 +239,15 @@ def test_lesion_volumes_are_millilitres(tmp_path: Path) -> None:
     assert table.values.tolist() == [["sub-1", "ses-post", 0.0, 0], ["sub-2", "ses-pre", 3.4005, 12]]
 
 
+def test_lesion_volumes_of_another_tool_come_as_one_table(tmp_path: Path) -> None:
+    (tmp_path / "mine.tsv").write_text("participant_id\tsession_id\tlesion_volume\nsub-1\tses-pre\t3.5\n")
+    ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")
+    assert read_table(tmp_path / "lesions.tsv", "lesions")["lesion_volume"].tolist() == [3.5]
+    (tmp_path / "mine.tsv").write_text("participant_id\tsession_id\tlesion_volume\nsub-1\tses-pre\t-3.5\n")
+    with pytest.raises(InputError, match=r"mine.tsv: row 2, column 'lesion_volume' is '-3.5'; at least 0"):
+        ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [

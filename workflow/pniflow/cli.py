@@ -34,6 +34,7 @@ COMMANDS = {
     "parse-cat12": "pniflow.cat12",
     "gather-cat12": "pniflow.cat12",
     "gather-surfaces": "pniflow.cat12",
+    "ingest-freesurfer": "pniflow.cat12",
     "ingest-lesions": "pniflow.cat12",
     "assemble-cohort": "pniflow.cohort",
     "fit-models": "pniflow.models",
@@ -48,6 +49,7 @@ COMMANDS = {
     "plot-standardized-change": "pniflow.figures",
     "render-report": "pniflow.report",
     "summarize-results": "pniflow.report",
+    "trace": "pniflow.report",
 }
 
 

@@ -4,7 +4,8 @@ index : which scans a folder holds, and whose they are       parse : scan by sca
 document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
 overlays, surfaces : values on the cortex
-lesions : LST-AI tables                                      comparability : what must not be mixed
+lesions : LST-AI tables                                      freesurfer : its statistics and subfields
+comparability : what must not be mixed
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _PLACES = {
     "parse_cat12": "parse",
     "gather_cat12": "tables",
     "gather_surfaces": "surfaces",
+    "ingest_freesurfer": "freesurfer",
     "ingest_lesions": "lesions",
     "region_groups": "atlases",
     "mixed_versions": "comparability",

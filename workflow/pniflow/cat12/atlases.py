@@ -203,7 +203,7 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     groups["parts"] = groups.groupby(definition)["region"].transform("size")
     keys = ["atlas", "metric", "region", "hemisphere"]
     held = regions.loc[
-        regions["metric"].isin(["gm_volume", "thickness"]) & regions["hemisphere"].isin(["left", "right"]),
+        regions["metric"].isin(groups["metric"].unique()) & regions["hemisphere"].isin(["left", "right"]),
         ["participant_id", "session_id", "scan", *keys, "value"],
     ]
     held = held.astype(dict.fromkeys(keys, "str"))
@@ -234,7 +234,7 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     long = sides.melt(["scan", "written", "group", "metric"], var_name="hemisphere", value_name="value")
     long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
     ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
-    long["unit"] = long["metric"].map({"thickness": "mm", "gm_volume": "ml"}).where(~ratio, "1")
+    long["unit"] = long["metric"].map({"thickness": "mm"}).fillna("ml").where(~ratio, "1")
     scans = held[["participant_id", "session_id", "scan"]].drop_duplicates("scan")
     long = long.merge(scans, on="scan").sort_values(["scan", "measure"], kind="stable")
     return long[columns].reset_index(drop=True)

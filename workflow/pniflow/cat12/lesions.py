@@ -7,7 +7,7 @@ import io
 import os
 from pathlib import Path
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.cat12.index import entities
 from pniflow.errors import InputError, listing
 
@@ -15,15 +15,15 @@ _COLUMNS = ("Num_Lesions", "Num_Vox", "Lesion_Volume")
 
 
 def ingest_lesions(*, folder: Path, lesions: Path) -> None:
-    """Read the lesion volume and count of each scan from LST-AI's lesion_stats.csv files.
+    """Read the lesion volume and count of each scan, from LST-AI's lesion_stats.csv files or from one table.
 
     LST-AI writes mm3; the table holds ml.
 
     Parameters
     ----------
     folder : Path
-        Folder with files that end in lesion_stats.csv; participant and session are read from BIDS names in
-        the path.
+        Folder with files that end in lesion_stats.csv, participant and session in their names as in BIDS; or
+        a .tsv of any other tool with participant_id, session_id, lesion_volume (ml), lesion_count if known.
     lesions : Path
         Table to write (contract `lesions`).
 
@@ -35,6 +35,11 @@ def ingest_lesions(*, folder: Path, lesions: Path) -> None:
     """
     import pandas as pd
 
+    if folder.suffix == ".tsv":
+        table = files.read_table(folder)
+        table = table if "lesion_count" in table else table.assign(lesion_count=None)
+        files.write_table(contracts.checked(table, "lesions", str(folder)), lesions, "lesions")
+        return
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder.")
     names = sorted(
