@@ -49,7 +49,9 @@ def true_estimates(
     estimates = [row for model in read_models(models).models for row in _fitted(model, measured, study)]
     change = {name: values[:, 1] - values[:, 0] for name, values in measured.items()}
     spread = {name: np.nanstd(values, ddof=1) for name, values in change.items()}
-    return estimates, {name: float(np.nanmean(change[name]) / sd) for name, sd in spread.items() if sd > 1e-9}
+    return estimates, {
+        name: _short(np.nanmean(change[name]) / sd) for name, sd in spread.items() if sd > 1e-9
+    }
 
 
 def _fitted(model: Model, measured: dict[str, np.ndarray], study: Study) -> list[dict[str, Any]]:
@@ -73,9 +75,14 @@ def _fitted(model: Model, measured: dict[str, np.ndarray], study: Study) -> list
             within, between = next(term.rows for term in model.terms if term.kind == "split")
             contrasts[BETWEEN_MINUS_WITHIN] = contrasts[between] - contrasts[within]
         for term, c in contrasts.items():
-            row = {"model": model.name, "outcome": outcome, "term": term, "value": float(c @ estimate)}
-            rows.append(row | {"monte_carlo_error": float(np.linalg.norm(influence @ c))})
+            row = {"model": model.name, "outcome": outcome, "term": term, "value": _short(c @ estimate)}
+            rows.append(row | {"monte_carlo_error": _short(np.linalg.norm(influence @ c))})
     return rows
+
+
+def _short(value: float | np.floating) -> float:
+    """Keep ten digits: the ones behind them may differ between processors."""
+    return float(f"{value:.10g}")
 
 
 def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> np.ndarray:
@@ -197,5 +204,5 @@ def zero_change(estimates: list[dict[str, Any]]) -> list[dict[str, Any]]:
             entry = {"predictor": predictor, "within_slope": row["value"], "mean_change": change[predictor]}
             entry |= {"ctra_change": change["ctra"]}
             session = change["ctra"] - row["value"] * change[predictor]
-            rows.append(entry | {"session_coefficient_uncentred": session})
+            rows.append(entry | {"session_coefficient_uncentred": _short(session)})
     return rows

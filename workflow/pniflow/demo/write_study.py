@@ -17,6 +17,7 @@ from pniflow.demo.write_cat12 import write_cat12, write_lesions
 from pniflow.demo.write_tables import PREFIXES, write_cortisol, write_counts, write_redcap
 from pniflow.errors import InputError
 from pniflow.files import write_json, write_text
+from pniflow.models.inference import one_blas_thread
 from pniflow.resources import shipped
 
 LABELS = ("before", "after", "follow-up", "second follow-up", "third follow-up", "fourth follow-up")
@@ -47,11 +48,11 @@ def write_study(design: Design, out: Path, truth_participants: int) -> None:
 
 def truth_of(design: Design, study: Study, models: Path, participants: int) -> dict[str, Any]:
     """Return the truth: what was planted, and what each model converges to."""
-    asked = {key: value for key, value in asdict(design).items() if key != "seed"}
-    result: dict[str, Any] = {"simulated": True, "design": asked, "planted": truth.planted(design)}
+    result: dict[str, Any] = {"simulated": True, "design": asdict(design), "planted": truth.planted(design)}
     if participants:
         many = truth.population_of(design, participants, seed=design.seed + 1) if design.noise else study
-        estimates, d_z = truth.true_estimates(many, models)
+        with one_blas_thread():
+            estimates, d_z = truth.true_estimates(many, models)
         result |= {
             "population": {
                 "participants": many.design.participants,
