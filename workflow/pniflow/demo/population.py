@@ -87,7 +87,7 @@ def mean_change(facet: Facet, design: Design) -> np.ndarray:
     """Return a facet's mean change at each session, in item units: d_z times the SD of its change."""
     answers = (facet.item_noise**2 + 1 / 12) / len(facet.items)
     spread = np.sqrt(2 * (facet.sd**2 * (1 - STABLE) + answers))
-    return facet.change * design.change * spread * PROFILE[: design.sessions]
+    return facet.change * design.change * spread * PROFILE[: design.sessions] + 0.0  # no negative zero
 
 
 def split(state: np.ndarray, centre: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
