@@ -36,6 +36,7 @@ COMMANDS = {
     "gather-surfaces": "pniflow.cat12",
     "ingest-freesurfer": "pniflow.cat12",
     "ingest-lesions": "pniflow.cat12",
+    "ingest-protocol": "pniflow.cat12",
     "assemble-cohort": "pniflow.cohort",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top.add_argument("--version", action="version", version=__version__)
     top.add_argument("command", choices=sorted(COMMANDS), metavar="COMMAND", help=", ".join(sorted(COMMANDS)))
     chosen = top.parse_args(words[:1]).command
+    # One thread for linear algebra, before it is loaded: the same bytes whatever the caller's environment says.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
     options = vars(parser_of(function, chosen).parse_args(words[1:]))
     try:
