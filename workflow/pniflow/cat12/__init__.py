@@ -5,7 +5,7 @@ document, matfile, report, labels, old_labels, exports : one file's bytes to num
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
 overlays, surfaces : values on the cortex
 lesions : LST-AI tables                                      freesurfer : its statistics and subfields
-comparability : what must not be mixed
+protocol : how the images were measured                      comparability : what must not be mixed
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _PLACES = {
     "gather_surfaces": "surfaces",
     "ingest_freesurfer": "freesurfer",
     "ingest_lesions": "lesions",
+    "ingest_protocol": "protocol",
     "region_groups": "atlases",
     "mixed_versions": "comparability",
 }

@@ -1,0 +1,144 @@
+"""How images were measured, what deviates between visits, and what must not be in a header."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from pniflow.cat12 import ingest_protocol
+from pniflow.errors import InputError
+from pniflow.files import read_table
+
+SAID = {
+    "RepetitionTime": 2.3,
+    "EchoTime": 0.003,
+    "MagneticFieldStrength": 3,
+    "ManufacturersModelName": "Prisma",
+}
+
+
+def image(
+    folder: Path,
+    name: str,
+    *,
+    voxel: float = 1.0,
+    said: dict[str, object] | None = None,
+    mirrored: bool = False,
+    **header,
+) -> Path:
+    affine = np.diag([-voxel if mirrored else voxel, voxel, voxel, 1.0])
+    made = nibabel.Nifti1Image(np.zeros((4, 5, 6), dtype=np.int16), affine)
+    for key, text in header.items():
+        made.header[key] = text
+    path = folder / f"{name}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(made, path)
+    (folder / f"{name}.json").write_text(json.dumps(SAID | (said or {})))
+    return path
+
+
+def read(folder: Path) -> pd.DataFrame:
+    ingest_protocol(folder=folder, protocol=folder.parent / "protocol.tsv")
+    return read_table(folder.parent / "protocol.tsv", "protocol").set_index("source")
+
+
+def test_headers_and_sidecars_become_a_row_per_image(tmp_path: Path) -> None:
+    image(tmp_path / "bids", "sub-1/ses-pre/anat/sub-1_ses-pre_T1w", descrip=b"FSL5.0")
+    image(tmp_path / "bids", "sub-1/ses-pre/anat/sub-1_ses-pre_FLAIR", mirrored=True)
+    table = read(tmp_path / "bids")
+    row = table.loc["sub-1/ses-pre/anat/sub-1_ses-pre_T1w.nii.gz"]
+    assert row[["participant_id", "session_id", "suffix", "voxel_x"]].tolist() == [
+        "sub-1",
+        "ses-pre",
+        "T1w",
+        1.0,
+    ]
+    assert (row["orientation"], row["handedness"]) == ("RAS", "right")
+    assert row[["repetition_time", "echo_time", "field_strength", "scanner_model"]].tolist() == [
+        2.3,
+        0.003,
+        3,
+        "Prisma",
+    ]
+    flair = table.loc["sub-1/ses-pre/anat/sub-1_ses-pre_FLAIR.nii.gz"]
+    assert (flair["orientation"], flair["handedness"]) == ("LAS", "left")
+    assert table["flags"].isna().all()
+
+
+def test_deviations_are_flagged_within_the_person_and_in_the_study(tmp_path: Path) -> None:
+    for person in ("1", "2", "3"):
+        for session in ("post", "pre"):
+            other = person == "3" and session == "pre"
+            said = {"ManufacturersModelName": "Skyra", "EchoTime": 0.0042} if other else {}
+            name = f"sub-{person}/ses-{session}/anat/sub-{person}_ses-{session}_T1w"
+            image(tmp_path / "bids", name, said=said, voxel=1.2 if other else 1.0)
+    flags = read(tmp_path / "bids")["flags"]
+    assert flags.notna().sum() == 1
+    said = flags["sub-3/ses-pre/anat/sub-3_ses-pre_T1w.nii.gz"]
+    assert "voxels of 1.2 x 1.2 x 1.2 mm, not 1 mm isotropic" in said
+    assert "scanner_model Skyra differs from the person's first image Prisma" in said
+    assert "echo_time 0.0042 differs from the study's usual 0.003" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "said", "says"),
+    [
+        ({"descrip": b"Doe^Jane"}, {}, "the header's descrip holds text that could identify a person"),
+        ({"descrip": b"Jane Doe"}, {}, "the header's descrip holds text that could identify a person"),
+        ({"aux_file": b"FSL 1980-02-28"}, {}, "the header's aux_file holds text"),
+        ({"db_name": b"19800228"}, {}, "the header's db_name holds text"),
+        ({}, {"PatientName": "Doe"}, "T1w.json: the key PatientName could identify a person"),
+        ({}, {"PatientBirthDate": "1980"}, "T1w.json: the key PatientBirthDate could identify"),
+        ({}, {"InstitutionAddress": "Main Street 1"}, "T1w.json: the key InstitutionAddress could identify"),
+        ({}, {"EchoTime": "short"}, "T1w.json: EchoTime is 'short'; a number was expected"),
+    ],
+)
+def test_text_that_could_identify_a_person_is_refused_and_not_repeated(
+    tmp_path: Path, header: dict[str, bytes], said: dict[str, object], says: str
+) -> None:
+    image(tmp_path / "bids", "sub-1/anat/sub-1_T1w", said=said, **header)
+    with pytest.raises(InputError, match=says) as caught:
+        read(tmp_path / "bids")
+    assert "Doe" not in str(caught.value)
+    assert "Main Street" not in str(caught.value)
+    assert not (tmp_path / "protocol.tsv").exists()
+
+
+def test_a_dicom_extension_is_refused(tmp_path: Path) -> None:
+    path = image(tmp_path / "bids", "sub-1/anat/sub-1_T1w")
+    made = nibabel.load(path)
+    made.header.extensions.append(nibabel.nifti1.Nifti1Extension(6, b"Doe Jane"))
+    nibabel.save(made, path)
+    with pytest.raises(InputError, match=r"extension .code 6. that can hold a person's data"):
+        read(tmp_path / "bids")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"hello", "this is no NIfTI-1 image"),
+        (bytes(400), "this is no NIfTI-1 image"),
+        (gzip.compress(bytes(10)), "this is no NIfTI-1 image"),
+        (b"\x1f\x8b" + b"broken", "the file cannot be read"),
+        (gzip.compress(bytes(200_000_000), 1), "this is no NIfTI-1 image"),
+    ],
+    ids=["text", "zeros", "short", "damaged gz", "bomb"],
+)
+def test_files_that_are_no_images(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "bids" / "sub-1" / "anat" / "sub-1_T1w.nii.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"sub-1/anat/sub-1_T1w.nii.gz: {says}"):
+        read(tmp_path / "bids")
+
+
+def test_a_folder_without_images(tmp_path: Path) -> None:
+    (tmp_path / "bids").mkdir()
+    with pytest.raises(InputError, match="there are no images"):
+        read(tmp_path / "bids")

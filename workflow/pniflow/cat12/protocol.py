@@ -1,0 +1,247 @@
+"""The images themselves: how each T1w and FLAIR image was measured, by its header and sidecar, and what
+deviates.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow import files
+from pniflow.cat12.index import entities
+from pniflow.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Sidecar key -> column; what decides whether images can be compared.
+SIDECAR = {
+    "RepetitionTime": "repetition_time",
+    "EchoTime": "echo_time",
+    "InversionTime": "inversion_time",
+    "FlipAngle": "flip_angle",
+    "MagneticFieldStrength": "field_strength",
+    "Manufacturer": "manufacturer",
+    "ManufacturersModelName": "scanner_model",
+    "SoftwareVersions": "software",
+    "ReceiveCoilName": "receive_coil",
+}
+TEXTS = {"manufacturer", "scanner_model", "software", "receive_coil"}
+
+# What differs between two visits of one person matters most; sizes and times may round differently.
+TOLERANCE = {"voxel_x": 0.01, "voxel_y": 0.01, "voxel_z": 0.01, "repetition_time": 0.005, "echo_time": 0.0005}
+_TOLERANCE = 0.01
+
+_IMAGE = re.compile(r"sub-.+_(?P<suffix>T1w|FLAIR)\.nii(?:\.gz)?")
+_IDENTIFYING = re.compile(
+    r"^(Patient|Physician|Operator|Referring|Performing|Requesting|Institution|Other)|BirthDate|Address"
+)
+# Header texts that converters and toolboxes write; anything else is taken for a person's.
+_TOOLS = (
+    "FSL|SPM|CAT|FreeSurfer|dcm2niix?|mri_convert|ANTs|ITK|AFNI|nibabel|NIfTI|4D|3D|MRIcro|Philips|GE|Siemens"
+)
+_HARMLESS = re.compile(
+    rf"|({_TOOLS})[\w .:;=/()+-]*|TE=[\d.]+(;(Time|phase|mb|dwell|TR|TI)=[\d.]+)*", re.IGNORECASE
+)
+_DATE = re.compile(r"(19|20)\d\d[-./]?(0[1-9]|1[0-2])[-./]?(0[1-9]|[12]\d|3[01])|\^|@")
+_HEADER = 352
+_LARGEST_EXTENSION = 2**20
+
+
+def ingest_protocol(*, folder: Path, protocol: Path, isotropic: float = 1.0) -> None:
+    """Read how each T1w and FLAIR image of a BIDS folder was measured, and flag what deviates.
+
+    Headers only: no voxel is read. Text in a header or sidecar that could identify a person is refused, not
+    copied.
+
+    Parameters
+    ----------
+    folder : Path
+        A BIDS folder with sub-*/[ses-*/]anat images.
+    protocol : Path
+        Table to write (contract `protocol`), a row per image.
+    isotropic : float
+        Voxel size that the protocol asks for (mm); others are flagged.
+
+    Raises
+    ------
+    InputError
+        No images, a file that is no NIfTI image, a header or sidecar with text that could identify a person.
+    """
+    import pandas as pd
+
+    rows = [_row(path, source, suffix) for path, source, suffix in _images(folder)]
+    if not rows:
+        raise InputError(
+            f"{folder}: there are no images named sub-*_T1w.nii.gz or sub-*_FLAIR.nii.gz in this folder."
+        )
+    table = pd.DataFrame(rows).sort_values(
+        ["participant_id", "session_id", "suffix", "source"], kind="stable"
+    )
+    table = table.reset_index(drop=True)
+    table["flags"] = ["; ".join(flags) for flags in deviations(table, isotropic)]
+    files.write_table(table, protocol, "protocol")
+
+
+def deviations(table: pd.DataFrame, isotropic: float) -> list[list[str]]:
+    """Return for each image what deviates: from isotropic voxels, from the person's first image of that
+    kind, and from the most common value of the study.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Contract `protocol`, sorted by participant and session.
+    isotropic : float
+        Voxel size asked for, in mm.
+    """
+    import pandas as pd
+
+    flags: list[list[str]] = [[] for _ in range(len(table))]
+    voxels = table[["voxel_x", "voxel_y", "voxel_z"]].to_numpy()
+    for row in np.flatnonzero((np.abs(voxels - isotropic) > TOLERANCE["voxel_x"]).any(axis=1)):
+        flags[row].append(
+            f"voxels of {' x '.join(f'{size:.3g}' for size in voxels[row])} mm, not {isotropic:g} mm"
+            " isotropic"
+        )
+    compared = [
+        name
+        for name in table.columns
+        if name not in ("participant_id", "session_id", "suffix", "source", "flags")
+    ]
+    for name in compared:
+        values = table[name]
+        first = values.groupby([table["participant_id"], table["suffix"]]).transform("first")
+        usual = values.groupby(table["suffix"]).transform(
+            lambda group: group.mode().iloc[0] if group.notna().any() else None
+        )
+        for reference, whose in ((first, "the person's first image"), (usual, "the study's usual")):
+            if pd.api.types.is_numeric_dtype(values):
+                differs = (values - reference).abs() > TOLERANCE.get(name, _TOLERANCE)
+            else:
+                differs = values.notna() & reference.notna() & (values != reference)
+            for row in np.flatnonzero(differs.to_numpy(dtype=bool)):
+                flags[row].append(f"{name} {values[row]} differs from {whose} {reference[row]}")
+    return flags
+
+
+def _images(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder.")
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "derivatives" and not name.startswith("."))
+        for name in sorted(names):
+            image = _IMAGE.fullmatch(name)
+            if image:
+                path = Path(place, name)
+                yield path, path.relative_to(folder).as_posix(), image["suffix"]
+
+
+def _row(path: Path, source: str, suffix: str) -> dict[str, Any]:
+    import nibabel
+
+    header = _header(path, source)
+    affine = header.get_best_affine()
+    sizes = [float(size) for size in header.get_zooms()[:3]]
+    shape = header.get_data_shape()
+    if len(shape) != 3:
+        raise InputError(f"{source}: the image has {len(shape)} dimensions; three were expected.")
+    participant, session = entities(source)
+    row: dict[str, Any] = {"participant_id": participant, "session_id": session, "suffix": suffix}
+    row |= dict(zip(("voxel_x", "voxel_y", "voxel_z"), sizes, strict=True))
+    row |= {
+        "orientation": "".join(code or "?" for code in nibabel.orientations.aff2axcodes(affine)),
+        "handedness": "right" if np.linalg.det(affine[:3, :3]) > 0 else "left",
+    }
+    return row | _sidecar(path, source) | {"source": source}
+
+
+def _header(path: Path, source: str) -> Any:
+    """Read a NIfTI-1 header and look through its texts; nothing beyond header and extensions is unpacked."""
+    import nibabel
+
+    content = _start(path, source, _HEADER)
+    try:
+        if len(content) < _HEADER:
+            raise ValueError
+        header = nibabel.Nifti1Header(content[:348])
+        offset = float(header["vox_offset"])
+    except (ValueError, nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError):
+        raise InputError(f"{source}: this is no NIfTI-1 image, or its header is damaged.") from None
+    for name in ("descrip", "aux_file", "db_name", "intent_name"):
+        text = bytes(header[name]).split(b"\0")[0].decode("latin-1").strip()
+        if not _HARMLESS.fullmatch(text) or _DATE.search(text):
+            raise InputError(
+                f"{source}: the header's {name} holds text that could identify a person; clear it before"
+                " the image is used."
+            )
+    if content[348] != 0 and offset > _HEADER:
+        _check_extensions(path, source, offset)
+    return header
+
+
+def _check_extensions(path: Path, source: str, offset: float) -> None:
+    """Refuse DICOM and comment extensions; they hold what a scanner knows of a person."""
+    if not offset <= _LARGEST_EXTENSION:
+        raise InputError(f"{source}: the header's extensions take {offset:.0f} bytes; at most 1 MB is read.")
+    content = _start(path, source, int(offset))
+    position = _HEADER
+    while position + 8 <= len(content):
+        size, code = np.frombuffer(content[position : position + 8], dtype="<i4").tolist()
+        if code in (2, 6) or size <= 0:
+            raise InputError(
+                f"{source}: the header has an extension (code {code}) that can hold a person's data;"
+                " remove it."
+            )
+        position += size
+
+
+def _start(path: Path, source: str, size: int) -> bytes:
+    """Return the first bytes of an image, packed or not; a packed file is unpacked no further."""
+    try:
+        with open(path, "rb") as stream:
+            packed = stream.read(2) == b"\x1f\x8b"
+            stream.seek(0)
+            if not packed:
+                return stream.read(size)
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                return unpacked.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{source}: the file cannot be read ({error}).") from None
+
+
+def _sidecar(path: Path, source: str) -> dict[str, Any]:
+    """Return what the JSON beside an image says, as far as it decides comparability; other keys are not
+    copied.
+    """
+    beside = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    if not beside.is_file():
+        return dict.fromkeys(SIDECAR.values())
+    said = files.read_json(beside)
+    name = Path(source).with_name(beside.name).as_posix()
+    if not isinstance(said, dict):
+        raise InputError(f"{name}: a JSON object was expected.")
+    for key, value in said.items():
+        if _IDENTIFYING.search(str(key)) and str(value).strip() not in ("", "None", "[]"):
+            raise InputError(
+                f"{name}: the key {key} could identify a person; remove it before the image is used."
+            )
+    row: dict[str, Any] = {}
+    for key, column in SIDECAR.items():
+        value = said.get(key)
+        if isinstance(value, list):
+            value = " ".join(map(str, value))
+        if (
+            value is not None
+            and column not in TEXTS
+            and (isinstance(value, bool) or not isinstance(value, int | float))
+        ):
+            raise InputError(f"{name}: {key} is '{str(value)[:40]}'; a number was expected.")
+        row[column] = str(value) if value is not None and column in TEXTS else value
+    return row
