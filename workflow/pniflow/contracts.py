@@ -157,6 +157,18 @@ def _refuse(bad: pd.Series, values: pd.Series, column: str, expected: str, sourc
 
 
 def _unique(frame: pd.DataFrame, key: list[str], source: str) -> None:
+    import pandas as pd
+
+    # Codes that fill their range are counted, which is much faster than hashing them.
+    combined, size = np.zeros(len(frame), dtype=np.int64), 1
+    for column in key:
+        codes, distinct = pd.factorize(frame[column], use_na_sentinel=False)
+        combined, size = combined * len(distinct) + codes, size * len(distinct)
+        if size > 8 * len(frame):
+            break
+    else:
+        if not len(frame) or np.bincount(combined).max() == 1:
+            return
     again = frame.duplicated(key, keep="first").to_numpy()
     if again.any():
         row = int(again.argmax())
