@@ -9,6 +9,7 @@ import argparse
 import importlib
 import inspect
 import math
+import os
 import re
 import sys
 import types
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top.add_argument("--version", action="version", version=__version__)
     top.add_argument("command", choices=sorted(COMMANDS), metavar="COMMAND", help=", ".join(sorted(COMMANDS)))
     chosen = top.parse_args(words[:1]).command
-    # One thread for linear algebra, before it is loaded: the same bytes whatever the caller's environment says.
+    # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
     options = vars(parser_of(function, chosen).parse_args(words[1:]))
