@@ -143,6 +143,7 @@ def test_blocks_change_nothing(made, monkeypatch):
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
     whole = ingest(path, folder / "a.tsv")
     monkeypatch.setattr("pniflow.expression.matrix.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("pniflow.expression.matrix.BLOCK_ROWS_BYTES", 1)
     parts = ingest(path, folder / "b.tsv")
     pd.testing.assert_frame_equal(whole, parts, rtol=1e-12)
 

@@ -25,7 +25,8 @@ ANNOTATION = re.compile(
     r"(gene[_. ]?)?(bio)?type|(gene[_. ]?)?(symbol|name)|entrez([_. ]?gene)?([_. ]?id)?|"
     r"(gene|transcript|probe)[_. ]?ids?|exon[_. ]?count"
 )
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 8 << 20  # or more, so that a block of a wide matrix has many rows
+BLOCK_ROWS_BYTES = 2000  # per column
 MINIMUM_HEADER_GENES = 3
 
 
@@ -246,7 +247,9 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
             reader = pyarrow.csv.open_csv(
                 stream,
                 read_options=pyarrow.csv.ReadOptions(
-                    column_names=names, skip_rows=layout.skip + 1, block_size=BLOCK_BYTES
+                    column_names=names,
+                    skip_rows=layout.skip + 1,
+                    block_size=max(BLOCK_BYTES, BLOCK_ROWS_BYTES * len(names)),
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
                     delimiter=layout.delimiter,
