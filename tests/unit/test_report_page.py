@@ -131,10 +131,65 @@ def tables(folder: Path) -> dict[str, Path]:
         "table1": table1,
         "sensitivity": pd.DataFrame(variants),
         "diagnostics": diagnostics,
+        **descriptions(),
     }
     for name, frame in frames.items():
         write_table(frame, folder / f"{name}.tsv", name)
     return {name: folder / f"{name}.tsv" for name in frames}
+
+
+def descriptions() -> dict[str, pd.DataFrame]:
+    """Tables that describe: course, inclusion, reliability, flags, dictionary."""
+    course = pd.DataFrame(
+        {
+            "item": ["completed_course", "home_practice", "relapses"],
+            "level": ["yes", None, None],
+            "recorded": [True, True, False],
+            "n": [21, 20, None],
+            "missing": [0, 3, None],
+            "n_any": [None, 19, None],
+            "mean": [None, 21.44, None],
+            "sd": [None, 9.06, None],
+            "minimum": [None, 0.0, None],
+            "median": [None, 20.0, None],
+            "maximum": [None, 45.0, None],
+        }
+    ).assign(unit=None, total=None, note="what it is")
+    inclusion = pd.DataFrame(
+        {
+            "branch": ["imaging"],
+            "variable": ["age"],
+            "domain": ["characteristic"],
+            "unit": ["years"],
+            "n_included": [21],
+            "mean_included": [44.14],
+            "sd_included": [11.0],
+            "n_others": [2],
+            "mean_others": [50.5],
+            "sd_others": [7.0],
+            "standardized_difference": [-0.5],
+        }
+    ).assign(session_id=None, level=None)
+    reliability = pd.DataFrame(
+        {
+            "scale": ["pss10", "pss10"],
+            "session_id": "ses-pre",
+            "item": [None, 1],
+            "n": 22,
+            "alpha": [0.8847, None],
+        }
+    ).assign(omega=0.8912, item_rest=None, first_component=None, lowest=0.0, highest=4.0, note=None)
+    flags = pd.DataFrame(
+        {"participant_id": ["sub-001"], "session_id": ["ses-post"], "item": ["measure tiv"], "value": [6.3]}
+    ).assign(rule="implausible change", reason="changed by 2 %")
+    dictionary = pd.DataFrame({"table": ["measures"], "column": ["value"], "description": ["The value."]})
+    return {
+        "course": course,
+        "inclusion": inclusion,
+        "reliability": reliability.assign(range_low=0.0, range_high=4.0),
+        "flags": flags,
+        "dictionary": dictionary.assign(type="number", unit=None, levels=None),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +223,20 @@ def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
     keyed["sensitivity"] = estimate_rows(read_table(run["sensitivity"], "sensitivity"))
     for row in keyed["sensitivity"]:
         row["key"] += f"/{row['variant']}"
-    for name, columns in (
-        ("flow", ["step", "branch", "session_id"]),
-        ("table1", ["measure", "session_id", "level"]),
-    ):
+    keys = {
+        "flow": ["step", "branch", "session_id"],
+        "table1": ["measure", "session_id", "level"],
+        "course": ["item", "level"],
+        "inclusion": ["branch", "variable", "session_id", "level"],
+        "reliability": ["scale", "session_id", "item"],
+    }
+    for name, columns in keys.items():
         rows = read_table(run[name], name).astype(object).where(lambda t: t.notna(), None).to_dict("records")
         keyed[name] = [{**row, "key": "/".join(str(row[c] or "") for c in columns)} for row in rows]
     lookup = {(name, row["key"]): row for name, rows in keyed.items() for row in rows}
     numbers = [e for e in page.elements if e["at"].get("data-field")]
     assert len(numbers) > 600
-    assert {e["at"]["data-table"] for e in numbers} == {"estimates", "sensitivity", "flow", "table1"}
+    assert {e["at"]["data-table"] for e in numbers} == set(keyed)
     for element in numbers:
         at, text = element["at"], element["text"]
         value = lookup[at["data-table"], at["data-key"]][at["data-field"]]
@@ -266,8 +325,8 @@ def test_no_section_is_empty_and_each_stands_in_the_navigation(page):
     titles = [e["text"].strip() for e in page.all("h2")]
     assert "; ".join(titles) == (
         "Answers; Participants; Change between the sessions; Gene expression (CTRA); Associations;"
-        " Brain structure (MRI); Quality and exclusions; Sensitivity analyses; Comparison with published claims;"
-        " Methods; What this study cannot show; All estimates; Software"
+        " Brain structure (MRI); Quality and exclusions; Sensitivity analyses; Comparison with published"
+        " claims; Methods; What this study cannot show; All estimates; Data dictionary; Software"
     )
     assert [e["text"].strip() for e in page.all("li") if "nav" in e["path"]] == titles
     for section in page.all("section"):
@@ -285,6 +344,14 @@ def test_counts_add_up(page):
         ("all", "", "3"),
     ]
     assert "The 3 exclusions one by one" in page.body
+
+
+def test_what_was_not_recorded_and_what_was_flagged_is_said(page):
+    assert "Not recorded in this study: relapses." in page.body
+    assert "Used, but worth a second look" in page.body
+    assert "implausible change" in page.body
+    assert "0.88 / 0.89 (n = 22)" in page.body
+    assert "21.4 (9.1), 0.0 to 45.0" in page.body
 
 
 def test_simulated_data_say_so_first(page):

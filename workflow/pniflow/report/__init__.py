@@ -2,5 +2,6 @@
 
 from pniflow.report.render import render_report
 from pniflow.report.summary import summarize_results
+from pniflow.report.tracing import trace
 
-__all__ = ["render_report", "summarize_results"]
+__all__ = ["render_report", "summarize_results", "trace"]

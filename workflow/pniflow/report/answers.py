@@ -223,6 +223,11 @@ def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
     return {name: grouped[name] for name in sorted(grouped, key=lambda family: rank[family])}
 
 
+def is_control(row: Mapping[str, Any]) -> bool:
+    """Tell whether a tested row is a negative control: its family is noted in the plan as expected null."""
+    return words.given(row["family"]) and words.given(row["note"]) and "expected null" in str(row["note"])
+
+
 def tally(rows: Sequence[Mapping[str, Any]], alpha: float) -> tuple[int, int]:
     """Return in how many of the tests a difference was shown, and how many tests there are."""
     return sum(verdict(row, alpha) == SHOWN for row in rows), len(rows)

@@ -32,7 +32,7 @@ def comparison(
         ["Published claims and this study's estimate of the same estimand."],
         ["Claim", "Source", "Published direction", "Here", "p", "n", "Same direction"],
         lines,
-        [3, 4, 5],
+        [3, 4],
         [f"CTRA: {words.CTRA_SIGN}. The publications do not print their sign convention beside each result."],
     )
     notes = [("", [text]) for text in published["contradictions"]]

@@ -35,7 +35,7 @@ _NORMALIZED = {
 _ADJUSTED = {
     "bh": "Benjamini-Hochberg (false discovery rate)",
     "holm": "Holm (family-wise error)",
-    "none": "no adjustment",
+    "none": "Not adjusted",
 }
 
 
@@ -83,26 +83,24 @@ def _design(study: Mapping[str, Any]) -> str:
 
 def _questionnaires(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     modelled = {row["outcome"] for row in rows} | {words.term_of(row["term"]).of for row in rows}
-    sentences = []
+    scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
         try:
             key = read_yaml(find("instruments", name))
         except InputError:
-            sentences.append(f"{name}: its own key file")
+            scored.setdefault("by a key file of the study's own", []).append(name)
             continue
         if modelled & set(key["scales"]):
-            share = key["missing"]["minimum_share"]
-            sentences.append(
-                f"{key['title']} ({words.plural(key['items'], 'item')}, scored where at least {share:.0%} of"
-                " a scale's items"
-                " were answered)".replace("%", " %")
-            )
-    if not sentences:
+            share = f"{key['missing']['minimum_share'] * 100:g}{words.NBSP}%"
+            rule = f"where at least {share} of a scale's items were answered"
+            scored.setdefault(rule, []).append(key["title"])
+    if not scored:
         return ""
+    listed = "; ".join(f"{_joined(names)}, {rule}" for rule, names in scored.items())
     return (
-        f"Scored from items by key files: {'; '.join(sentences)}. Items that were not answered count as the"
-        " person's mean"
-        " of the scale; no item counts as zero."
+        f"Scored from items: {listed}. An item that was not answered counts as the person's mean of the"
+        " scale,"
+        " never as zero."
     )
 
 
@@ -116,7 +114,7 @@ def _assays(study: Mapping[str, Any]) -> str:
             stand = about["below_limit_as"].replace("_", " ").replace("sqrt2", "√2")
             text += f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}"
         sentences.append(text)
-    return f"{_joined(sentences)}." if sentences else ""
+    return f"{_joined(sentences)[:1].upper()}{_joined(sentences)[1:]}." if sentences else ""
 
 
 def _expression(
@@ -192,13 +190,13 @@ def _multiplicity(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.Dat
             if names
             else ""
         )
-    sentences = []
+    grouped: dict[str, list[str]] = {}
     for name, value, note in zip(families["family"], families["value"], families["note"], strict=True):
         adjust = re.search(r"adjustment (\w+)", str(note))
-        how = _ADJUSTED.get(adjust.group(1), adjust.group(1)) if adjust else "not recorded"
-        sentences.append(f"{name} (m = {int(value)}, {how})")
-    listed = "; ".join(sentences)
-    return f"p-values are adjusted within families declared beforehand; m counts planned tests: {listed}."
+        how = _ADJUSTED.get(adjust.group(1), adjust.group(1)) if adjust else "adjustment not recorded"
+        grouped.setdefault(how, []).append(f"{name} ({int(value)})")
+    listed = "; ".join(f"{how}: {', '.join(names)}" for how, names in grouped.items())
+    return f"Families of tests were declared beforehand, with their planned number of tests. {listed}."
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:

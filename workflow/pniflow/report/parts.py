@@ -90,15 +90,17 @@ class Picture:
     alt: str
     caption: Text
     keys: Sequence[str]
+    narrow: bool = False  # one column of a journal wide
     kind: str = "figure"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that a reader opens when wanted; printed open."""
+    """Blocks that a reader opens when wanted; printed open, unless they stand in a file of that name."""
 
     summary: Text
     blocks: Sequence[Any]
+    file: str = ""
     kind: str = "fold"
 
 

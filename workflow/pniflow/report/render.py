@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from pniflow.report.sections import Results, all_sections
 if TYPE_CHECKING:
     import pandas as pd
 
+_NARROW = 340.0  # points: between one column of a journal and two
 _CONTRACTS = {
     "sensitivity": "sensitivity",
     "diagnostics": "diagnostics",
@@ -28,6 +30,11 @@ _CONTRACTS = {
     "genes": "ctra_genes",
     "globals": "globals",
     "quality": "quality",
+    "course": "course",
+    "inclusion": "inclusion",
+    "flags": "flags",
+    "reliability": "reliability",
+    "dictionary": "dictionary",
 }
 
 
@@ -46,6 +53,11 @@ def render_report(
     genes: Path | None = None,
     globals: Path | None = None,
     quality: Path | None = None,
+    course: Path | None = None,
+    inclusion: Path | None = None,
+    flags: Path | None = None,
+    reliability: Path | None = None,
+    dictionary: Path | None = None,
     normalization: Path | None = None,
     figures: list[Path] | None = None,
 ) -> None:
@@ -65,6 +77,8 @@ def render_report(
         Genes of the CTRA score (contract ctra_genes).
     globals, quality : Path, optional
         Whole-brain numbers and quality of the scans.
+    course, inclusion, flags, reliability, dictionary : Path, optional
+        Descriptions by the contract of the same name.
     normalization : Path, optional
         JSON that normalize-expression reports.
     figures : list of Path, optional
@@ -86,6 +100,11 @@ def render_report(
         "genes": genes,
         "globals": globals,
         "quality": quality,
+        "course": course,
+        "inclusion": inclusion,
+        "flags": flags,
+        "reliability": reliability,
+        "dictionary": dictionary,
     }
     tables = {name: files.read_table(path, _CONTRACTS[name]) for name, path in given.items() if path}
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
@@ -149,8 +168,15 @@ def read_figures(paths: list[Path]) -> Mapping[str, Picture]:
             raise InputError(
                 f"{path}: the figure {about['figure']} is not beside its description; draw it again."
             )
-        name = Path(path).stem
+        name, svg = Path(path).stem, vector.read_bytes()
+        width = re.search(rb'<svg[^>]*\bwidth="([0-9.]+)pt"', svg)
         pictures[name] = Picture(
-            name, about["title"], vector.read_bytes(), about["alt"], [about["caption"]], about["keys"]
+            name=name,
+            title=about["title"],
+            svg=svg,
+            alt=about["alt"],
+            caption=[about["caption"]],
+            keys=about["keys"],
+            narrow=width is not None and float(width.group(1)) < _NARROW,
         )
     return pictures

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report import answers, sensitivity, tables
+from pniflow.report import answers, described, sensitivity, tables
 from pniflow.report.answers import Context
 from pniflow.report.parts import Fold, Heading, Listing, Number, Paragraph, Picture, Section, Text
 
@@ -69,6 +69,7 @@ def all_sections(results: Results) -> list[Section]:
         Section("methods", "Methods", list(results.methods)),
         Section("limits", "What this study cannot show", limits(results)),
         Section("estimates", "All estimates", _estimates(results)),
+        Section("dictionary", "Data dictionary", _dictionary(results)),
         Section("software", "Software", list(results.software)),
     ]
     return [section for section in written if section.blocks]
@@ -144,7 +145,8 @@ def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) 
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
     clear, count = answers.tally(rows, context.alpha)
-    adjusted = any(words.given(row["p_adjusted"]) for row in rows)
+    known = [row for row in rows if words.given(row["p_adjusted"])]
+    adjusted = any(row["p_adjusted"] != row["p_value"] for row in known) or len(known) == 1
     how = "adjusted within the family" if adjusted else "not adjusted"
     role = _capital(rows[0]["role"] or "further")
     note = f"{role} family {family}: {words.plural(count, 'test')}, {how}; shown in {clear}."
@@ -188,6 +190,10 @@ def _participants(results: Results) -> list[Any]:
         modelled |= {words.term_of(row["term"]).of for row in results.rows}
         named = [name for name in table1["measure"].unique() if name in modelled]
         blocks.append(tables.paired_table(table1, results.context.sessions, named))
+    if "course" in results.tables:
+        blocks += described.course(results.tables["course"])
+    if "inclusion" in results.tables:
+        blocks += described.inclusion(results.tables["inclusion"], tables.BRANCHES)
     return blocks
 
 
@@ -302,6 +308,18 @@ def _quality(results: Results) -> list[Any]:
             blocks.append(Fold([f"The {words.plural(len(exclusions), 'exclusion')} one by one"], [listed]))
         else:
             blocks.append(Paragraph(["Nothing that was collected was left out."]))
+    if "flags" in results.tables:
+        blocks += described.flags(results.tables["flags"], results.context.sessions)
+    if "reliability" in results.tables:
+        blocks += described.reliability(results.tables["reliability"], results.context.sessions)
+    alarms = [
+        row["key"]
+        for row in results.rows
+        if answers.is_control(row) and answers.verdict(row, results.context.alpha) == answers.SHOWN
+    ]
+    if alarms:
+        text = "A difference was shown in a negative control, where none is expected; look at this first:"
+        blocks += [Paragraph([text]), Listing([("", [key]) for key in alarms])]
     flagged = [
         f"{row['key']}: {row['note']}"
         for row in results.rows
@@ -364,6 +382,11 @@ def limits(results: Results) -> list[Any]:
     return [Listing([("", text) for text in items])]
 
 
+def _dictionary(results: Results) -> list[Any]:
+    table = results.tables.get("dictionary")
+    return described.dictionary(table) if table is not None else []
+
+
 def _estimates(results: Results) -> list[Any]:
     if not results.rows:
         return []
@@ -374,5 +397,9 @@ def _estimates(results: Results) -> list[Any]:
                 " here."
             ]
         ),
-        Fold([f"All {words.plural(len(results.rows), 'coefficient')}"], [tables.all_estimates(results.rows)]),
+        Fold(
+            [f"All {words.plural(len(results.rows), 'coefficient')}"],
+            [tables.all_estimates(results.rows)],
+            "estimates.tsv",
+        ),
     ]

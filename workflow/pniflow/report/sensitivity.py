@@ -40,7 +40,11 @@ def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[A
             result.append(block)
     every = [one for some in variants.values() for one in some]
     result.append(
-        Fold([f"All {words.plural(len(every), 'sensitivity result')}"], [full_table(every, context)])
+        Fold(
+            [f"All {words.plural(len(every), 'sensitivity result')}"],
+            [full_table(every, context)],
+            "sensitivity.tsv",
+        )
     )
     return result
 
@@ -85,7 +89,10 @@ def _firmness(tested: Rows, variants: Mapping[str, Rows], alpha: float) -> str:
 def _where(row: Mapping[str, Any], variants: Rows, context: Context) -> Text:
     term = words.term_of(row["term"], len(context.sessions))
     text: list[str | Number] = [f"{row_name(row, term)}: "]
-    for place, one in enumerate(one for one in _tests(variants) if one["p_value"] >= context.alpha):
+    failing = [one for one in _tests(variants) if one["p_value"] >= context.alpha]
+    largest = [one for one in failing if one["variant"] == "leave_one_out_largest_p"]
+    others = [one for one in failing if not one["variant"].startswith("leave_one_out")]
+    for place, one in enumerate([*largest, *others]):
         text += ["; " if place else "", f"{label(one['variant'])} (p{words.NBSP}", *_p(one), ")"]
     return [*text, "."]
 

@@ -119,6 +119,11 @@ def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lost = sum(answers.verdict(row, 0.05) == answers.NONE for row in tested)
     if lost:
         flags.append(f"{words.plural(lost, 'planned test')} could not be estimated; the report says why.")
+    controls = [row for row in tested if answers.is_control(row)]
+    alarms = [row for row in controls if answers.verdict(row, 0.05) == answers.SHOWN]
+    if alarms:
+        named = ", ".join(words.label(row["outcome"]).short for row in alarms)
+        flags.append(f"shown in a negative control, where nothing is expected: {named}.")
     singular = sum(bool(row["singular"]) for row in tested if words.given(row["singular"]))
     if singular:
         flags.append(

@@ -118,7 +118,7 @@ def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     for branch in dict.fromkeys(branch for branch, _, _ in counts):
         if branch == "all":
             continue
-        lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
+        lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
         for session, label in sessions.items():
             steps = ("assessed", "excluded", "usable")
             cells = [_flow_number(counts.get((branch, session, step))) for step in steps]
@@ -144,7 +144,7 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     for row in words.records(flow):
         if row["branch"] != branch:
             branch = row["branch"]
-            lines.append(Row([_BRANCHES.get(branch, branch)], [], group=True))
+            lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
         names = [sessions.get(name, name) for name in str(row["session_id"] or "").split("+") if name]
         where = " and ".join(names) if names else ("no session" if row["step"] == "set of sessions" else "")
         n: Text = _flow_number(row) if words.given(row["n"]) else ["not recorded"]
@@ -153,7 +153,7 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     return Table(caption, ["Step", "Session", "Participants", "What the count means"], lines, [1])
 
 
-_BRANCHES = {
+BRANCHES = {
     "all": "Study",
     "questionnaires": "Questionnaires",
     "assays": "Assays",
@@ -166,7 +166,7 @@ _BRANCHES = {
 def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Sequence[str]) -> Table:
     """Paired Table 1: characteristics, then mean and SD of each measure at each session."""
     rows = words.records(table1)
-    lines = [Row(["Characteristics"], [], group=True)]
+    lines = [Row(["Characteristics: mean (SD), or n (%)"], [], group=True)]
     for row in (row for row in rows if row["domain"] == "characteristic"):
         name = words.label(row["measure"]).long
         unit = f" ({row['unit']})" if row["unit"] else ""
@@ -176,7 +176,7 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
         if row["level"] is not None:
             value = [_from(row, "n", key, 0), " (", _from(row, "percent", key, 0), " %)"]
         else:
-            value = _mean_sd(row, key)
+            value = _mean_sd(row, key, _sd_decimals(row))
         lines.append(
             Row(
                 [head],
@@ -199,8 +199,10 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
             domain = first["domain"]
             lines.append(Row([domain.capitalize()], [], group=True))
         unit = f" ({first['unit']})" if first["unit"] else ""
+        decimals = max(_sd_decimals(row) for row in per.values())
         cells = [
-            _mean_sd(per[name], f"{measure}/{name}/") if name in per else [words.NONE] for name in sessions
+            _mean_sd(per[name], f"{measure}/{name}/", decimals) if name in per else [words.NONE]
+            for name in sessions
         ]
         key = f"{measure}/{first['session_id']}/"
         missing = sum(int(row["missing"]) for row in per.values())
@@ -223,10 +225,13 @@ def _from(row: Mapping[str, Any], column: str, key: str, decimals: int) -> Numbe
     return Number(words.number(row[column], decimals), key, column, "table1")
 
 
-def _mean_sd(row: Mapping[str, Any], key: str) -> list[str | Number]:
+def _sd_decimals(row: Mapping[str, Any]) -> int:
+    return max(1, words.decimals_for(row["sd"])) if words.given(row["sd"]) else 1
+
+
+def _mean_sd(row: Mapping[str, Any], key: str, decimals: int) -> list[str | Number]:
     if not words.given(row["mean"]):
         return [words.NONE]
-    decimals = max(1, words.decimals_for(row["sd"]))
     mean = Number(words.number(row["mean"], decimals), key, "mean", "table1")
     return [mean, " (", Number(words.number(row["sd"], decimals), key, "sd", "table1"), ")"]
 

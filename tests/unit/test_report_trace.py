@@ -1,0 +1,62 @@
+"""`pniflow trace`: where a number comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import made_results as made
+from pniflow.errors import InputError
+from pniflow.files import read_yaml, write_table
+from pniflow.report import trace
+from pniflow.report.tracing import find_model, formula
+
+KEY = "ctra_on_pss10/ctra/pss10_within"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    write_table(made.estimates(), tmp_path / "models" / "estimates.tsv", "estimates")
+    row = made.row("ctra_on_pss10", "ctra_within", "ctra", "pss10_within", -0.0213, 0.01, p_value=0.06)
+    write_table(
+        pd.DataFrame([{**row, "variant": "cr2"}]), tmp_path / "models" / "sensitivity.tsv", "sensitivity"
+    )
+    write_table(made.measures(), tmp_path / "cohort" / "measures.parquet", "measures")
+    return tmp_path
+
+
+def test_a_key_shows_row_model_sensitivity_and_files(results, root, capsys):
+    trace([KEY], results=results, models=root / "config" / "models.yaml")
+    text = capsys.readouterr().out
+    assert text.startswith(KEY)
+    assert "estimate: -0.034" in text
+    assert "higher CTRA = more adverse" in text
+    assert (
+        "fixed: intercept, session, pss10 split into within and between persons, age, bmi, b_cell_depletion"
+        in text
+    )
+    assert "random: intercept per participant" in text
+    assert "cr2: −0.0213, p .060" in text
+    digest = hashlib.sha256((results / "cohort" / "measures.parquet").read_bytes()).hexdigest()
+    assert f"cohort/measures.parquet: {digest}" in text
+    assert str(results) not in text
+
+
+def test_an_unknown_key_is_one_sentence_with_the_nearest_names(results):
+    with pytest.raises(InputError, match="there is no row ctra_on_pss10/ctra/pss10_withn") as error:
+        trace(["ctra_on_pss10/ctra/pss10_withn"], results=results)
+    assert KEY in str(error.value)
+
+
+def test_every_planned_model_is_found_under_its_written_name(root):
+    plan = read_yaml(root / "config" / "models.yaml")
+    model = find_model("ctra_on_maia2_trusting", plan)
+    assert model is not None
+    assert formula(model, plan)[0] == (
+        "  fixed: intercept, session, maia2_trusting split into within and between persons, age, bmi,"
+        " b_cell_depletion"
+    )
+    assert find_model("ctra_on_nothing", plan) is None

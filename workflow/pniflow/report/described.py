@@ -1,0 +1,138 @@
+"""Tables that describe and test nothing: the course, who is complete, reliability, flags, dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pniflow import words
+from pniflow.report.parts import Fold, Number, Paragraph, Row, Table, Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ITEMS = {
+    "completed_course": "completed the course",
+    "reason_not_completed": "reason for not completing",
+    "sessions_attended": "sessions attended",
+    "home_practice": "practice at home",
+    "adverse_events": "adverse events",
+    "relapses": "relapses",
+}
+
+
+def _number(row: Mapping[str, Any], column: str, key: str, table: str, decimals: int = 0) -> Number:
+    return Number(words.number(row[column], decimals), key, column, table)
+
+
+def course(table: pd.DataFrame) -> list[Any]:
+    """Dose and safety of the intervention; what was not recorded is named in one sentence."""
+    rows = words.records(table)
+    lines = []
+    for row in (row for row in rows if row["recorded"]):
+        key = f"{row['item']}/{row['level'] or ''}"
+        name = _ITEMS.get(row["item"], row["item"]) + (f": {row['level']}" if row["level"] else "")
+        spread: Text = [words.NONE]
+        if words.given(row["mean"]):
+            mean, sd = (_number(row, column, key, "course", 1) for column in ("mean", "sd"))
+            low, high = (_number(row, column, key, "course", 1) for column in ("minimum", "maximum"))
+            spread = [mean, " (", sd, "), ", low, " to ", high]
+        some = [_number(row, "n_any", key, "course")] if words.given(row["n_any"]) else [words.NONE]
+        lines.append(Row([name], [[_number(row, "n", key, "course")], some, spread]))
+    blocks: list[Any] = []
+    if lines:
+        columns = ["The course", "n", "With any", "Mean (SD), range"]
+        blocks.append(Table(["Dose and safety of the course, as recorded."], columns, lines, [0, 1, 2]))
+    lost = [_ITEMS.get(row["item"], row["item"]) for row in rows if not row["recorded"]]
+    if lost:
+        blocks.append(Paragraph([f"Not recorded in this study: {', '.join(dict.fromkeys(lost))}."], "note"))
+    return blocks
+
+
+def inclusion(table: pd.DataFrame, branches: Mapping[str, str]) -> list[Any]:
+    """Covariates of those with complete data against the others, branch by branch."""
+    lines: list[Row] = []
+    branch = ""
+    for row in words.records(table[table["domain"] == "characteristic"]):
+        if row["branch"] != branch:
+            branch = row["branch"]
+            lines.append(Row([branches.get(branch, branch)], [], group=True))
+        key = f"{row['branch']}/{row['variable']}/{row['session_id'] or ''}/{row['level'] or ''}"
+        name = words.label(row["variable"]).long + (f": {row['level']}" if row["level"] else "")
+        decimals = 2 if row["level"] else 1
+        cells: list[Text] = []
+        for side in ("included", "others"):
+            mean = _number(row, f"mean_{side}", key, "inclusion", decimals)
+            cells.append([mean, " (n = ", _number(row, f"n_{side}", key, "inclusion"), ")"])
+        cells.append([_number(row, "standardized_difference", key, "inclusion", 2)])
+        lines.append(Row([name], cells))
+    if not lines:
+        return []
+    columns = ["Covariate", "Complete: mean or share", "Others: mean or share", "Standardized difference"]
+    caption = ["Persons with data at every session of a branch against the others; descriptive."]
+    return [Fold(["Who is complete, and who is not"], [Table(caption, columns, lines, [0, 1, 2])])]
+
+
+def reliability(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
+    """Cronbach's alpha and McDonald's omega of each scale at each session, with what should be looked at."""
+    by_scale: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in words.records(table[table["item"].isna()]):
+        by_scale.setdefault(row["scale"], {})[row["session_id"]] = row
+    lines = []
+    for scale, per in by_scale.items():
+        cells: list[Text] = []
+        for session in sessions:
+            if session not in per:
+                cells.append([words.NONE])
+                continue
+            key = f"{scale}/{session}/"
+            alpha, omega = (_number(per[session], name, key, "reliability", 2) for name in ("alpha", "omega"))
+            cells.append([alpha, " / ", omega, " (n = ", _number(per[session], "n", key, "reliability"), ")"])
+        notes = dict.fromkeys(str(one["note"]) for one in per.values() if words.given(one["note"]))
+        lines.append(Row([words.label(scale).long], [*cells, ["; ".join(notes)]]))
+    if not lines:
+        return []
+    columns = ["Scale", *(f"{label}: α / ω (n)" for label in sessions.values()), "Remark"]
+    caption = [
+        "Internal consistency of each scale: Cronbach's α and McDonald's ω, of persons who answered all"
+        " items."
+    ]
+    return [Fold(["Reliability of the scales"], [Table(caption, columns, lines, range(len(sessions)))])]
+
+
+def flags(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
+    """What is used but deserves a second look."""
+    lines = [
+        Row(
+            [row["item"]],
+            [
+                [row["participant_id"] or ""],
+                [sessions.get(row["session_id"], "")],
+                [row["rule"]],
+                [row["reason"] or ""],
+            ],
+        )
+        for row in words.records(table)
+    ]
+    if not lines:
+        return []
+    columns = ["What", "Participant", "Session", "Flag", "Reason"]
+    return [Table(["Used, but worth a second look; nothing here was left out."], columns, lines)]
+
+
+def dictionary(table: pd.DataFrame) -> list[Any]:
+    """What every column of every table of the run means."""
+    lines: list[Row] = []
+    name = ""
+    for row in words.records(table):
+        if row["table"] != name:
+            name = row["table"]
+            lines.append(Row([name], [], group=True))
+        cells: list[Text] = [[row[column] or ""] for column in ("description", "type", "unit", "levels")]
+        lines.append(Row([row["column"]], cells))
+    if not lines:
+        return []
+    table_of = Table(
+        ["The columns of every table of this run."], ["Column", "Meaning", "Type", "Unit", "Levels"], lines
+    )
+    return [Fold([f"{words.plural(len(lines), 'entry', 'entries')}"], [table_of], "dictionary.tsv")]
