@@ -6,6 +6,7 @@ external files) are refused before parsing, and so are encodings in which one co
 
 from __future__ import annotations
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -35,14 +36,15 @@ def read_bytes(path: Path, source: str) -> bytes:
     """
     try:
         with open(path, "rb") as stream:
-            content = stream.read(MAXIMUM_BYTES + 1)
+            large = os.fstat(stream.fileno()).st_size > MAXIMUM_BYTES
+            content = b"" if large else stream.read()
     except OSError as error:
         raise InputError(f"{source}: the file cannot be read ({error.strerror}).") from None
-    if len(content) > MAXIMUM_BYTES:
+    if large:
         raise InputError(
             f"{source}: the file is larger than {MAXIMUM_BYTES >> 20} MB; CAT12 writes no such file."
         )
-    if not content.strip():
+    if not content or content.isspace():
         raise InputError(f"{source}: the file is empty; CAT12 was probably interrupted, run the scan again.")
     return content
 
@@ -189,8 +191,8 @@ def many_numbers(texts: dict[str, str | None], source: str) -> dict[str, np.ndar
             raise ValueError
     except (pa.ArrowInvalid, ValueError):  # empty, irregularly spaced or no number: one by one, to say which
         return {place: numbers(text, source, place) for place, text in texts.items()}
-    parts = np.split(values, words.offsets.to_numpy()[1:-1])
-    return dict(zip(texts, parts, strict=True))
+    ends = words.offsets.to_numpy().tolist()
+    return {place: values[start:end] for place, start, end in zip(texts, ends, ends[1:], strict=False)}
 
 
 def _is_number(word: str) -> bool:

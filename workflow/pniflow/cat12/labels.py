@@ -130,24 +130,23 @@ def _atlas(element: Element, vectors: dict[str, np.ndarray], source: str, lists:
             )
         in_range(vector, child.tag, names, f"{source}: {atlas}/{child.tag}")
         values[child.tag] = vector
-    names, note = _named(atlas, ids, names)
+    names, note, twice = _named(atlas, ids, names)
     if note:
         notes.append(note)
-    if len(set(names)) != len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise InputError(
-            f"{source}: {atlas} has the region {listing(twice, 3)} twice; a name may stand once."
-        )
+    if twice:
+        raise InputError(f"{source}: {atlas} has the region {twice} twice; a name may stand once.")
     version = (element.findtext("version") or "").strip()
     return AtlasValues(atlas, names, f"r{version}" if version.isdigit() else version, values, tuple(notes))
 
 
 @functools.lru_cache(maxsize=256)
-def _named(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Return names, by id where CAT12 wrote none, and what to say about it."""
+def _named(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[str, ...], str, str]:
+    """Return names, by id where CAT12 wrote none, what to say about it, and names that stand twice."""
+    note = ""
     if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
-        return ids_to_names(atlas, ids, names)
-    return names, ""
+        names, note = ids_to_names(atlas, ids, names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return names, note, listing(twice, 3)
 
 
 def in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:

@@ -22,9 +22,16 @@ class Report:
         self.root = root
         self.source = source
 
+    def find(self, path: str) -> Element | None:
+        """Return an element by its tags, `subjectmeasures/vol_TIV`."""
+        element: Element | None = self.root
+        for tag in path.split("/"):
+            element = None if element is None else element.find(tag)  # by single tags: in C
+        return element
+
     def vector(self, path: str) -> np.ndarray:
         """Return an element's numbers; empty where it is absent."""
-        element = self.root.find(path)
+        element = self.find(path)
         if element is None:
             return np.empty(0)
         if len(element):
@@ -38,7 +45,8 @@ class Report:
 
     def text(self, path: str) -> str:
         """Return an element's text; blank where it is absent."""
-        return (self.root.findtext(path) or "").strip()
+        element = self.find(path)
+        return "" if element is None else (element.text or "").strip()
 
     def failure(self) -> str:
         """Return why CAT12 stopped, in one line without paths; blank where the run is complete."""
