@@ -27,6 +27,7 @@ _RAW_KEYS = (
     "redcap.export",
     "redcap.dictionary",
     "participants.file",
+    "bids.paths",
     "expression.matrix",
     "expression.samples",
     "cat12.folder",
@@ -123,6 +124,9 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
     """Yield (key, file name) of each raw file, refusing names that leave the data folder."""
     found = [(key, study.get(key.split(".")[0], {}).get(key.split(".")[1])) for key in _RAW_KEYS]
     found += [(f"assays.{name}", assay["file"]) for name, assay in study["assays"].items()]
+    found += [(f"tables.{number}", table["file"]) for number, table in enumerate(study["tables"])]
+    if "bids" in study:
+        found.append(("bids.folder", str(PurePosixPath(study["bids"]["folder"]) / "participants.tsv")))
     for key, name in found:
         if name is None:
             continue

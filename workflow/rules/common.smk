@@ -76,7 +76,7 @@ RESOURCES = f" --resources {word(config['resources'])}" if config["resources"] e
 RECORDS = [
     path
     for key, path in raw.items()
-    if key.split(".")[0] in ("redcap", "participants", "assays")
+    if key.split(".")[0] in ("redcap", "participants", "tables", "bids", "assays")
 ]
 RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)

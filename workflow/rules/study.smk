@@ -11,6 +11,7 @@ rule ingest_study:
         samples="<results>/study/samples.tsv",
         responses="<results>/study/responses.parquet",
         assays="<results>/study/assays.tsv",
+        windows="<results>/study/windows.tsv",
     log:
         "<logs>/ingest_study.log",
     benchmark:
@@ -23,8 +24,8 @@ rule ingest_study:
     message:
         "Participants, sessions, samples, responses and assays of the study"
     shell:
-        f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}"
-        " --out {params.out} 2> {log}"
+        f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}{RESOURCES}"
+        " --out {params.out} --windows {output.windows} 2> {log}"
 
 
 rule score_assays:
