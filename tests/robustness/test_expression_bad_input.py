@@ -352,3 +352,13 @@ def test_a_baseline_that_no_sample_has(tmp_path, capsys):
     refused(
         capsys, "score-ctra", tmp_path, ["--baseline needs --samples"], expression=path, baseline="ses-pre"
     )
+
+
+def test_an_unknown_sample_to_exclude(tmp_path, capsys):
+    path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
+    refused(capsys, "score-ctra", tmp_path, ["no sample z to exclude"], expression=path, exclude=["z"])
+
+
+def test_decimal_commas(tmp_path, capsys):
+    (tmp_path / "m.csv").write_text("gene;a;b\nIL6;1,5;2,5\nTNF;3,5;4,5\n")
+    ingest_refused(capsys, tmp_path, tmp_path / "m.csv", "decimal points, not commas", unit="tpm")

@@ -258,3 +258,17 @@ def test_z_has_mean_zero_and_standard_deviation_one_and_a_constant_gene_has_none
     assert np.isnan(z[1]).all()
     assert constant(values).tolist() == [False, True, False, False]
     assert np.isnan(mean_over_genes(values, np.zeros(4, dtype=bool))).all()
+
+
+def test_an_excluded_sample_is_not_scored_and_does_not_count_in_z(tmp_path):
+    table = expression()
+    scores, _ = score(table, tmp_path, exclude=["s3", "s5"])
+    alone, _ = score(table.drop(columns=["s3", "s5"]), tmp_path)
+    pd.testing.assert_frame_equal(scores, alone)
+
+
+def test_treatment_that_changes_a_component_is_noted(tmp_path):
+    people = tmp_path / "participants.tsv"
+    people.write_text("participant_id\tb_cell_depletion\tinterferon_treated\nsub-0\tyes\tno\nsub-1\tno\tno\n")
+    scores, _ = score(expression(), tmp_path, participants=people)
+    assert set(scores["note"]) == {"b cell depletion in the cohort: see ctra_without_antibody"}

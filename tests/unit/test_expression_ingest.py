@@ -322,3 +322,24 @@ def test_levels_are_the_same_bytes_on_a_rerun(made):
         ingest(path, folder / name, genes=folder / f"{name}.tsv")
     assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
     assert (folder / "a.parquet.tsv").read_bytes() == (folder / "b.parquet.tsv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("ensembl\tgene_name\ta\tb", ["ENSG00000136244.9\tIL6\t4\t5", "ENSG00000232810\tTNF\t6\t7"]),
+        ("locus\tgene_name\ta\tb", ["L1\tIL6\t4\t5", "L2\tTNF\t6\t7"]),
+        (
+            "\tsymbol\tdescription\ta\tb",
+            ["1\tIL6\tinterleukin 6\t4\t5", "2\tTNF\ttumor necrosis factor\t6\t7"],
+        ),
+        ("entrez\tlength\ta\tb", ["3569\t1201\t4\t5", "7124\t1678\t6\t7"]),
+        ("gene_id\tgene_type\ta\tb", ["ENSG00000136244.9|IL6\tprotein_coding\t4\t5", "TNF|7124\tx\t6\t7"]),
+    ],
+)
+def test_columns_that_describe_the_genes_are_no_samples(tmp_path, header, rows):
+    (tmp_path / "m.tsv").write_text("\n".join([header, *rows]) + "\n")
+    levels = ingest(tmp_path / "m.tsv", tmp_path / "l.tsv")
+    assert list(levels["sample_id"]) == ["a", "b"]
+    assert levels[["IL6", "TNF"]].to_numpy().tolist() == [[4, 6], [5, 7]]
+    assert levels["library_size"].tolist() == [10, 12]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.expression import scoring
-from pniflow.expression.genes import COMPONENTS, GeneSet, gene_map, identify, read_gene_set, symbols
+from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
+from pniflow.expression.table import Expression, read_expression, rows_of
 from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:
@@ -30,15 +31,6 @@ FILTERS = {
 FEW_GENES = 0.75  # of 53: fewer than 40
 
 
-class Expression(NamedTuple):
-    """Log2 expression: values (genes x samples), and the name of each gene in the file."""
-
-    genes: list[str]
-    identifiers: list[str]
-    samples: list[str]
-    values: np.ndarray
-
-
 def score_ctra(
     *,
     expression: Path,
@@ -48,6 +40,8 @@ def score_ctra(
     variant: Literal["mean_z", "mean_log2", "balanced"] = "mean_z",
     samples: Path | None = None,
     baseline: str | None = None,
+    participants: Path | None = None,
+    exclude: list[str] | None = None,
     floor: float = -3.0,
     minimum_log2: float = 0.0,
     minimum_sd: float = 0.5,
@@ -73,6 +67,11 @@ def score_ctra(
         Table of samples (contract samples), for z against the baseline.
     baseline : str, optional
         Session whose samples give mean and standard deviation for the sensitivity ctra_baseline_z.
+    participants : path, optional
+        Table of participants: where B-cell depletion or interferon treatment is recorded (b_cell_depletion,
+        interferon_treated), the note says which score is without the affected component.
+    exclude : list of str, optional
+        Samples that are not scored and do not count in z, as they failed quality control.
     floor : float
         Log2 value that is the floor of the normalization (default: log2 of 0.125); values equal to it count
         as floored.
@@ -95,7 +94,7 @@ def score_ctra(
         The table is not as described, has fewer than two samples, or lacks all genes of a component.
     """
     chosen = read_gene_set(gene_set, resources)
-    table = read_expression(expression)
+    table = _without(read_expression(expression), exclude or [], expression)
     if len(table.samples) < 2:
         raise InputError(f"{expression}: the table has one sample; z values need at least two.")
     component, weight = np.array(chosen.components), np.array(chosen.weights)
@@ -135,70 +134,9 @@ def score_ctra(
         for gene in symbols("leukocyte8")
         if gene in table.genes
     }
-    note = _note(int(used.sum()), chosen, lacking, expression)
+    note = _note(int(used.sum()), chosen, lacking, participants, expression)
     write_table(_frame({"sample_id": table.samples, **columns, "note": note}), scores, "ctra_scores")
     write_table(_gene_table(chosen, table, values, z, status, floored, filters), genes, "ctra_genes")
-
-
-def read_expression(path: Path) -> Expression:
-    """Read a table of log2 expression: first column the gene, then one column per sample.
-
-    Genes may bear any identifier of the gene map; rows that are none of its genes are passed over.
-
-    Raises
-    ------
-    InputError
-        A cell is not a number, a gene stands twice, or no gene is known.
-    """
-    import pandas as pd
-
-    frame = read_table(path)
-    if frame.shape[1] < 2:
-        raise InputError(
-            f"{path}: a column of genes and a column per sample were expected; the table has"
-            f" {frame.shape[1]} column."
-        )
-    label = str(frame.columns[0])
-    names = [str(cell) for cell in frame[label]]
-    matches = identify(names, gene_map(), entrez=all(name.isdigit() for name in names))
-    rows = [row for row, match in enumerate(matches) if match is not None]
-    if not rows:
-        raise InputError(
-            f"{path}: the first column ('{label}') holds no known gene; one gene per row was expected."
-        )
-    genes = [match.gene for match in matches if match is not None]
-    repeated = sorted({gene for gene in genes if genes.count(gene) > 1})
-    if repeated:
-        again = [names[row] for row in rows if matches[row].gene == repeated[0]]  # type: ignore[union-attr]
-        raise InputError(
-            f"{path}: gene {repeated[0]} stands in {len(again)} rows ({listing(again)}); log2 values"
-            " cannot be summed, keep one."
-        )
-    chosen = frame.iloc[rows, 1:]
-    numbers = chosen.apply(pd.to_numeric, errors="coerce")
-    bad = (numbers.isna() & chosen.notna() & ~chosen.isin(["NA", "NaN", "nan"])).to_numpy() | np.isinf(
-        numbers.to_numpy(dtype=float)
-    )
-    if bad.any():
-        row, column = divmod(int(bad.argmax()), bad.shape[1])
-        raise InputError(
-            f"{path}: row {rows[row] + 2}, column '{chosen.columns[column]}' is"
-            f" '{chosen.iloc[row, column]}'; a log2 value was expected."
-        )
-    identifiers = [names[row] for row in rows]
-    return Expression(
-        genes, identifiers, [str(name) for name in chosen.columns], numbers.to_numpy(dtype=float)
-    )
-
-
-def rows_of(chosen: GeneSet, table: Expression) -> np.ndarray:
-    """Return the set's genes in its order (genes x samples); an absent gene is a row of nan."""
-    place = {gene: row for row, gene in enumerate(table.genes)}
-    values = np.full((len(chosen.genes), len(table.samples)), np.nan)
-    for row, gene in enumerate(chosen.genes):
-        if gene in place:
-            values[row] = table.values[place[gene]]
-    return values
 
 
 def _scores(
@@ -277,11 +215,43 @@ def _baseline(table: Expression, samples: Path | None, session: str | None) -> n
     return chosen
 
 
-def _note(used: int, chosen: GeneSet, lacking: list[str], source: Path) -> str | None:
+def _without(table: Expression, exclude: list[str], source: Path) -> Expression:
+    """Take samples out."""
+    unknown = [sample for sample in exclude if sample not in table.samples]
+    if unknown:
+        raise InputError(f"{source}: there is no sample {listing(unknown)} to exclude; correct its name.")
+    kept = [place for place, sample in enumerate(table.samples) if sample not in exclude]
+    return table._replace(samples=[table.samples[place] for place in kept], values=table.values[:, kept])
+
+
+# Recorded treatment -> the component it changes, whatever the person's stress.
+TREATMENTS = {
+    "b_cell_depletion": "antibody",
+    "interferon_treated": "interferon",
+    "interferon_beta": "interferon",
+}
+
+
+def _treated(participants: Path | None) -> list[str]:
+    """Say which treatments of the cohort change a component."""
+    if participants is None:
+        return []
+    people = read_table(participants, "participants")
+    return [
+        f"{name.replace('_', ' ')} in the cohort: see ctra_without_{part}"
+        for name, part in TREATMENTS.items()
+        if name in people and people[name].isin(["yes", True, "true"]).any()
+    ]
+
+
+def _note(
+    used: int, chosen: GeneSet, lacking: list[str], participants: Path | None, source: Path
+) -> str | None:
     """Say what a reader must know of the score; also on stderr."""
     notes = [f"no {part} gene: no score" for part in lacking]
     if used < FEW_GENES * len(chosen.genes):
         notes.append(f"{used} of the {len(chosen.genes)} genes of {chosen.name} used")
+    notes += _treated(participants)
     if notes:
         print(f"{source}: {'; '.join(notes)}.", file=sys.stderr)
     return "; ".join(notes) or None

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # 1-Mar, Mar-01, 1-Sep-01: what a spreadsheet makes of MARCHF1, SEPTIN1, DELEC1 and their former names.
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 MANGLED = re.compile(
-    r"(?i)\d{1,2}[-./](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)([-./]\d{2,4})?|(mar|sep|dec|oct)-\d{1,2}"
+    rf"(?i)\d{{1,2}}[-./]{_MONTH}([-./]\d{{2,4}})?|(mar|sep|dec|oct)-\d{{1,2}}|\d{{4}}-\d\d-\d\d( 00:00:00)?"
 )
 # Lines of htseq-count and STAR that are no genes.
 SUMMARY = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")

@@ -25,6 +25,7 @@ ANNOTATION = re.compile(
     r"(gene[_. ]?)?(bio)?type|(gene[_. ]?)?(symbol|name)|entrez([_. ]?gene)?([_. ]?id)?|"
     r"(gene|transcript|probe)[_. ]?ids?|exon[_. ]?count"
 )
+SYMBOLS = re.compile(r"(?i)((external_|hgnc_)?gene[_. ]?)?(symbol|name)|hgnc")
 BLOCK_BYTES = 8 << 20  # or more, so that a block of a wide matrix has many rows
 BLOCK_ROWS_BYTES = 2000  # per column
 MINIMUM_HEADER_GENES = 3
@@ -131,9 +132,13 @@ def _from_series_matrix(path: Path) -> list[str]:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """Return the delimiter that cuts the first rows into the most fields."""
-    rows = lines[1:3]
-    return max("\t,; ", key=lambda mark: (min(len(_fields(row, mark)) for row in rows), mark == "\t"))
+    """Return the delimiter that cuts the first rows into the most fields, as many as the header or one more."""
+
+    def fit(mark: str) -> tuple[bool, int]:
+        header, width = len(_fields(lines[0], mark)), min(len(_fields(row, mark)) for row in lines[1:3])
+        return header in (width, width - 1) and width > 1, width
+
+    return max("\t,; ", key=fit)
 
 
 def _fields(line: str, delimiter: str) -> list[str]:
@@ -149,38 +154,47 @@ def _roles(
     """Tell label column, value columns, and whether labels of digits are Entrez ids."""
     # A column of text describes the genes; one word among numbers is a mistake that reading will find.
     text = [sum(not _is_number(row[column]) for row in rows) > len(rows) / 2 for column in range(len(header))]
-    named = [ANNOTATION.fullmatch(name.strip()) is not None for name in header]
-    first = [row[0] for row in rows]
-    if not genes_are_rows:
-        if len(set(first)) < len(first):
-            raise InputError(
-                f"{path}: genes are in columns, but the first column does not name the samples (its values"
-                " repeat)."
-            )
-        return (
-            0,
-            tuple(column for column in range(1, len(header)) if not text[column] and not named[column]),
-            False,
-        )
-    counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
-    label, entrez = 0, False
-    if not text[0]:
-        digits = all(cell.isdigit() for cell in first) and first not in counting
-        others = [column for column in range(1, len(header)) if text[column]]
-        if not digits and not others:
-            raise InputError(
-                f"{path}: the first column holds numbers, not gene identifiers; add the genes' symbols or"
-                " ids."
-            )
-        label, entrez = (0, True) if digits else (others[0], False)
-    values = tuple(
-        column
-        for column in range(len(header))
-        if column != label and column > 0 and not text[column] and not named[column]
-    )
+    usable = [
+        not words and ANNOTATION.fullmatch(name) is None for words, name in zip(text, header, strict=True)
+    ]
+    label, entrez = _label(path, header, rows, text) if genes_are_rows else (0, False)
+    values = tuple(column for column in range(1, len(header)) if usable[column] and column != label)
     if not values:
-        raise InputError(f"{path}: no column of numbers was found; a matrix has one column per sample.")
+        comma = any(re.fullmatch(r"-?\d+,\d+", cell) for row in rows[:5] for cell in row)
+        raise InputError(
+            f"{path}: no column of numbers was found; a matrix has one column per sample"
+            f"{', and decimal points, not commas' if comma else ''}."
+        )
+    first = [row[0] for row in rows]
+    if not genes_are_rows and len(set(first)) < len(first):
+        raise InputError(
+            f"{path}: genes are in columns, but the first column does not name the samples (its values"
+            " repeat)."
+        )
     return label, values, entrez
+
+
+def _label(path: Path, header: list[str], rows: list[list[str]], text: list[bool]) -> tuple[int, bool]:
+    """Choose the column of gene identifiers, and tell whether its digits are Entrez ids.
+
+    It is the first column; or, where that holds neither Ensembl ids nor Entrez ids, a column named as symbols
+    are; or, where the first column is numbers of no meaning, the first column of text.
+    """
+    first = [row[0] for row in rows]
+    symbols = [column for column, name in enumerate(header) if text[column] and SYMBOLS.fullmatch(name)]
+    if text[0]:
+        ensembl = any("ENSG" in cell for cell in first)
+        return (symbols[0] if symbols and not ensembl else 0), False
+    counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
+    if all(cell.isdigit() for cell in first) and first not in counting:
+        return 0, True
+    others = [*symbols, *(column for column in range(1, len(header)) if text[column])]
+    if not others:
+        raise InputError(
+            f"{path}: the first column holds numbers; gene identifiers were expected there (or, with genes"
+            " in columns, the samples' names)."
+        )
+    return others[0], False
 
 
 def _is_number(cell: str) -> bool:

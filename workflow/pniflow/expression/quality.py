@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pniflow.expression.ctra import Expression, read_expression
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest import read_levels
+from pniflow.expression.table import Expression, read_expression
 from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:

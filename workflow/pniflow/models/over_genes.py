@@ -14,8 +14,8 @@ import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.expression import scoring
-from pniflow.expression.ctra import read_expression, rows_of
 from pniflow.expression.genes import read_gene_set
+from pniflow.expression.table import read_expression, rows_of
 from pniflow.files import read_table, write_table
 from pniflow.models.legacy_gls import fit_legacy, permutation_p
 
