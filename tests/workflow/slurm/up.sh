@@ -55,7 +55,7 @@ KillWait=3
 AccountingStorageType=accounting_storage/none
 NodeName=n1 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 11)) CPUs=4 RealMemory=12000 State=UNKNOWN
 NodeName=n2 NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((port + 12)) CPUs=4 RealMemory=12000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=01:00:00 DefMemPerCPU=500 State=UP
+PartitionName=main Nodes=ALL Default=YES MaxTime=08:00:00 DefMemPerCPU=500 State=UP
 CONF
 mkdir -p /etc/slurm
 ln -sfn "$state/slurm.conf" "$conf"
