@@ -132,7 +132,7 @@ def _from_series_matrix(path: Path) -> list[str]:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """Return the delimiter that cuts the first rows into the most fields, as many as the header or one more."""
+    """Return the delimiter that cuts the first rows into the most fields: the header's number or one more."""
 
     def fit(mark: str) -> tuple[bool, int]:
         header, width = len(_fields(lines[0], mark)), min(len(_fields(row, mark)) for row in lines[1:3])
