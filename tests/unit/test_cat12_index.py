@@ -101,6 +101,15 @@ def test_time_points_that_have_no_bids_names_are_ordered_by_catlong(tmp_path: Pa
     assert set(without.loc[~without["average"], "participant_id"]) == {"P7"}
 
 
+def test_a_damaged_list_of_time_points_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = longitudinal("sub-1_ses-pre_T1w", "sub-1_ses-post_T1w")
+    made.write(tmp_path / "cat12", files | {"report/catlong_sub-1_ses-pre_T1w.xml": "no"})
+    assert index(tmp_path)["session_id"].dropna().tolist() == ["ses-post", "ses-pre"]
+    assert "catlong_sub-1_ses-pre_T1w.xml: line 1" in capsys.readouterr().err
+
+
 def test_a_pattern_names_participant_and_session(tmp_path: Path) -> None:
     made.write(
         tmp_path / "cat12", made.good_scan("IXI002-Guys-0828-T1_pre") | made.good_scan("IXI003-HH-1-T1_post")
@@ -153,6 +162,17 @@ def test_the_longitudinal_model_is_told_by_the_modulated_maps(tmp_path: Path) ->
     scans = index(tmp_path)
     assert scans.loc["rsub-1_ses-pre_T1w", "longitudinal_model"] == "plasticity"
     assert scans.loc["rsub-1_ses-post_T1w", "longitudinal_model"] == "both"
+
+
+def test_the_longitudinal_model_is_told_by_the_list_of_time_points(tmp_path: Path) -> None:
+    files = longitudinal("P7_t1", "P7_t2")
+    name = "report/catlong_P7_t1.xml"
+    files[name] = files[name].replace("</subj>", "</subj><longmodel>2</longmodel>")
+    made.write(tmp_path / "cat12", files)
+    scans = index(tmp_path)
+    points = scans[~scans["average"]]
+    assert set(points["longitudinal_model"]) == {"ageing"}
+    assert set(points["participant_id"]) == {"P7"}
 
 
 def test_unmatched_scans_stay_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -298,3 +298,19 @@ def test_a_measure_in_both_label_files_is_refused(tmp_path: Path) -> None:
     made.write(tmp_path / "two", {"catROI_a.xml": same, "catROIs_a.xml": same})
     with pytest.raises(InputError, match=r"catROIs_a.xml: x/thickness stands in catROI_a.xml as well"):
         parse(tmp_path / "two")
+
+
+@FEW
+@given(order=st.permutations(range(5)))
+def test_the_order_of_a_reports_elements_changes_nothing(tmp_path: Path, order: list[int]) -> None:
+    """CAT12 writes subjectmeasures as the fifth element, CAT26 as the seventh."""
+    text = made.report(further="<catlog><item>done</item></catlog>\n")
+    head, body = text.split("<S>\n")
+    parts = [f"{part}\n" for part in body.removesuffix("</S>\n").splitlines()]
+    assert len(parts) == 5
+    made.write(tmp_path / "plain", {"cat_a.xml": text})
+    shuffled = "".join(parts[place] for place in order)
+    made.write(tmp_path / "shuffled", {"cat_a.xml": f"{head}<S>\n{shuffled}</S>\n"})
+    expected, found = parse(tmp_path / "plain"), parse(tmp_path / "shuffled")
+    for name in ("globals", "quality"):
+        pd.testing.assert_frame_equal(found[name], expected[name])

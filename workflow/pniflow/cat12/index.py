@@ -260,13 +260,14 @@ def _match(
     order = _time_points(found)
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
+        person, place, model = order.get(bare, (None, len(sessions), ""))
+        scan.longitudinal_model = scan.longitudinal_model or model
         if listed is not None:
             scan.participant, scan.session = listed.get(scan.stem) or listed.get(bare) or (None, None)
             continue
         scan.participant, scan.session = entities(_named(scan))
         match = pattern.fullmatch(bare) if pattern else None
         parts = match.groupdict() if match else {}
-        person, place = order.get(bare, (None, len(sessions)))
         if not scan.session and place < len(sessions):
             scan.session = sessions[place]
         scan.participant = scan.participant or parts.get("participant") or (None if pattern else person)
@@ -321,27 +322,41 @@ def _listed(
     }
 
 
-def _time_points(found: Found) -> dict[str, tuple[str, int]]:
-    """Read catlong files: image stem -> (common start of the person's image names, place in time)."""
-    order: dict[str, tuple[str, int]] = {}
+_MODELS = {"0": "developmental", "1": "plasticity", "2": "ageing", "3": "both"}
+
+
+def _time_points(found: Found) -> dict[str, tuple[str, int, str]]:
+    """Read catlong files: image stem -> (common start of the person's image names, place in time, model).
+
+    They help where names do not tell; a damaged one is passed over, and said so.
+    """
+    order: dict[str, tuple[str, int, str]] = {}
     for path in found.time_points:
-        root = document.parse(document.read_bytes(path, path.name), path.name)
+        try:
+            root = document.parse(document.read_bytes(path, path.name), path.name)
+        except InputError as error:
+            print(f"{error} The order of time points is not read from it.", file=sys.stderr)
+            continue
         images = [image for element in root.iter("mov") for image in document.items(element)]
         names = [re.split(r"[\\/]", image)[-1].split(",")[0] for image in images]
         stems = [name.removesuffix(".gz").removesuffix(".nii") for name in names]
         person = _common_start(stems) or path.stem.removeprefix("catlong_")
-        order |= {stem: (person, place) for place, stem in enumerate(stems)}
+        model = next(
+            (_MODELS.get((element.text or "").strip(), "") for element in root.iter("longmodel")), ""
+        )
+        order |= {stem: (person, place, model) for place, stem in enumerate(stems)}
     return order
 
 
 def _common_start(names: list[str]) -> str:
-    """Return what names begin with in common, without separators at its end; blank for a single name."""
+    """Return the parts that names begin with in common (`P7` of P7_t1, P7_t2); blank for a single name."""
     if len(names) < 2:
         return ""
     first, last = min(names), max(names)
     pairs = zip(first, last, strict=False)
     length = next((place for place, (one, other) in enumerate(pairs) if one != other), len(first))
-    return first[:length].rstrip("_-. ")
+    whole = re.fullmatch(r"(.+)[_. -][^_. -]*", first[:length])
+    return whole[1] if whole else first[:length]
 
 
 def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Path, study: Path) -> None:
@@ -376,9 +391,11 @@ def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Pat
 def _say(points: list[Scan], found: Found) -> None:
     """Tell on standard error what was found; the workflow keeps it in the rule's log."""
     lost = [scan.stem for scan in points if not (scan.participant and scan.session)]
+    bare = sum("report" not in scan.paths for scan in points)
     print(
         f"{len(points)} scans, {len(found.scans) - len(points)} averages left out,"
         f" {sum(scan.longitudinal for scan in points)} longitudinal,"
-        f" {len(lost)} not matched{f' ({listing(lost)})' if lost else ''}, {len(found.copies)} copies.",
+        f" {len(lost)} not matched{f' ({listing(lost)})' if lost else ''}, {len(found.copies)} copies,"
+        f" {bare} without a report.",
         file=sys.stderr,
     )

@@ -4,6 +4,7 @@ name.
 
 from __future__ import annotations
 
+import collections
 import functools
 import re
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _named(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tu
     note = ""
     if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
         names, note = ids_to_names(atlas, ids, names)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     return names, note, listing(twice, 3)
 
 
