@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo.design import Design
+from pniflow.demo.design import Design, facets
 
 DROPOUT, NEVER_SCANNED, NOT_RESCANNED = 2 / 23, 1 / 23, 4 / 21
 NO_BLOOD, NO_HAIR, ITEM, QUESTIONNAIRE = 0.02, 0.03, 0.010, 0.005
@@ -43,24 +43,20 @@ def draw_presence(design: Design, baseline: np.ndarray) -> Presence:
     scanned = attended.copy()
     for session in range(1, design.sessions):
         there = attended[:, session]
-        skipped = _chosen(
-            random, NOT_RESCANNED * design.missingness * there.sum(), np.where(there, 0.0, -np.inf)
-        )
-        scanned[skipped, session] = False
-    never = _chosen(
-        random, NEVER_SCANNED * design.missingness * n, np.where(scanned[:, 1:].any(axis=1), -np.inf, 0.0)
-    )
-    scanned[never] = False
-    blood, hair = (
-        attended & ~_lost(random, share * design.missingness, attended) for share in (NO_BLOOD, NO_HAIR)
-    )
+        count = NOT_RESCANNED * design.missingness * there.sum()
+        scanned[_chosen(random, count, _among(there)), session] = False
+    never = _among(scanned[:, 1:].sum(axis=1) == 0)
+    scanned[_chosen(random, NEVER_SCANNED * design.missingness * n, never)] = False
+    blood, hair = attended.copy(), attended.copy()
+    for sample, share in ((blood, NO_BLOOD), (hair, NO_HAIR)):
+        lost = _chosen(random, share * design.missingness * attended.sum(), _among(attended.ravel()))
+        sample[lost.reshape(attended.shape)] = False
     return Presence(attended, blood, hair, scanned)
 
 
-def _lost(random: np.random.Generator, share: float, attended: np.ndarray) -> np.ndarray:
-    return _chosen(random, share * attended.sum(), np.where(attended, 0.0, -np.inf).ravel()).reshape(
-        attended.shape
-    )
+def _among(possible: np.ndarray) -> np.ndarray:
+    """Return equal log odds for the possible entries, none for the others."""
+    return np.where(possible, 0.0, -np.inf)
 
 
 def _chosen(random: np.random.Generator, count: float, log_odds: np.ndarray) -> np.ndarray:
@@ -72,15 +68,13 @@ def _chosen(random: np.random.Generator, count: float, log_odds: np.ndarray) -> 
     return chosen
 
 
-def blank_items(
-    design: Design, answers: dict[str, np.ndarray], attended: np.ndarray, instruments: dict[str, str]
-) -> None:
+def blank_items(design: Design, answers: dict[str, np.ndarray], attended: np.ndarray) -> None:
     """Blank single items and whole questionnaires in place, and everything at sessions not attended."""
     random = design.stream("items")
-    skipped = {
-        name: random.random(attended.shape) < QUESTIONNAIRE * design.missingness
-        for name in sorted(set(instruments.values()))
-    }
-    for name, codes in answers.items():
+    skipped = {}
+    for facet in facets():
+        if facet.instrument not in skipped:
+            skipped[facet.instrument] = random.random(attended.shape) < QUESTIONNAIRE * design.missingness
+        codes = answers[facet.name]
         codes[random.random(codes.shape) < ITEM * design.missingness] = np.nan
-        codes[skipped[instruments[name]] | ~attended] = np.nan
+        codes[skipped[facet.instrument] | ~attended] = np.nan

@@ -31,9 +31,8 @@ def answer_items(design: Design, facet: Facet, state: np.ndarray) -> np.ndarray:
         codes = np.clip(np.rint(level[..., None] + taste + drift), facet.minimum, facet.maximum)
     else:
         total = np.clip(np.rint(count * level), count * facet.minimum, count * facet.maximum)
-        turn = (
-            np.arange(count) + np.arange(len(level))[:, None, None]
-        ) % count  # the remainder falls on other items
+        # the remainder falls on other items from person to person
+        turn = (np.arange(count) + np.arange(len(level))[:, None, None]) % count
         codes = total[..., None] // count + (turn < total[..., None] % count)
     mirrored = np.isin(facet.items, facet.reversed)
     return np.where(mirrored, facet.minimum + facet.maximum - codes, codes)
@@ -111,47 +110,52 @@ def scan(design: Design, people: People, state: np.ndarray, keep: np.ndarray | N
     Head size and a person's general thickness are shared by all regions. The anterior insula follows the
     CTRA state, thicker on the left and thinner on the right, within and between persons.
     """
-    table = regions()
-    keep = np.arange(len(table["name"])) if keep is None else keep
-    part = {column: values[keep] for column, values in table.items()}
+    keep = np.arange(len(regions()["name"])) if keep is None else keep
     random, noise = design.stream("brains"), float(design.noise)
     person, every = (len(state), 1), state.shape
-    old = (people.age - 45)[:, None]
+    old, site = (people.age - 45)[:, None], people.site[:, None]
     head, cortex = random.standard_normal(person), noise * random.standard_normal(person)
+    general = 0.10 * cortex - 0.004 * old - 0.05 * site
     between, within = split(state, 0.0 if design.noise else state.mean(axis=0))
     link = design.strength * (INSULA["between"] * between + INSULA["within"] * within)
-    side = np.select([part["side"] == "left", part["side"] == "right"], [1.0, -1.0])
-    shift = link[..., None] * np.nan_to_num(part["insula"]) * side
-    sizes = {}
-    for metric in METRICS:
-        own = random.standard_normal((*person, len(keep)))
-        occasion = random.standard_normal((*every, len(keep)))
-        if metric == "thickness":
-            general = (0.10 * cortex - 0.004 * old - 0.05 * people.site[:, None])[..., None]
-            sizes[metric] = part[metric] + general + noise * (0.12 * own + 0.04 * occasion) + shift
-        else:
-            growth = 0.003 if metric == "csf_volume" else -0.002
-            relative = (0.09 * head + growth * old)[..., None] + noise * (0.06 * own + 0.012 * occasion)
-            sizes[metric] = part[metric] * (1 + relative) + (shift if metric == "gm_volume" else 0.0)
-    general = (
-        2.6
-        + 0.10 * cortex
-        - 0.004 * old
-        - 0.05 * people.site[:, None]
-        + noise * 0.012 * random.standard_normal(every)
-    )
-    volume = np.exp(
-        np.log(4.0) + noise * (0.8 * random.standard_normal(person) + 0.05 * random.standard_normal(every))
-    )
+    spread = 0.8 * random.standard_normal(person) + 0.05 * random.standard_normal(every)
+    volume = 4.0 * np.exp(noise * spread)
     return Brains(
         keep=keep,
-        sizes=sizes,
+        sizes=_sizes(random, {k: v[keep] for k, v in regions().items()}, head, general, old, link, noise),
         tissue=_tissue(random, every, head, old, noise),
-        marks=_marks(random, every, people.site[:, None], noise),
-        mean_thickness=general,
+        marks=_marks(random, every, site, noise),
+        mean_thickness=2.6 + general + noise * 0.012 * random.standard_normal(every),
         lesion_volume=np.rint(1000 * volume) / 1000,  # whole voxels of 1 mm3
         lesion_count=1 + random.poisson(4 * np.broadcast_to(volume[:, :1], every)),
     )
+
+
+def _sizes(
+    random: np.random.Generator,
+    table: dict[str, np.ndarray],
+    head: np.ndarray,
+    general: np.ndarray,
+    old: np.ndarray,
+    link: np.ndarray,
+    noise: float,
+) -> dict[str, np.ndarray]:
+    """Draw the size of each region (participants, sessions, regions) by metric."""
+    side = np.select([table["side"] == "left", table["side"] == "right"], [1.0, -1.0])
+    shift = link[..., None] * np.nan_to_num(table["insula"]) * side
+    sizes = {}
+    for metric in METRICS:
+        own = random.standard_normal((len(link), 1, len(side)))
+        occasion = random.standard_normal((*link.shape, len(side)))
+        if metric == "thickness":
+            sizes[metric] = (
+                table[metric] + general[..., None] + noise * (0.12 * own + 0.04 * occasion) + shift
+            )
+        else:
+            growth = 0.003 if metric == "csf_volume" else -0.002
+            relative = (0.09 * head + growth * old)[..., None] + noise * (0.06 * own + 0.012 * occasion)
+            sizes[metric] = table[metric] * (1 + relative) + (shift if metric == "gm_volume" else 0.0)
+    return sizes
 
 
 def _tissue(

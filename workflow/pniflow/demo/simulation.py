@@ -48,9 +48,7 @@ def simulate(design: Design, genes: np.ndarray | None = None, regions: np.ndarra
     counts, library = observe.sequence(design, people, ctra, genes)
     brains = observe.scan(design, people, ctra, regions)
     presence = absence.draw_presence(design, scores.answered(answers, "pss10").sum(axis=2)[:, 0])
-    absence.blank_items(
-        design, answers, presence.attended, {facet.name: facet.instrument for facet in facets()}
-    )
+    absence.blank_items(design, answers, presence.attended)
     cortisol = np.where(presence.hair, cortisol, np.nan)
     counts = np.where(presence.blood[..., None], counts, np.nan)
     return Study(design, people, presence, answers, cortisol, genes, counts, library, brains, ctra)

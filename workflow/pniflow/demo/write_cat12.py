@@ -15,7 +15,11 @@ from pniflow.demo.observe import METRICS
 from pniflow.demo.simulation import Study
 
 VERSION, REVISION = "12.8.1", "2041"
+# raw values that are rated 1 (best) and 6 (worst)
+RATING = {"NCR": (0.0466, 0.3949), "ICR": (0.2178, 2.2338), "res_RMS": (0.5, 3.0), "res_ECR": (0.02, 1.0)}
 TAGS = dict(zip(METRICS, ("Vgm", "Vwm", "Vcsf", "thickness"), strict=True))
+# of one atlas: the text before its numbers; metric, rows of the region table, format of each; the text behind
+Template = tuple[str, list[tuple[str, np.ndarray, str]], str]
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<S>\n'
 
 
@@ -25,33 +29,32 @@ def write_cat12(study: Study, folder: Path) -> None:
     A person with several scans goes through the longitudinal pipeline: `r` before the stem, and averages and
     `catlong` beside the first scan. A person with one scan does not.
     """
-    brains, design = study.brains, study.design
+    design, scanned = study.design, study.presence.scanned
     volume, surface = _templates(volume=True), _templates(volume=False)
     for person, label in enumerate(design.labels):
-        sessions = np.flatnonzero(study.presence.scanned[person])
+        sessions = np.flatnonzero(scanned[person]).tolist()
         stems = [f"{label}_{design.session_ids[session]}_T1w" for session in sessions]
-        places = [folder / label / design.session_ids[session] / "anat" for session in sessions]
-        prefix = "r" if len(sessions) > 1 else ""
-        for session, stem, place in zip(sessions, stems, places, strict=True):
-            sizes = {metric: values[person, session] for metric, values in brains.sizes.items()}
-            _save(
-                place / "report" / f"cat_{prefix}{stem}.xml",
-                _report(study, person, [int(session)], prefix + stem),
-            )
-            _save(place / "label" / f"catROI_{prefix}{stem}.xml", _labels(volume, sizes))
-            _save(place / "label" / f"catROIs_{prefix}{stem}.xml", _labels(surface, sizes))
+        anat = [folder / label / design.session_ids[session] / "anat" for session in sessions]
+        for session, stem, place in zip(sessions, stems, anat, strict=True):
+            name = f"r{stem}" if len(sessions) > 1 else stem
+            sizes = _sizes(study, person, [session])
+            _save(place / "report" / f"cat_{name}.xml", _report(study, person, [session], name))
+            _save(place / "label" / f"catROI_{name}.xml", _labels(volume, sizes))
+            _save(place / "label" / f"catROIs_{name}.xml", _labels(surface, sizes))
         if len(sessions) > 1:
-            average = {
-                metric: values[person, sessions].mean(axis=0) for metric, values in brains.sizes.items()
-            }
-            first = f"avg_{stems[0]}"
-            _save(places[0] / "report" / f"cat_{first}.xml", _report(study, person, list(sessions), first))
-            _save(places[0] / "label" / f"catROIs_{first}.xml", _labels(surface, average))
-            _save(places[0] / "report" / f"catlong_{stems[0]}.xml", _long(stems))
+            name, sizes = f"avg_{stems[0]}", _sizes(study, person, sessions)
+            _save(anat[0] / "report" / f"cat_{name}.xml", _report(study, person, sessions, name))
+            _save(anat[0] / "label" / f"catROIs_{name}.xml", _labels(surface, sizes))
+            _save(anat[0] / "report" / f"catlong_{stems[0]}.xml", _long(stems))
 
 
-def _templates(volume: bool) -> list[tuple[str, list[tuple[str, np.ndarray, str]], str]]:
-    """Return for each atlas the text before its numbers, (metric, rows, format), and the text behind."""
+def _sizes(study: Study, person: int, sessions: list[int]) -> dict[str, np.ndarray]:
+    """Return region sizes by metric, averaged over sessions."""
+    return {metric: values[person, sessions].mean(axis=0) for metric, values in study.brains.sizes.items()}
+
+
+def _templates(volume: bool) -> list[Template]:
+    """Return the text of a label file around its numbers, atlas by atlas."""
     table, result = regions(), []
     separator = ";" if volume else " "  # label files hold columns for volumes, rows for surfaces
     metrics = METRICS[:3] if volume else METRICS[3:]
@@ -61,11 +64,10 @@ def _templates(volume: bool) -> list[tuple[str, list[tuple[str, np.ndarray, str]
             continue
         ids = ";".join(table["id"][rows].tolist())
         names = "".join(f"         <item>{escape(name)}</item>\n" for name in table["name"][rows].tolist())
-        comment = (
-            "" if volume else "      <comments>\n         <item>cat_surf_surf2roi</item>\n      </comments>\n"
-        )
+        maker = "      <comments>\n         <item>cat_surf_surf2roi</item>\n      </comments>\n"
+        made = "" if volume else maker
         before = (
-            f"   <{atlas}>\n      <ids>[{ids}]</ids>\n      <names>\n{names}      </names>\n{comment}"
+            f"   <{atlas}>\n      <ids>[{ids}]</ids>\n      <names>\n{names}      </names>\n{'' if volume else maker}"
             f"      <version>{REVISION}</version>\n      <data>\n"
         )
         parts = []
@@ -77,16 +79,12 @@ def _templates(volume: bool) -> list[tuple[str, list[tuple[str, np.ndarray, str]
     return result
 
 
-def _labels(
-    template: list[tuple[str, list[tuple[str, np.ndarray, str]], str]], sizes: dict[str, np.ndarray]
-) -> str:
+def _labels(templates: list[Template], sizes: dict[str, np.ndarray]) -> str:
+    """Return a label file."""
     text = [HEAD]
-    for before, parts, behind in template:
-        text += [
-            before,
-            *(shape % tuple(sizes[metric][rows].tolist()) for metric, rows, shape in parts),
-            behind,
-        ]
+    for before, parts, behind in templates:
+        numbers = [shape % tuple(sizes[metric][rows].tolist()) for metric, rows, shape in parts]
+        text += [before, *numbers, behind]
     return "".join([*text, "</S>\n"])
 
 
@@ -98,9 +96,7 @@ def _report(study: Study, person: int, sessions: list[int], stem: str) -> str:
     thickness = float(brains.mean_thickness[person, sessions].mean())
     classes = [tissue["csf"], tissue["gm"], tissue["wm"], 0.0, 0.0]  # with WMHC 2 the last two are empty
     total = sum(classes)
-    best, worst = {"NCR": 0.0466, "ICR": 0.2178, "res_RMS": 0.5, "res_ECR": 0.02}, {
-        "NCR": 0.3949, "ICR": 2.2338, "res_RMS": 3.0, "res_ECR": 1.0}  # fmt: skip
-    raw = {name: best[name] + (marks[name] - 1) / 5 * (worst[name] - best[name]) for name in best}
+    raw = {name: best + (marks[name] - 1) / 5 * (worst - best) for name, (best, worst) in RATING.items()}
     return _REPORT.format(
         stem=stem,
         version=VERSION,

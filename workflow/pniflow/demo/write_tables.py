@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,92 +26,91 @@ REFUSED = "-99"
 
 def write_redcap(study: Study, folder: Path) -> None:
     """Write `export.csv` (raw codes, a row per record and event) and `dictionary.csv`; no item wording."""
-    fields = _items()
-    demographics = ["age", "bmi", "edss", "b_cell_depletion", "completed_course"] + ["site"] * (
-        study.design.sites > 1
-    )
-    forms = list(dict.fromkeys(facet.instrument for facet in facets()))
-    header = ["record_id", "redcap_event_name", *demographics, "demographics_complete"]
-    for form in forms:
-        header += [_field(form, item) for item, facet in fields if facet.instrument == form] + [
-            f"{form}_complete"
-        ]
-    _csv(folder / "export.csv", header, _records(study, demographics, forms, fields))
-    rows = [_entry("record_id", "demographics", "text", "Record")]
-    rows += [
-        _entry("age", "demographics", "text", "Age (years)", validation=("integer", "18", "99")),
-        _entry("bmi", "demographics", "text", "Body mass index (kg/m2)", validation=("number", "12", "70")),
-        _entry("edss", "demographics", "text", "EDSS", validation=("number", "0", "10")),
-        _entry("b_cell_depletion", "demographics", "radio", "B-cell-depleting treatment", "0, No | 1, Yes"),
-        _entry("completed_course", "demographics", "radio", "Completed the course", "0, No | 1, Yes"),
-    ]
-    if study.design.sites > 1:
-        choices = " | ".join(f"{site + 1}, Site {site + 1}" for site in range(study.design.sites))
-        rows.append(_entry("site", "demographics", "radio", "Site", choices))
-    for item, facet in fields:
-        options = " | ".join(f"{code}, Answer {code}" for code in range(facet.minimum, facet.maximum + 1))
-        name = _field(facet.instrument, item)
-        rows.append(_entry(name, facet.instrument, "radio", f"Placeholder for item {item}", options))
-    _csv(folder / "dictionary.csv", DICTIONARY, rows)
+    facts, answers = _demographics(study), _answer_texts(study)
+    header = ["record_id", "redcap_event_name", *facts, "demographics_complete"]
+    for form, cells in answers.items():
+        header += [*_fields(form, cells.shape[2]), f"{form}_complete"]
+    _csv(folder / "export.csv", header, _records(study, facts, answers))
+    _csv(folder / "dictionary.csv", DICTIONARY, _dictionary(study.design.sites))
 
 
-def _items() -> list[tuple[int, Facet]]:
-    """Return every item with its facet, instrument by instrument in the order of the form."""
-    order = list(dict.fromkeys(facet.instrument for facet in facets()))
-    pairs = [(item, facet) for facet in facets() for item in facet.items]
-    return sorted(pairs, key=lambda pair: (order.index(pair[1].instrument), pair[0]))
-
-
-def _field(instrument: str, item: int) -> str:
-    return f"{PREFIXES.get(instrument, instrument)}_{item}"
-
-
-def _entry(
-    name: str,
-    form: str,
-    kind: str,
-    label: str,
-    choices: str = "",
-    validation: tuple[str, str, str] = ("", "", ""),
-) -> list[str]:
-    return [name, form, "", kind, label, choices, "", *validation, *[""] * 8]
-
-
-def _records(
-    study: Study, demographics: list[str], forms: list[str], fields: list[tuple[int, Facet]]
-) -> Iterable[list[str]]:
-    """Yield the rows of the export. A missing answer is blank or, as often, the code for a refused one."""
-    people, design = study.people, study.design
+def _demographics(study: Study) -> dict[str, list[str]]:
+    """Return the fields asked at the first event, as text."""
+    people = study.people
     facts = {
         "age": [f"{value:.0f}" for value in people.age],
         "bmi": [f"{value:.1f}" for value in people.bmi],
         "edss": [f"{value:.1f}" for value in people.edss],
         "b_cell_depletion": [str(int(value)) for value in people.b_cell_depletion],
         "completed_course": np.where(study.presence.attended.min(axis=1), "1", "0").tolist(),
-        "site": [str(value + 1) for value in people.site],
     }
-    cells = {}
+    return facts | ({"site": [str(value + 1) for value in people.site]} if study.design.sites > 1 else {})
+
+
+def _forms() -> dict[str, list[Facet]]:
+    """Return the facets of each instrument."""
+    forms: dict[str, list[Facet]] = {}
     for facet in facets():
-        codes = study.answers[facet.name]
-        refused = design.stream(f"refused {facet.name}").random(codes.shape) < 0.5
+        forms.setdefault(facet.instrument, []).append(facet)
+    return forms
+
+
+def _answer_texts(study: Study) -> dict[str, np.ndarray]:
+    """Return each instrument's cells in the order of its items; half of the missing ones hold a code."""
+    texts = {}
+    for form, parts in _forms().items():
+        order = np.argsort(np.concatenate([facet.items for facet in parts]))
+        codes = np.concatenate([study.answers[facet.name] for facet in parts], axis=2)[..., order]
         given = np.isfinite(codes)
-        asked = np.logical_or.reduce(given, axis=2, keepdims=True)
-        text = np.where(given, np.nan_to_num(codes).astype(int).astype(str), "")
-        cells[facet.name] = np.where(~given & refused & asked, REFUSED, text)
-    for person, label in enumerate(design.labels):
+        refused = ~given & (study.design.stream(f"refused {form}").random(codes.shape) < 0.5)
+        asked = given.sum(axis=2, keepdims=True) > 0
+        known = np.where(given, np.nan_to_num(codes).astype(int).astype(str), "")
+        texts[form] = np.where(refused & asked, REFUSED, known)
+    return texts
+
+
+def _records(
+    study: Study, facts: dict[str, list[str]], answers: dict[str, np.ndarray]
+) -> Iterator[list[str]]:
+    """Yield the rows of the export; there is none for a session that was not attended."""
+    for person, label in enumerate(study.design.labels):
         for session in np.flatnonzero(study.presence.attended[person]):
+            first = session == 0
             row = [label, f"{EVENTS[session]}_arm_1"]
-            row += [facts[name][person] if session == 0 else "" for name in demographics] + [
-                "2" if session == 0 else ""
-            ]
-            for form in forms:
-                own = [
-                    cells[f.name][person, session, f.items.index(item)]
-                    for item, f in fields
-                    if f.instrument == form
-                ]
+            row += [*(values[person] if first else "" for values in facts.values()), "2" if first else ""]
+            for cells in answers.values():
+                own = cells[person, session].tolist()
                 row += [*own, "2" if all(own) else "1" if any(own) else "0"]
             yield row
+
+
+def _dictionary(sites: int) -> Iterator[list[str]]:
+    """Yield the rows of the data dictionary."""
+    yes_no = "0, No | 1, Yes"
+    yield _entry("record_id", "demographics", "text", "Record")
+    yield _entry("age", "demographics", "text", "Age (years)", limits=("integer", "18", "99"))
+    yield _entry("bmi", "demographics", "text", "Body mass index (kg/m2)", limits=("number", "12", "70"))
+    yield _entry("edss", "demographics", "text", "EDSS", limits=("number", "0", "10"))
+    yield _entry("b_cell_depletion", "demographics", "radio", "B-cell-depleting treatment", yes_no)
+    yield _entry("completed_course", "demographics", "radio", "Completed the course", yes_no)
+    if sites > 1:
+        choices = " | ".join(f"{site}, Site {site}" for site in range(1, sites + 1))
+        yield _entry("site", "demographics", "radio", "Site", choices)
+    for form, parts in _forms().items():
+        codes = range(parts[0].minimum, parts[0].maximum + 1)
+        options = " | ".join(f"{code}, Answer {code}" for code in codes)
+        for item, name in enumerate(_fields(form, sum(len(facet.items) for facet in parts)), 1):
+            yield _entry(name, form, "radio", f"Placeholder for item {item}", options)
+
+
+def _fields(instrument: str, count: int) -> list[str]:
+    return [f"{PREFIXES.get(instrument, instrument)}_{item}" for item in range(1, count + 1)]
+
+
+def _entry(
+    name: str, form: str, kind: str, label: str, choices: str = "", limits: Sequence[str] = ("", "", "")
+) -> list[str]:
+    return [name, form, "", kind, label, choices, "", *limits, *[""] * 8]
 
 
 def write_cortisol(study: Study, path: Path) -> None:
@@ -131,9 +130,7 @@ def write_counts(study: Study, matrix: Path, samples: Path) -> None:
     taken = np.argwhere(np.isfinite(study.counts[..., 0]))
     taken = taken[random.permutation(len(taken))]
     names = [f"R{number:0{max(3, len(str(len(taken))))}d}" for number in range(1, len(taken) + 1)]
-    batch = (
-        1 + np.arange(design.participants) * 3 // design.participants
-    )  # both samples of a person in one batch
+    batch = 1 + np.arange(design.participants) * 3 // design.participants  # a person's samples in one batch
     rows = [
         f"{name}\t{design.labels[person]}\t{design.session_ids[session]}\tbatch{batch[person]}\n"
         for name, (person, session) in zip(names, taken, strict=True)
