@@ -64,12 +64,11 @@ def _templates(volume: bool) -> list[Template]:
             continue
         ids = ";".join(table["id"][rows].tolist())
         names = "".join(f"         <item>{escape(name)}</item>\n" for name in table["name"][rows].tolist())
-        maker = "      <comments>\n         <item>cat_surf_surf2roi</item>\n      </comments>\n"
-        made = "" if volume else maker
-        before = (
-            f"   <{atlas}>\n      <ids>[{ids}]</ids>\n      <names>\n{names}      </names>\n{'' if volume else maker}"
-            f"      <version>{REVISION}</version>\n      <data>\n"
-        )
+        names = f"      <names>\n{names}      </names>\n"
+        if not volume:
+            names += "      <comments>\n         <item>cat_surf_surf2roi</item>\n      </comments>\n"
+        version = f"      <version>{REVISION}</version>\n"
+        before = f"   <{atlas}>\n      <ids>[{ids}]</ids>\n{names}{version}      <data>\n"
         parts = []
         for metric in metrics:
             known = np.isfinite(table[metric][rows])
