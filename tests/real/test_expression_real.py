@@ -430,3 +430,13 @@ def test_fred13_composite_gives_the_published_least_squares(fred13, tmp_path):
     assert f"{log2.loc[('composite', 'zhedonia'), 'std_error']:.4f}" == "0.0428"
     assert f"{log2.loc[('composite', 'zeudaimonia'), 'estimate']:.4f}" == "-0.0272"
     assert f"{log2.loc[('composite', 'zeudaimonia'), 'std_error']:.4f}" == "0.0438"
+
+
+def test_fred13_variance_filter_keeps_the_published_eighteen_genes(fred13, tmp_path):
+    scores, genes = score(tmp_path, as_expression(fred13, tmp_path))
+    assert (~genes["low_variance"].astype(bool)).sum() == 18
+    predictors = fred13[["zhedonia", "zeudaimonia"]]
+    predictors = (predictors - predictors.mean()) / predictors.std(ddof=1)
+    x = np.column_stack([np.ones(76), predictors, fred13[COVARIATES]])
+    beta, error, _ = ols(scores["ctra_variance_filter"].to_numpy(), x)
+    assert (f"{beta[2]:.4f}", f"{error[2]:.4f}") == ("-0.0690", "0.0998")
