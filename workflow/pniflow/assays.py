@@ -139,8 +139,7 @@ def _scaled(
         ]
         raise InputError(
             f"{source}: {name} is 0 for {listing(people)}, which has no logarithm; declare the "
-            "detection_limit "
-            f"under assays.{name} in study.yaml."
+            f"detection_limit under assays.{name} in study.yaml."
         )
     return np.asarray(_LOGARITHMS[rule["log"]](values))
 
@@ -153,8 +152,7 @@ def refuse_confounded(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], so
     sessions = given.groupby("batch")["session_id"].nunique()
     if given["session_id"].nunique() > 1 and (sessions == 1).all():
         raise InputError(
-            f"{source}: every batch of {name} holds one session only "
-            f"({listing(list(sessions.index))}), so a change could be "
-            f"a difference of batches; set assays.{name}.batch_by_session to true in study.yaml to "
-            "accept this."
+            f"{source}: every batch of {name} holds one session only ({listing(list(sessions.index))}), so "
+            f"a change could be a difference of batches; set assays.{name}.batch_by_session to true in "
+            "study.yaml to accept this."
         )

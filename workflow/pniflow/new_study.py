@@ -186,15 +186,15 @@ def _covariates(draft: Draft, fields: Mapping[str, Field], items: set[str]) -> N
     used = {rule["field"] for rule in guessed.values()} | items
     if "age" not in guessed:
         draft.open.append(
-            "no field looks like the age; the models adjust for age, bmi and b_cell_depletion where "
-            "they are given."
+            "no field looks like the age; the models adjust for age, bmi and b_cell_depletion where they "
+            "are given."
         )
     others = [
         name for name, one in fields.items() if name not in used and not one.refusal and one.kind != "calc"
     ]
     draft.lines.append(
-        f"  # {len(others)} further fields may be used as covariates or exposures; none leaves "
-        "ingestion unless named."
+        f"  # {len(others)} further fields may be used as covariates or exposures; none leaves ingestion "
+        "unless named."
     )
     draft.lines.append("")
 
@@ -257,8 +257,8 @@ def _cat12(draft: Draft, folder: Path, name: str) -> None:
 
 def _config(data: str, instruments: list[str], matrix: Path | None, cat12: Path | None) -> str:
     lines = [
-        "# How the study is analysed; every key and its default: config/README.md. What the files "
-        "are: study.yaml."
+        "# How the study is analysed; every key and its default: config/README.md. What the files are: "
+        "study.yaml."
     ]
     lines += [f"data: {_flow(data)}", "", "questionnaires:", f"  instruments: {_flow(instruments)}"]
     if matrix is not None:

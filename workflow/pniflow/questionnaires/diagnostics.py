@@ -1,6 +1,4 @@
-"""Checks of scoring that catch real mistakes: an item not reversed, codes that begin at 1,
-items of another scale.
-"""
+"""Checks of scoring that catch real mistakes: an item not reversed, codes that begin at 1."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ def read_key(name: str, folder: Path | None = None) -> Key:
             )
     if document["name"] != name:
         raise InputError(
-            f"{source}: the name in the file is '{document['name']}'; '{name}' was expected, as "
-            "the file is called."
+            f"{source}: the name in the file is '{document['name']}'; '{name}' was expected, as the file is "
+            "called."
         )
     for scale in document["scales"]:
         if scale != name and not scale.startswith(f"{name}_"):
@@ -125,8 +125,7 @@ def _mask(items: Sequence[int], count: int) -> NDArray[np.bool_]:
 
 
 def recoded(values: NDArray[np.float64], key: Key, coding: str | None, place: str) -> NDArray[np.float64]:
-    """Turn around the items that a declared response coding holds the other way (HADS by position or
-    agreement).
+    """Turn around the items that a declared response coding holds the other way (HADS by position).
 
     Parameters
     ----------

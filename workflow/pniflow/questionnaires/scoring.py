@@ -1,6 +1,4 @@
-"""Item responses to scale scores:
-reversal by the instrument's range, proration by its stated rule, missing never zero.
-"""
+"""Item responses to scale scores: reversed by the instrument's range, missing never zero."""
 
 from __future__ import annotations
 
@@ -92,8 +90,7 @@ def _joined(parts: list[pd.DataFrame], contract: str) -> pd.DataFrame:
 
 
 def matrices_of(table: pd.DataFrame, keys: Sequence[Key], source: str) -> list[Responses]:
-    """Arrange the rows of a responses table as one matrix per instrument, participant-sessions in their
-    order.
+    """Arrange the rows of a responses table as one matrix per instrument.
 
     Raises
     ------
@@ -112,8 +109,8 @@ def matrices_of(table: pd.DataFrame, keys: Sequence[Key], source: str) -> list[R
         rows = np.flatnonzero(forms == place)
         if not len(rows):
             raise InputError(
-                f"{source}: there are no responses to {key.name}; name it under instruments in "
-                "study.yaml, or do not score it."
+                f"{source}: there are no responses to {key.name}; name it under instruments in study.yaml, "
+                "or do not score it."
             )
         if item[rows].max() > key.items:
             raise InputError(
@@ -158,8 +155,8 @@ def refuse_out_of_range(values: NDArray[np.float64], key: Key, source: str, who:
     shifted = shift != 0 and shift == np.nanmax(values) - key.high
     hint = f"; all codes lie {shift:+g} off, so offset: {-shift:g} may be meant" if shifted else ""
     raise InputError(
-        f"{source}: responses to {key.name} go from {key.low:g} to {key.high:g}, but {cells}{more}; "
-        f"correct them or declare the code as a missing code{hint}."
+        f"{source}: responses to {key.name} go from {key.low:g} to {key.high:g}, but {cells}{more}; correct "
+        f"them or declare the code as a missing code{hint}."
     )
 
 

@@ -1,6 +1,4 @@
-"""A study's raw tables: REDCap exports, plain tables, BIDS;
-read as text, checked, and reduced to what the study names.
-"""
+"""A study's raw tables, read as text, checked, and reduced to what the study names."""
 
 from pniflow.study.ingest import ingest_study
 

@@ -1,6 +1,4 @@
-"""The tables of a BIDS tree: participants.tsv, sub-*_sessions.tsv, phenotype/*.tsv,
-or a list of its paths.
-"""
+"""The tables of a BIDS tree (participants, sessions, phenotype), or a list of its paths."""
 
 from __future__ import annotations
 
@@ -138,9 +136,7 @@ def _session_tables(
 
 
 def _from_paths(paths: Iterable[str], source: str, study: Mapping[str, Any]) -> Records:
-    """Take participants and sessions from paths like sub-01/ses-pre/anat;
-    a path without both is left aside.
-    """
+    """Take participants and sessions from paths like sub-01/ses-pre/anat; others are left aside."""
     import pandas as pd
 
     rows = [

@@ -1,6 +1,4 @@
-"""Covariates of participants and exposures of sessions:
-cast against the dictionary and the declared coding.
-"""
+"""Covariates and exposures, cast against the dictionary and the declared coding."""
 
 from __future__ import annotations
 
@@ -63,8 +61,8 @@ def covariate_values(records: Records, name: str, rule: Mapping[str, Any]) -> pd
     at = rule.get("from")
     if at is not None and not ((records.event == at) | (records.session == at)).any():
         raise InputError(
-            f"study.yaml: covariates.{name}.from is '{at}', but {records.source} has no such event "
-            "or session."
+            f"study.yaml: covariates.{name}.from is '{at}', but {records.source} has no such event or "
+            "session."
         )
     one = records.time_constant(rule["field"], at)
     return pd.Series(
@@ -98,9 +96,8 @@ def _levels(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.o
         shown = bool(records.fields[rule["field"]].choices)
         raise InputError(
             f"{records.source}: the field '{rule['field']}' has the code "
-            f"{_cells(records, text, wrong, shown)}; codes in "
-            f"{key}.coding of study.yaml are {listing([repr(code) for code in coding], 20)}, so "
-            "add it there or declare it missing."
+            f"{_cells(records, text, wrong, shown)}; codes in {key}.coding of study.yaml are "
+            f"{listing([repr(code) for code in coding], 20)}, so add it there or declare it missing."
         )
     return np.array([coding.get(code) for code in text], dtype=object)
 
@@ -114,8 +111,8 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
     if wrong.any():
         raise InputError(
             f"{records.source}: the field '{rule['field']}' ({key} in study.yaml) is numeric, but has "
-            f"{_cells(records, text, wrong, shown=False)}; declare a missing code, or give a "
-            "coding if it is categorical."
+            f"{_cells(records, text, wrong, shown=False)}; declare a missing code, or give a coding if it "
+            "is categorical."
         )
     beyond = outside(values, text, one)
     low, high = rule.get("range", (one.low, one.high))
@@ -129,8 +126,8 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
         )
         raise InputError(
             f"{records.source}: the field '{rule['field']}' ({key} in study.yaml) has "
-            f"{_cells(records, text, beyond, shown=True)}; "
-            f"expected were {limits}, so correct it, declare it missing, or give a range."
+            f"{_cells(records, text, beyond, shown=True)}; expected were {limits}, so correct it, declare "
+            "it missing, or give a range."
         )
     return values
 

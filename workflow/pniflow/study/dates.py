@@ -43,8 +43,7 @@ def date_fields(study: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_study_days(records: Records, study: Mapping[str, Any]) -> Records:
-    """Replace dates: of visits by days since each participant's first session, of exposures by days up to
-    the visit.
+    """Replace dates of visits by days since the first session, of exposures by days up to the visit.
 
     Parameters
     ----------
@@ -94,8 +93,7 @@ def _days_between(
         more = f" and {len(later) - 10} more" if len(later) > 10 else ""
         raise InputError(
             f"{records.source}: the date '{name}' (exposures.{exposure} in study.yaml) lies after the "
-            "session for "
-            f"{words}{more}; correct one of the dates."
+            f"session for {words}{more}; correct one of the dates."
         )
     return days
 
@@ -111,8 +109,8 @@ def _dates(records: Records, name: str) -> NDArray[np.datetime64]:
         words = ", ".join(records.where(int(row)) for row in wrong[:10])
         more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise InputError(
-            f"{records.source}: the field '{name}' is no date like 2024-03-01 for {words}{more}; "
-            "export raw dates (YYYY-MM-DD)."
+            f"{records.source}: the field '{name}' is no date like 2024-03-01 for {words}{more}; export raw "
+            "dates (YYYY-MM-DD)."
         )
     return np.asarray(dates)
 
@@ -136,6 +134,6 @@ def _refuse_before_enrolment(records: Records, visits: NDArray[np.datetime64], n
         words = ", ".join(records.where(int(row)) for row in rows[:10])
         more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise InputError(
-            f"{records.source}: the session lies before the enrolment ('{name}') for {words}{more}; "
-            "correct one of the dates."
+            f"{records.source}: the session lies before the enrolment ('{name}') for {words}{more}; correct "
+            "one of the dates."
         )

@@ -1,6 +1,4 @@
-"""Fields of a study's records:
-what the data dictionary says of them, which may leave ingestion, and their casts.
-"""
+"""Fields of a study's records: what the data dictionary says, and which may leave ingestion."""
 
 from __future__ import annotations
 
@@ -92,8 +90,8 @@ def read_dictionary(path: Path, name: str) -> dict[str, Field]:
     needed = [short for short in _COLUMNS.values() if short not in known]
     if needed:
         raise InputError(
-            f"{name}: this is not a REDCap data dictionary; the column '{needed[0]}' is missing "
-            "(download it again under Data Dictionary, as CSV)."
+            f"{name}: this is not a REDCap data dictionary; the column '{needed[0]}' is missing (download "
+            "it again under Data Dictionary, as CSV)."
         )
     rows = table.columns({short: known.index(short) for short in _COLUMNS.values()})
     fields: dict[str, Field] = {}
@@ -141,9 +139,7 @@ def _fields_of(row: Mapping[str, str]) -> list[Field]:
 
 
 def parse_choices(text: str) -> dict[str, str]:
-    """Parse 'code, label | code, label': split at '|', then at the first comma;
-    blanks around both are optional.
-    """
+    """Parse 'code, label | code, label': split at '|', then at the first comma."""
     pairs = (part.partition(",") for part in text.split("|") if part.strip())
     return {code.strip(): label.strip() for code, _, label in pairs}
 
@@ -156,9 +152,7 @@ def _limit(text: str, absent: float) -> float:
 
 
 def check_export(header: RawTable, fields: Mapping[str, Field], dictionary: str) -> None:
-    """Refuse an export whose columns the dictionary does not know:
-    then the two are not of one project state.
-    """
+    """Refuse an export with columns that the dictionary does not know: it is of another project state."""
     forms = {one.form for one in fields.values()}
     system = {f"{form}_{ending}" for form in forms for ending in ("complete", "timestamp", "return_code")}
     system |= {"redcap_survey_identifier"}
@@ -178,9 +172,7 @@ def check_export(header: RawTable, fields: Mapping[str, Field], dictionary: str)
 
 
 def _of_missing(name: str, fields: Mapping[str, Field]) -> bool:
-    """True for the column of a checkbox's missing-data code (`meds____99`),
-    which is no choice of the dictionary.
-    """
+    """True for the column of a checkbox's missing-data code (`meds____99`), which is no choice."""
     return any(
         one.kind == "checkbox" and name.startswith(one.name.split("___")[0] + "___")
         for one in fields.values()
@@ -199,15 +191,14 @@ def require_allowed(names: Mapping[str, str], fields: Mapping[str, Field], sourc
     if absent:
         more = f" ({len(absent)} such fields: {listing(absent)})" if len(absent) > 1 else ""
         raise InputError(
-            f"study.yaml: {names[absent[0]]} names the field '{absent[0]}', which {source} does "
-            f"not have{more}."
+            f"study.yaml: {names[absent[0]]} names the field '{absent[0]}', which {source} does not "
+            f"have{more}."
         )
     for name, key in names.items():
         if fields[name].refusal:
             raise InputError(
-                f"study.yaml: {key} names the field '{name}', which {fields[name].refusal}; it "
-                "never leaves ingestion, "
-                "so name another field or remove the key."
+                f"study.yaml: {key} names the field '{name}', which {fields[name].refusal}; it never leaves "
+                "ingestion, so name another field or remove the key."
             )
 
 

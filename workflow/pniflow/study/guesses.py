@@ -1,6 +1,4 @@
-"""Guesses at what an export holds, for a first study.yaml:
-instruments, sessions, covariates, missing codes, samples.
-"""
+"""Guesses at what an export holds, for a first study.yaml."""
 
 from __future__ import annotations
 
@@ -110,9 +108,7 @@ def _word(name: str) -> str:
 
 
 def _item_groups(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
-    """Group field names that differ in one number: (what stands before,
-    what stands after) -> item -> name.
-    """
+    """Group field names that differ in one number: (before, after) -> item -> name."""
     groups: dict[tuple[str, str], dict[int, str]] = {}
     for name in names:
         shapes = (r"(.*?)(\d+)(_[A-Za-z]\w*)?", r"(.*[^\d])(\d+)(_[A-Za-z]\w*)?")

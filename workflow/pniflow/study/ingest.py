@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 def ingest_study(
     *, study: Path, data: Path, out: Path, resources: Path | None = None, windows: Path | None = None
 ) -> None:
-    """Read a study's raw tables and write its participants, sessions, samples,
-    item responses and laboratory values.
+    """Read a study's raw tables and write its participants, sessions, samples, responses and assays.
 
     Parameters
     ----------
@@ -105,9 +104,7 @@ def _check_sessions(study: Mapping[str, Any]) -> None:
 def _register(
     sources: Sources, samples: pd.DataFrame, assays: pd.DataFrame, study: Mapping[str, Any]
 ) -> list[str]:
-    """Return all participants in order of their ids;
-    with a register, one that stands elsewhere only is refused.
-    """
+    """Return all participants in order; with a register, one that stands elsewhere only is refused."""
     elsewhere: list[tuple[pd.Series, str]] = []
     if "expression" in study:
         elsewhere.append(
@@ -197,9 +194,8 @@ def _pseudonymized(
     named = [section for section in ("cat12", "lesions") if section in study]
     if named:
         raise InputError(
-            f"study.yaml: pseudonymize is true, but the scans under {named[0]} carry participants' "
-            "ids in their names; "
-            "give the scans new names first, and leave pseudonymize out."
+            f"study.yaml: pseudonymize is true, but the scans under {named[0]} carry participants' ids in "
+            "their names; give the scans new names first, and leave pseudonymize out."
         )
     source = study.get("redcap", {}).get("export") or study.get("participants", {}).get("file")
     if source is None:
@@ -223,7 +219,6 @@ def _refuse_ids_in_samples(samples: pd.DataFrame, study: Mapping[str, Any]) -> N
     shown = [person in words for person, words in zip(samples["participant_id"], parts, strict=True)]
     if any(shown):
         raise InputError(
-            f"{study['expression']['samples']}: pseudonymize is true, but {sum(shown)} sample "
-            "names contain the participant's id; "
-            "give the samples new names in this table and in the matrix."
+            f"{study['expression']['samples']}: pseudonymize is true, but {sum(shown)} sample names contain "
+            "the participant's id; give the samples new names in this table and in the matrix."
         )

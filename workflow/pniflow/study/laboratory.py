@@ -48,14 +48,14 @@ def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     blank = frame["sample_id"] == ""
     if blank.any():
         raise InputError(
-            f"{table.name}: row {blank.idxmax()}, column '{columns['sample']}' is blank; every "
-            "sample needs a name."
+            f"{table.name}: row {blank.idxmax()}, column '{columns['sample']}' is blank; every sample needs "
+            "a name."
         )
     again = frame["sample_id"].duplicated()
     if again.any():
         raise InputError(
-            f"{table.name}: row {again.idxmax()} repeats the sample "
-            f"'{frame['sample_id'][again].iloc[0]}'; each stands once."
+            f"{table.name}: row {again.idxmax()} repeats the sample '{frame['sample_id'][again].iloc[0]}'; "
+            "each stands once."
         )
     joined = (
         frame["\0000"]
@@ -97,9 +97,7 @@ def read_assays(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
 
 
 def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: Path) -> pd.DataFrame:
-    """Read one assay; '<0.5' is a value below the limit 0.5, '<LOD' one below the declared limit,
-    and so is a smaller number.
-    """
+    """Read one assay; below the limit are '<0.5', '<LOD' and numbers smaller than the declared limit."""
     columns, key = rule["columns"], f"assays.{name}"
     table = read_raw(inside(data, rule["file"], f"{key}.file"), rule["file"])
     positions = {new: table.position(columns[old], f"{key}.columns.{old}")
@@ -124,8 +122,8 @@ def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: P
             [f"row {row} '{cell}'" if len(cell) <= 12 else f"row {row}" for row, cell in text[wrong].items()]
         )
         raise InputError(
-            f"{table.name}: the column '{columns['value']}' ({key}) has {cells}; numbers, '<limit' "
-            "or blank were expected."
+            f"{table.name}: the column '{columns['value']}' ({key}) has {cells}; numbers, '<limit' or blank "
+            "were expected."
         )
     negative = values < 0
     if negative.any():
@@ -136,8 +134,8 @@ def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: P
             ]
         )
         raise InputError(
-            f"{table.name}: the column '{columns['value']}' ({key}) is negative in {cells}; "
-            "declare it as a missing code."
+            f"{table.name}: the column '{columns['value']}' ({key}) is negative in {cells}; declare it as a "
+            "missing code."
         )
     limit = np.where(marked, values, declared)
     return pd_frame(frame, name, rule["unit"], np.where(marked, np.nan, values), limit, marked)

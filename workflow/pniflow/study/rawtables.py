@@ -70,8 +70,7 @@ class RawTable:
         return int(self._cells.num_rows)
 
     def columns(self, positions: dict[str, int]) -> pd.DataFrame:
-        """Return columns as trimmed text;
-        the index is the row in the file (the header is row 1), blank rows left out.
+        """Return columns as trimmed text, indexed by row in the file (header: row 1), without blank rows.
 
         Parameters
         ----------
@@ -91,9 +90,7 @@ class RawTable:
         return frame[~self._blank_rows()]
 
     def position(self, column: str, key: str) -> int:
-        """Return the place of a column;
-        a sentence names the columns there are when it is absent or stands twice.
-        """
+        """Return the place of a column; refuse one that is absent or stands twice."""
         places = [place for place, name in enumerate(self.header) if name == column]
         if not places:
             raise InputError(
@@ -153,9 +150,7 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
 
 
 def _parsed(text: str, delimiter: str, width: int, name: str) -> pa.Table:
-    """Parse delimited text into columns of text, without its header;
-    every row has as many cells as the header.
-    """
+    """Parse delimited text, without its header; every row has as many cells as the header."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -176,9 +171,8 @@ def _parsed(text: str, delimiter: str, width: int, name: str) -> pa.Table:
     except pa.lib.ArrowInvalid as error:
         number = str(error).partition("Row #")[2].partition(":")[0]
         raise InputError(
-            f"{name}: {f'row {number}' if number else 'a row'} has another number of cells than the "
-            f"header ({width}); "
-            "the file is cut off or a text is not quoted, so export it again."
+            f"{name}: {f'row {number}' if number else 'a row'} has another number of cells than the header "
+            f"({width}); the file is cut off or a text is not quoted, so export it again."
         ) from None
     return table.slice(1)
 

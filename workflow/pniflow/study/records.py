@@ -78,13 +78,12 @@ class Records:
         more = f" ({int(again.sum())} such rows)" if again.sum() > 1 else ""
         place = f" at {occasion.iloc[second].strip('/-')}" if occasion.iloc[second].strip("/-") else ""
         raise InputError(
-            f"{self.source}: rows {keys.index[first]} and {keys.index[second]} are both "
-            f"{who}{place}; {what}{more}."
+            f"{self.source}: rows {keys.index[first]} and {keys.index[second]} are both {who}{place}; "
+            f"{what}{more}."
         )
 
     def from_wide(self, suffixes: Mapping[str, str]) -> Records:
-        """Turn columns with a session's suffix into rows of that session;
-        other columns stay on a row without one.
+        """Turn columns with a session's suffix into rows of that session; others stay on a row without one.
 
         A session of which every column is blank is no row: in a wide export absence looks like that.
         """
@@ -130,9 +129,7 @@ class Records:
         return replace(self, cells=pd.DataFrame(cells, index=self.cells.index), reasons=reasons)
 
     def per_session(self, names: list[str]) -> Records:
-        """Keep rows with a session and unite the rows of one participant-session;
-        two values for one cell are refused.
-        """
+        """Unite the rows of each participant-session; two different values for one cell are refused."""
         import pandas as pd
 
         at = (self.session != "").to_numpy()
@@ -166,9 +163,7 @@ class Records:
         )
 
     def time_constant(self, name: str, event: str | None = None) -> Records:
-        """Return one row per participant with its one value of a field,
-        from all rows or from one event's or session's.
-        """
+        """Return one row per participant with its one value of a field (of one event or session)."""
         import pandas as pd
 
         at = np.ones(len(self.participant), dtype=bool)
@@ -216,9 +211,8 @@ def _united(
         words = ", ".join(records.where(int(row)) for row in rows)
         more = f" and {int(differs.sum()) - 10} more" if differs.sum() > 10 else ""
         raise InputError(
-            f"{records.source}: the field '{name}' has two different values for {words}{more}; "
-            "correct the records, or name "
-            "in study.yaml the event (or the repeats) it is to be taken from."
+            f"{records.source}: the field '{name}' has two different values for {words}{more}; correct the "
+            "records, or name in study.yaml the event (or the repeats) it is to be taken from."
         )
     return result
 

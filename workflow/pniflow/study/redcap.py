@@ -1,6 +1,4 @@
-"""A REDCap export (raw codes or labels;
-longitudinal with events and arms, repeating instruments, or classic and wide).
-"""
+"""A REDCap export: raw codes or labels; with events and arms, repeating, or classic and wide."""
 
 from __future__ import annotations
 
@@ -79,9 +77,8 @@ def read_redcap(
     absent = [name for name in flat if name not in table.header]
     if absent:
         raise InputError(
-            f"{table.name}: the fields {listing(absent)} ({flat[absent[0]]} in study.yaml) stand "
-            "in the data dictionary "
-            "but not in the export; export them too."
+            f"{table.name}: the fields {listing(absent)} ({flat[absent[0]]} in study.yaml) stand in the "
+            "data dictionary but not in the export; export them too."
         )
     frame = _frame(table, rules["id"], flat)
     for name in flat:
@@ -94,8 +91,8 @@ def _require_dates(names: Mapping[str, str], fields: Mapping[str, Field], source
     for name, key in names.items():
         if name not in fields or not fields[name].is_date:
             raise InputError(
-                f"study.yaml: {key} is the field '{name}', which is no date by the data dictionary {source}; "
-                "name a field with a date validation."
+                f"study.yaml: {key} is the field '{name}', which is no date by the data dictionary "
+                f"{source}; name a field with a date validation."
             )
 
 
@@ -107,9 +104,8 @@ def _with_id(fields: dict[str, Field], name: str, pseudonymize: bool, source: st
         )
     if fields[name].identifier and not pseudonymize:
         raise InputError(
-            f"study.yaml: redcap.id is the field '{name}', which is flagged as an identifier in "
-            "the data dictionary; "
-            "set pseudonymize to true, or name a field with a study number."
+            f"study.yaml: redcap.id is the field '{name}', which is flagged as an identifier in the data "
+            "dictionary; set pseudonymize to true, or name a field with a study number."
         )
     return dict(fields)
 
@@ -166,9 +162,8 @@ def names_of_labels(header: Iterable[str], fields: Mapping[str, Field], source: 
                 else "is not the next field in the data dictionary"
             )
             raise InputError(
-                f"{source}: this is an export with labels, and its column '{label[:60]}' {why}; export "
-                "raw codes, or all "
-                "fields with the dictionary of the same day."
+                f"{source}: this is an export with labels, and its column '{label[:60]}' {why}; export raw "
+                "codes, or all fields with the dictionary of the same day."
             )
         names.append(expected[found][0])
         place = found + 1
@@ -210,9 +205,7 @@ def _codes(cells: pd.Series, one: Field, source: str, labelled: bool) -> pd.Seri
 
 
 def unique_event_name(label: str) -> str:
-    """Return REDCap's unique name of an event's label: 'Deadline to opt out (Arm 2:
-    B)' -> deadline_to_opt_ou_arm_2.
-    """
+    """Return REDCap's unique name of an event: 'Opt out of study (Arm 2: B)' -> opt_out_of_study_arm_2."""
     match = re.fullmatch(r"(.*?)\s*\(Arm (\d+)(?::.*)?\)", label)
     event, arm = match.groups() if match else (label, "1")
     return re.sub(r"[^a-z0-9]+", "_", event.lower()).strip("_")[:18].strip("_") + f"_arm_{arm}"
@@ -225,9 +218,7 @@ def _placed(
     fields: Mapping[str, Field],
     wanted: list[str],
 ) -> Records:
-    """Give every row its session:
-    from its event, its repeat instance or, in a wide export, the column's suffix.
-    """
+    """Give every row its session: by its event, its repeat instance or the column's suffix."""
     import pandas as pd
 
     rules = study["redcap"]
@@ -264,9 +255,8 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
     if EVENT not in frame:
         if rules["events"]:
             raise InputError(
-                f"{source}: there is no column {EVENT}, but study.yaml maps events; remove "
-                "redcap.events, and declare "
-                "redcap.suffixes if the export is wide."
+                f"{source}: there is no column {EVENT}, but study.yaml maps events; remove redcap.events, "
+                "and declare redcap.suffixes if the export is wide."
             )
         return pd.Series("", index=frame.index, dtype="str")
     mapped = rules["events"]
@@ -276,8 +266,8 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
         counts = frame[EVENT].value_counts()
         words = listing([f"'{name}' ({counts[name]} rows)" for name in unmapped])
         raise InputError(
-            f"{source}: study.yaml does not map the event {words}; add it under redcap.events, "
-            "with a session or with null."
+            f"{source}: study.yaml does not map the event {words}; add it under redcap.events, with a "
+            "session or with null."
         )
     return frame[EVENT].map(names).astype("str")
 
@@ -293,9 +283,8 @@ def _repeated(session: pd.Series, frame: pd.DataFrame, rules: Mapping[str, Any],
         lost = rows & target.isna()
         if lost.any():
             raise InputError(
-                f"{source}: row {lost.idxmax()} is instance {frame[INSTANCE][lost.idxmax()]} of "
-                f"{form}, which "
-                f"redcap.repeats.{form} in study.yaml does not map; give it a session or null."
+                f"{source}: row {lost.idxmax()} is instance {frame[INSTANCE][lost.idxmax()]} of {form}, "
+                f"which redcap.repeats.{form} in study.yaml does not map; give it a session or null."
             )
         result = result.where(~rows, target.astype("str"))
         # An instance mapped to null is left out as a whole; it must not fall back to its event's covariates.

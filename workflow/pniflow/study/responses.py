@@ -65,8 +65,8 @@ def responses_of(sources: Sources, study: Mapping[str, Any], keys: Mapping[str, 
         if len(holders) > 1:
             where = listing([one.source for one in holders.values()])
             raise InputError(
-                f"study.yaml: the items of instruments.{name} lie in several tables ({where}); put "
-                "them into one."
+                f"study.yaml: the items of instruments.{name} lie in several tables ({where}); put them "
+                "into one."
             )
         holder = next(iter(holders.values()))
         total = [rule["total"]] if "total" in rule and rule["total"] in holder.cells else []
@@ -107,9 +107,8 @@ def item_values(
         )
         more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise InputError(
-            f"{records.source}: responses to {key.name} are numbers, but not for {cells}{more}; "
-            "declare the code under "
-            f"missing_codes, or words under instruments.{key.name}.codes."
+            f"{records.source}: responses to {key.name} are numbers, but not for {cells}{more}; declare the "
+            f"code under missing_codes, or words under instruments.{key.name}.codes."
         )
     values += rule["offset"]
     bad_rows = np.isfinite(values) & ((values < key.low) | (values > key.high) | (values % 1 != 0))
@@ -125,9 +124,7 @@ def _shown(records: Records, field: str, row: int) -> str:
 
 
 def require_coding(records: Records, fields: list[str], rule: Mapping[str, Any], key: Key) -> None:
-    """Compare the dictionary's choices with the instrument's range:
-    0- or 1-based, and the same for every item.
-    """
+    """Compare the dictionary's choices with the instrument's range, the same for every item."""
     spans: dict[tuple[float, float], list[str]] = {}
     for name in fields:
         codes = [float(code) for code in records.fields[name].choices if _plain_number(code)]
@@ -139,9 +136,8 @@ def require_coding(records: Records, fields: list[str], rule: Mapping[str, Any],
             f"{low:g} to {high:g} for {listing(names, 5)}" for (low, high), names in spans.items()
         )
         raise InputError(
-            f"study.yaml: the items of instruments.{key.name} are coded differently in the data "
-            f"dictionary ({words}); "
-            "recode them in the export so that all items have one coding."
+            f"study.yaml: the items of instruments.{key.name} are coded differently in the data dictionary "
+            f"({words}); recode them in the export so that all items have one coding."
         )
     for low, high in spans:
         shift = key.low - low
@@ -153,9 +149,8 @@ def require_coding(records: Records, fields: list[str], rule: Mapping[str, Any],
                 else "check that it is this instrument"
             )
             raise InputError(
-                f"study.yaml: the data dictionary codes the items of instruments.{key.name} from "
-                f"{low:g} to {high:g}, but the "
-                f"instrument goes from {key.low:g} to {key.high:g}; {advice}."
+                f"study.yaml: the data dictionary codes the items of instruments.{key.name} from {low:g} to "
+                f"{high:g}, but the instrument goes from {key.low:g} to {key.high:g}; {advice}."
             )
 
 
@@ -181,8 +176,7 @@ def compare_total(values: NDArray[np.float64], records: Records, field: str, key
         more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise InputError(
             f"{records.source}: the calculated field '{field}' is not the total of {key.name} for "
-            f"{cells}{more}; correct the "
-            f"calculation or the fields, or remove instruments.{key.name}.total."
+            f"{cells}{more}; correct the calculation or the fields, or remove instruments.{key.name}.total."
         )
 
 

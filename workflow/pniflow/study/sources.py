@@ -192,9 +192,8 @@ def sessions_of(
         )
         wanted = listing(list(codes) or list(study["sessions"]), 20)
         raise InputError(
-            f"{source}: row {lost.idxmax()} is of the session {names} ({int(lost.sum())} rows); "
-            f"expected was one of {wanted}, "
-            f"so correct the table or map the value under {key} in study.yaml."
+            f"{source}: row {lost.idxmax()} is of the session {names} ({int(lost.sum())} rows); expected "
+            f"was one of {wanted}, so correct the table or map the value under {key} in study.yaml."
         )
     return result.astype("str")
 
@@ -210,9 +209,7 @@ def require_sessions(names: Iterable[str | None], study: Mapping[str, Any], key:
 
 
 def require_known(ids: pd.Series, register: Iterable[str], source: str, anonymous: bool) -> None:
-    """Refuse participants that the register does not have;
-    suggest an id that differs by case, zeros or a letter.
-    """
+    """Refuse participants that the register lacks; suggest an id that differs by case or zeros."""
     known = list(register)
     lost = ids[~ids.isin(known)]
     if lost.empty:
@@ -220,8 +217,8 @@ def require_known(ids: pd.Series, register: Iterable[str], source: str, anonymou
     first = lost.iloc[0]
     if anonymous:
         raise InputError(
-            f"{source}: row {lost.index[0]} is of a participant who is not among the study's "
-            f"records ({len(lost)} such rows)."
+            f"{source}: row {lost.index[0]} is of a participant who is not among the study's records "
+            f"({len(lost)} such rows)."
         )
     plain = {name.lstrip("0").casefold(): name for name in known}
     near = plain.get(first.lstrip("0").casefold()) or next(

@@ -57,9 +57,7 @@ def recall_windows(study: Mapping[str, Any], resources: Path | None = None) -> p
 
 
 def intervention_days(study: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the first and last study day of the intervention:
-    as declared, else of the first and second session.
-    """
+    """Return the first and last day of the intervention: as declared, else of sessions one and two."""
     if "intervention_days" in study:
         first, last = study["intervention_days"]
         return float(first), float(last)
@@ -68,9 +66,7 @@ def intervention_days(study: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def look_back(study: Mapping[str, Any], resources: Path | None = None) -> dict[str, tuple[float, float]]:
-    """Return for each measure from how many to how many days before its session it looks back;
-    NaN where not stated.
-    """
+    """Return from how many to how many days before its session each measure looks back."""
     found: dict[str, tuple[float, float]] = {}
     for name in study["instruments"]:
         recall = read_key(name, resources).document["recall_days"]
