@@ -393,3 +393,36 @@ def test_the_quality_figure_is_drawn_with_and_without_scans(tmp_path):
         assert about["n"] == 6
         assert ("quality mark of 10 scans" in about["caption"]) == (name == "with")
         assert "Questionnaires before: 6, after: 4" in about["alt"]
+
+
+def test_sessions_tested_together_are_drawn_with_their_f(tmp_path):
+    sessions = {f"ses-{day}": {"label": f"day {day}, six hours after the meal"} for day in range(1, 6)}
+    blank = dict.fromkeys(
+        ("estimate", "std_error", "conf_low", "conf_high", "effect_size", "effect_size_kind")
+    )
+    row = {
+        **made.row("change", "f", "pss10", "session", 1.0, 1.0, p_adjusted=0.4),
+        **blank,
+        "statistic": 1.234,
+    }
+    write_table(pd.DataFrame([row]), tmp_path / "estimates.tsv", "estimates")
+    write_table(made.measures(6, tuple(sessions)), tmp_path / "measures.parquet", "measures")
+    study = made.write_study(tmp_path, sessions=sessions)
+    tables = {
+        "measures": tmp_path / "measures.parquet",
+        "estimates": tmp_path / "estimates.tsv",
+        "study": study,
+    }
+    figures.plot_paired_change(**tables, **out_files(tmp_path))
+    about = json.loads((tmp_path / "a.json").read_text())
+    assert about["keys"] == ["change/pss10/session"]
+    assert "all sessions: F = 1.23; adj. p\u00a0=\u00a0.400, n = 21" in about["alt"]
+
+
+def test_an_asymmetry_against_zero_is_drawn_and_one_side_is_not():
+    rows = [
+        made.row("m", "f", made.INSULA.format("anterior", side), "(intercept)", 0.1, 0.05)
+        for side in ("left", "left_minus_right")
+    ]
+    shown = choose_regions(estimate_rows(pd.DataFrame(rows)), 1)
+    assert [(row["kind"], row["region"].side) for row in shown] == [("level", "left_minus_right")]

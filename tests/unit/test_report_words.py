@@ -116,10 +116,20 @@ def test_an_interval_that_excludes_zero_does_not_show_zero():
         ("mhc_sf_eudaimonic_between", 2, "between", "mhc_sf_eudaimonic"),
         ("between_minus_within", 2, "difference", ""),
         ("pss10", 2, "pooled", "pss10"),
+        ("(intercept)", 2, "level", ""),
     ],
 )
 def test_terms_are_taken_apart(term, sessions, kind, of):
     assert words.term_of(term, sessions) == words.Term(kind, of)
+
+
+def test_a_familys_question_stands_only_where_it_is_what_was_tested():
+    assert words.question("insula_asymmetry", [one(term="ctra_within")]).startswith(
+        "Did the left-right difference"
+    )
+    assert words.question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
+    assert words.question("pro_change", [one(term="session")], 3).startswith("Did the questionnaires")
+    assert words.question("my_family", [one()]) == "My family"
 
 
 def test_region_names_become_words():
@@ -153,7 +163,15 @@ def test_what_is_better_comes_from_the_instrument():
 
 def all_verdicts() -> list[str]:
     """Every branch of the sentences: kind of term, shown or not, up or down, with and without CTRA."""
-    terms = ["session", "session[ses-post]", "pss10_within", "ctra_between", "age", "between_minus_within"]
+    terms = [
+        "session",
+        "session[ses-post]",
+        "pss10_within",
+        "ctra_between",
+        "age",
+        "between_minus_within",
+        "(intercept)",
+    ]
     outcomes = ["pss10", "ctra", "inflammatory", made.INSULA.format("anterior", "left"), "log_hair_cortisol"]
     sentences = []
     for term, outcome, sign, p in itertools.product(terms, outcomes, (-1, 1), (0.001, 0.4, np.nan)):

@@ -113,10 +113,14 @@ def region_of(measure: str) -> Region | None:
     return Region(*parts) if len(parts) == 4 and parts[2] in _SIDES else None
 
 
-def question(family: str) -> str:
-    """Return the question a family of tests asks."""
+def question(family: str, rows: Sequence[Mapping[str, Any]], sessions: int = 2) -> str:
+    """Return the question a family of tests asks: the known one if that is what it tests, else its name."""
     row = known("families").get(family)
-    return row["question"] if row else family.replace("_", " ").capitalize()
+    kinds = {term_of(one["term"], sessions).kind for one in rows}
+    if row and kinds <= set(row["kinds"].split()):
+        return row["question"]
+    text = family.replace("_", " ")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class Term:
     ----------
     kind : str
         change (a session against the baseline), joint (several sessions at once), within, between,
-        difference (between minus within), pooled (any other predictor).
+        difference (between minus within), level (the intercept), pooled (any other predictor).
     of : str
         The predictor, or for a change the session's name ("" where there are two sessions).
     """
@@ -143,6 +147,8 @@ def term_of(term: str, sessions: int = 2) -> Term:
     inside = re.fullmatch(r"session\[(.+)\]", term)
     if inside:
         return Term("change", inside.group(1))
+    if term == "(intercept)":
+        return Term("level", "")
     if "between_minus_within" in term:
         return Term("difference", term.replace("between_minus_within", "").strip("_."))
     for kind in ("within", "between"):

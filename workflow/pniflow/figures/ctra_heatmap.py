@@ -112,7 +112,7 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
     count, rows, change = len(sessions), len(genes), len(sessions) > 1
     heights = [14, 2.2 * rows, 2.2]
     drawn = style.new_figure(style.TWO_COLUMNS, 28 + sum(heights))
-    ratios = [1.0] * count + ([0.42] if change else [0.25])
+    ratios = [1.0] * count + [0.21 * count if change else 0.25]
     grid = drawn.add_gridspec(3, len(ratios), width_ratios=ratios, height_ratios=heights)
     highest = float(np.nanmax(np.abs(above))) * 1.1 or 1.0
     columns = np.arange(blocks.shape[2])
@@ -122,7 +122,7 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
         top.bar(columns, np.nan_to_num(above[block]), color=colours, width=0.8)
         top.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-highest, highest), xticks=[])
         style.zero_line(top, vertical=False)
-        top.set_title(sessions[block], weight="bold")
+        top.set_title(_wrapped(sessions[block], count), weight="bold", size=7.5 if count < 4 else 6)
         top.tick_params(labelleft=block == 0)
         main.set_facecolor("#DDDDDD")
         norm = Normalize(-_LIMIT, _LIMIT)
@@ -134,13 +134,15 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
             interpolation="nearest",
             rasterized=True,
         )
-        main.set(xticks=[], yticks=[], xlabel="persons, in order of their mean CTRA")
+        main.set(xticks=[], yticks=[])
+        if block == (count - 1) // 2:
+            main.set_xlabel("persons, in each block in order of their mean CTRA")
         if block == 0:
             top.set_ylabel("CTRA score")
             _gene_names(main, genes)
     _component_names(drawn.add_subplot(grid[0, -1]), genes)
     if change:
-        text = f"{sessions[-1]} minus {sessions[0]}"
+        text = _wrapped(f"{sessions[-1]} minus {sessions[0]}", 3)
         _draw_change(drawn.add_subplot(grid[1, -1]), blocks[-1] - blocks[0], genes, text)
     bar = drawn.colorbar(
         picture, cax=drawn.add_subplot(grid[2, :count]), orientation="horizontal", extend="both"
@@ -148,6 +150,13 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
     bar.set_label("z of log2 expression, each gene over all samples (blue: below its mean, red: above)")
     bar.outline.set_linewidth(0.4)
     return drawn
+
+
+def _wrapped(text: str, blocks: int) -> str:
+    """Break a session's label into lines that fit over its block."""
+    import textwrap
+
+    return textwrap.fill(text, max(8, 60 // blocks))
 
 
 def _gene_names(axes: Axes, genes: pd.DataFrame) -> None:

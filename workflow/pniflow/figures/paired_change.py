@@ -58,10 +58,13 @@ def plot_paired_change(
     units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
     nothing = np.full((len(people), len(sessions)), np.nan)
     with style.drawing():
-        columns = min(4, len(shown))
+        columns = min(4 if len(sessions) <= 3 else 2, len(shown))
         lines = -(-len(shown) // columns)
-        width = style.TWO_COLUMNS if columns > 2 else style.ONE_COLUMN
-        drawn = style.new_figure(width, 6 + 50 * lines)
+        width = style.TWO_COLUMNS if columns > 2 or len(sessions) > 3 else style.ONE_COLUMN
+        longest = max(len(label) for label in sessions.values())
+        drawn = style.new_figure(
+            width, 6 + (50 + (longest if longest > 12 or len(sessions) > 3 else 0)) * lines
+        )
         grid = drawn.subplots(lines, columns, squeeze=False)
         for axes, (outcome, terms) in zip(grid.flat, shown.items(), strict=False):
             unit = units.get(outcome)
@@ -77,7 +80,7 @@ def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, 
     families: dict[str, dict[str, list[dict[str, Any]]]] = {}
     roles: dict[str, int] = {}
     for row in rows:
-        if row.get("family") and words.term_of(row["term"], sessions).kind == "change":
+        if row.get("family") and words.term_of(row["term"], sessions).kind in ("change", "joint"):
             families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
             rank = (
                 ("primary", "secondary").index(row["role"]) if row["role"] in ("primary", "secondary") else 2
@@ -139,7 +142,7 @@ def draw_panel(
     where, height = np.nonzero(np.isfinite(some.T))[0], some.T[np.isfinite(some.T)]
     axes.plot(where, height, ".", color=style.GREY, markersize=2, alpha=alpha, rasterized=heavy)
     mean, half = mean_interval(values)
-    aside = x + np.where(x == 0, -0.16, 0.16)
+    aside = x + (np.where(x == 0, -0.16, 0.16) if len(x) <= 3 else 0)
     axes.plot(aside, mean, color=style.BLUE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=3)
     axes.errorbar(
         aside, mean, yerr=half, fmt="o", color=style.BLUE, markersize=4, linewidth=1.4, capsize=2, zorder=4
@@ -151,7 +154,8 @@ def draw_panel(
         axes.annotate(
             text, (0, 1), (0, 3 + 9 * place), xycoords="axes fraction", textcoords="offset points", size=6.2
         )
-    axes.set_xticks(x, sessions)
+    crowded = len(sessions) > 3 or any(len(session) > 12 for session in sessions)
+    axes.set_xticks(x, sessions, rotation=45 if crowded else 0, ha="right" if crowded else "center")
     axes.set_xlim(-0.4, len(sessions) - 0.6)
     direction = direction_words(outcome)
     axes.set_ylabel(f"{unit or about.unit or 'value'}{f' ({direction})' if direction else ''}")
@@ -169,6 +173,10 @@ def estimate_lines(terms: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
     """Return the text above a panel: for each contrast estimate and interval, then p and n."""
     lines = []
     for row in terms:
+        if not words.given(row["estimate"]):
+            if words.given(row["statistic"]):
+                lines.append(f"all sessions: F = {words.number(row['statistic'], 2)}")
+            continue
         decimals = words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
         low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
         of = words.term_of(row["term"]).of

@@ -23,7 +23,7 @@ _SIDES = {  # colour, marker, place beside the row's middle
     "left_minus_right": (style.GREY, "D", 0.24),
     "both": (style.BLACK, "o", 0.0),
 }
-_KINDS = ("change", "within", "between")
+_KINDS = ("change", "within", "between", "level")
 
 
 def plot_regions(
@@ -65,6 +65,8 @@ def choose_regions(rows: Sequence[Mapping[str, Any]], sessions: int) -> list[dic
     chosen: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
         term, region = words.term_of(row["term"], sessions), words.region_of(row["outcome"])
+        if term.kind == "level" and (region is None or region.side != "left_minus_right"):
+            continue  # the mean of one side against zero is no question
         if row.get("family") and region and term.kind in _KINDS and words.given(row["estimate"]):
             added = {**row, "kind": term.kind, "predictor": term.of, "region": region}
             chosen.setdefault((row["outcome"], term.kind, term.of), added)
@@ -85,7 +87,7 @@ def in_percent(rows: Sequence[Mapping[str, Any]], baseline: pd.DataFrame) -> lis
         names = [f"{region.atlas}.{region.group}.{side}.{region.metric}" for side in sides]
         level = float(np.mean([mean.get(name, np.nan) for name in names]))
         factor = 100 / level if level > 0 else np.nan
-        if row["kind"] != "change":
+        if row["kind"] in ("within", "between"):
             factor *= spread.get(row["predictor"], np.nan)
         percent = [
             factor * row[name] if words.given(row[name]) else np.nan
@@ -106,11 +108,7 @@ def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
         dict.fromkeys((row["kind"], row["predictor"]) for row in rows),
         key=lambda column: _KINDS.index(column[0]),
     )
-    maps = [
-        row
-        for row in rows
-        if brain.annotated(row["region"].atlas) and row["region"].side in ("left", "right")
-    ]
+    maps = [row for row in rows if _on_surface(row)]
     views = _views(maps)
     width = style.TWO_COLUMNS
     heights = [9.0 * len(places) + 14] + [24.0] * len(views)
@@ -132,7 +130,8 @@ def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
         axes.set_ylim(len(places) - 0.4, -0.6)
         axes.set_title(_heading(*column, sessions), weight="bold", size=6.8)
         axes.set_xlabel(
-            "% of baseline mean" + ("" if column[0] == "change" else f" per SD of {_predictor(column[1])}")
+            "% of baseline mean"
+            + ("" if column[0] in ("change", "level") else f" per SD of {_predictor(column[1])}")
         )
         axes.grid(axis="x", color="#E6E8EA", linewidth=0.5)
         axes.set_axisbelow(True)
@@ -193,6 +192,10 @@ def region_parts(atlas: str) -> dict[tuple[str, str], list[str]]:
     return parts
 
 
+def _on_surface(row: Mapping[str, Any]) -> bool:
+    return brain.annotated(row["region"].atlas) and row["region"].side in ("left", "right")
+
+
 def _views(maps: Sequence[Mapping[str, Any]]) -> list[bool]:
     """Return which sides of the hemisphere are worth drawing: False for the outer, True for the inner one."""
     if not maps:
@@ -219,6 +222,8 @@ def _predictor(name: str) -> str:
 
 
 def _heading(kind: str, predictor: str, sessions: Sequence[str]) -> str:
+    if kind == "level":
+        return "Asymmetry\n(against zero)"
     if kind == "change":
         last = predictor.removeprefix("ses-") if predictor else sessions[-1]
         return f"Change\n({last} minus {sessions[0]})"
@@ -227,7 +232,9 @@ def _heading(kind: str, predictor: str, sessions: Sequence[str]) -> str:
 
 def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, Any]:
     people = [int(row["n_participants"]) for row in rows]
-    predictors = list(dict.fromkeys(row["predictor"] for row in rows if row["kind"] != "change"))
+    predictors = list(
+        dict.fromkeys(row["predictor"] for row in rows if row["predictor"] and row["kind"] != "change")
+    )
     atlases = ", ".join(dict.fromkeys(row["region"].atlas for row in rows))
     caption = (
         "Estimates with 95 % confidence intervals for region groups on the left, on the right, and their"
@@ -242,7 +249,7 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
             " session) and between persons (their means)."
         )
     caption += f" Atlases: {atlases}. {words.persons(people)}."
-    if any(brain.annotated(row["region"].atlas) for row in rows):
+    if any(_on_surface(row) for row in rows):
         caption += (
             " Below: the thickness estimates on the inflated surface; volumes of other atlases are not drawn."
         )
@@ -256,7 +263,7 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Forest plot by hemisphere with brain maps. {alt}.",
+        alt=f"Forest plot of brain regions by hemisphere. {alt}.",
         n=max(people),
         keys=[row["key"] for row in rows],
         simulated=simulated,

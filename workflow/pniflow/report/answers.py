@@ -65,6 +65,8 @@ def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
 def _about(term: words.Term) -> str:
     if term.kind in ("change", "joint"):
         return "the difference between the sessions"
+    if term.kind in ("level", "difference"):
+        return {"level": "the mean", "difference": "the difference of the slopes"}[term.kind]
     return f"the relation with {_inside(term.of)}"
 
 
@@ -117,7 +119,14 @@ def _difference(name: str, direction: str, clear: bool, of: str, context: Contex
     return f"For {_small(name)}, the slope between persons {verb} the slope within persons"
 
 
+def _level(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    if clear:
+        return f"{name} was {'above' if direction == 'higher' else 'below'} zero on average"
+    return f"{name} was not shown to differ from zero on average"
+
+
 _CLAUSES = {
+    "level": _level,
     "change": _change,
     "within": _within,
     "between": _between,
@@ -147,8 +156,7 @@ def _signed(lead: str, outcome: str, of: str) -> Text:
 def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list[str | Number]:
     """Return estimate, interval, p, effect size and n as text."""
     what = "mean difference" if term.kind == "change" else "slope"
-    if term.kind == "difference":
-        what = "difference of the slopes"
+    what = {"difference": "difference of the slopes", "level": "mean"}.get(term.kind, what)
     text: list[str | Number] = [f"{what} ", parts.estimate(row), unit_words(row, term, context)]
     if words.given(row["conf_low"]):
         text += [f" ({words.LEVEL} CI ", *parts.interval(row, " to "), ")"]

@@ -85,7 +85,7 @@ def _answers(results: Results) -> list[Any]:
     absent = absent_branches(results)
     if absent:
         blocks.append(Paragraph([absent]))
-    blocks.append(tables.glance_table(grouped, alpha))
+    blocks.append(tables.glance_table(grouped, results.context))
     blocks.append(
         Paragraph(
             [
@@ -101,7 +101,8 @@ def _answers(results: Results) -> list[Any]:
     last = ""
     for family, rows in grouped.items():
         role = rows[0]["role"] or "further"
-        if role == "exploratory" and last != "exploratory":
+        leads = any(some[0]["role"] in ("primary", "secondary") for some in grouped.values())
+        if leads and role == "exploratory" and last != "exploratory":
             rest = [name for name, some in grouped.items() if some[0]["role"] == "exploratory"]
             inner: list[Any] = []
             for name in rest:
@@ -113,7 +114,7 @@ def _answers(results: Results) -> list[Any]:
                 )
             )
             last = role
-        elif role != "exploratory":
+        elif role != "exploratory" or not leads:
             blocks += _family_blocks(family, rows, results.context)
             last = role
     return blocks
@@ -151,7 +152,7 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
     role = _capital(rows[0]["role"] or "further")
     note = f"{role} family {family}: {words.plural(count, 'test')}, {how}; shown in {clear}."
     return [
-        Heading(words.question(family)),
+        Heading(words.question(family, rows, len(context.sessions))),
         Paragraph([note], "note"),
         Listing([answers.answer(row, context) for row in rows]),
     ]
@@ -214,6 +215,11 @@ def _is_ctra(row: Mapping[str, Any]) -> bool:
     return bool(words.sign_note(row["outcome"]))
 
 
+def _asked(family: str, rows: Sequence[Mapping[str, Any]], results: Results) -> str:
+    text = words.question(family, rows, len(results.context.sessions))
+    return text if text.endswith("?") else f"{text}."
+
+
 def _is_imaging(results: Results, row: Mapping[str, Any]) -> bool:
     return results.domains.get(row["outcome"]) == "imaging" or words.region_of(row["outcome"]) is not None
 
@@ -229,7 +235,9 @@ def _change(results: Results) -> list[Any]:
     blocks = _figure(results, "paired_change", "standardized_change")
     blocks.append(Paragraph(tables.reading_note(rows), "note"))
     for family, some in answers.families(rows).items():
-        caption = f"{words.question(family)} Differences ({order}); family {family}, {some[0]['role']}."
+        caption = (
+            f"{_asked(family, some, results)} Differences ({order}); family {family}, {some[0]['role']}."
+        )
         blocks.append(tables.estimates_table(some, results.context, [caption]))
     return blocks
 
@@ -262,7 +270,7 @@ def _ctra(results: Results) -> list[Any]:
 def _associations(results: Results) -> list[Any]:
     rows = [
         row
-        for row in _tested(results, "within", "between", "difference", "pooled")
+        for row in _tested(results, "within", "between", "difference", "pooled", "level")
         if not _is_imaging(results, row)
     ]
     if not rows:
@@ -278,7 +286,7 @@ def _associations(results: Results) -> list[Any]:
     note = Paragraph(tables.reading_note(rows), "note")
     blocks = [Paragraph([text]), *_figure(results, "associations"), note]
     for family, some in answers.families(rows).items():
-        caption = f"{words.question(family)} Slopes; family {family}, {some[0]['role']}."
+        caption = f"{_asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
     return blocks
 
@@ -286,14 +294,14 @@ def _associations(results: Results) -> list[Any]:
 def _mri(results: Results) -> list[Any]:
     rows = [
         row
-        for row in _tested(results, "change", "joint", "within", "between", "difference", "pooled")
+        for row in _tested(results, "change", "joint", "within", "between", "difference", "pooled", "level")
         if _is_imaging(results, row)
     ]
     if not rows:
         return []
     blocks = [*_figure(results, "regions"), Paragraph(tables.reading_note(rows), "note")]
     for family, some in answers.families(rows).items():
-        caption = f"{words.question(family)} Family {family}, {some[0]['role']}."
+        caption = f"{_asked(family, some, results)} Family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
     return blocks
 

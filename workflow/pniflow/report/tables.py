@@ -54,6 +54,10 @@ def row_name(row: Mapping[str, Any], term: words.Term) -> str:
     name = words.label(row["outcome"]).long
     if term.kind in ("change", "joint"):
         return name
+    if term.kind == "level":
+        return f"{name}, mean"
+    if term.kind == "difference":
+        return f"{name}, slope between minus slope within persons"
     return f"{name} on {words.inside(words.label(term.of).long)}, {term.kind}"
 
 
@@ -69,13 +73,15 @@ def reading_note(rows: Rows) -> Text:
     return [note]
 
 
-def glance_table(families: Mapping[str, Rows], alpha: float) -> Table:
+def glance_table(families: Mapping[str, Rows], context: Context) -> Table:
     """Each prespecified question in one line: role, number of tests, in how many a difference was shown."""
     lines = []
     for family, rows in families.items():
-        clear, count = tally(rows, alpha)
+        clear, count = tally(rows, context.alpha)
         role = str(rows[0]["role"] or "further")
-        lines.append(Row([words.question(family)], [[role], [str(clear)], [str(count)]]))
+        lines.append(
+            Row([words.question(family, rows, len(context.sessions))], [[role], [str(clear)], [str(count)]])
+        )
     return Table(["The questions at a glance."], ["Question", "Role", "Shown in", "of tests"], lines, [1, 2])
 
 
@@ -166,8 +172,9 @@ BRANCHES = {
 def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Sequence[str]) -> Table:
     """Paired Table 1: characteristics, then mean and SD of each measure at each session."""
     rows = words.records(table1)
-    lines = [Row(["Characteristics: mean (SD), or n (%)"], [], group=True)]
-    for row in (row for row in rows if row["domain"] == "characteristic"):
+    described = [row for row in rows if row["domain"] == "characteristic"]
+    lines = [Row(["Characteristics: mean (SD), or n (%)"], [], group=True)] if described else []
+    for row in described:
         name = words.label(row["measure"]).long
         unit = f" ({row['unit']})" if row["unit"] else ""
         head = f"{name}{unit}" if row["level"] is None else f"{name}: {row['level']}"
