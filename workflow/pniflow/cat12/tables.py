@@ -181,6 +181,7 @@ def _parquet_writer(path: Path) -> Iterator[Any]:
                             table.schema,
                             compression="zstd",
                             use_dictionary=[name for name in _COLUMNS if name != "value"],
+                            write_statistics=["scan"],
                             store_schema=False,
                         )
                     )
