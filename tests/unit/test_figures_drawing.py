@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -48,10 +50,17 @@ def draw_all(folder: Path, **study: object) -> dict[str, dict]:
     return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
 
 
+@functools.cache
+def drawn_once() -> tuple[tempfile.TemporaryDirectory, dict[str, dict]]:
+    """Draw the made-up results once for all tests; the folder goes away with the process."""
+    folder = tempfile.TemporaryDirectory()
+    return folder, draw_all(Path(folder.name))
+
+
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict]]:
-    folder = tmp_path_factory.mktemp("drawn")
-    return folder, draw_all(folder)
+def drawn() -> tuple[Path, dict[str, dict]]:
+    folder, about = drawn_once()
+    return Path(folder.name), about
 
 
 def test_each_figure_comes_as_vector_picture_and_description(drawn):

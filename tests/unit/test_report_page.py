@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_figures_drawing import NAMES, draw_all
+from test_figures_drawing import NAMES, drawn_once
 
 import made_results as made
 from pniflow.files import read_table, write_table
@@ -195,15 +195,14 @@ def descriptions() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A results folder with figures and all tables; the report's arguments."""
-    folder = tmp_path_factory.mktemp("run")
-    draw_all(folder)
+    folder = Path(drawn_once()[0].name)
     return {
         "study": folder / "study.yaml",
         "estimates": folder / "estimates.tsv",
         "measures": folder / "measures.parquet",
         "genes": folder / "genes.tsv",
         "figures": [folder / f"{name}.json" for name in NAMES],
-        **tables(folder),
+        **tables(tmp_path_factory.mktemp("run")),
     }
 
 
