@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -161,6 +162,7 @@ def test_what_is_better_comes_from_the_instrument():
     assert words.label("log_hair_cortisol").better == ""
 
 
+@functools.cache
 def all_verdicts() -> list[str]:
     """Every branch of the sentences: kind of term, shown or not, up or down, with and without CTRA."""
     terms = [
