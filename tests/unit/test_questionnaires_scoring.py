@@ -133,7 +133,7 @@ def test_an_instrument_of_which_only_the_total_is_accepted_passes_it_on(name: st
     assert np.isnan(table["score"].iloc[1])
 
 
-# Printed points of the answers of HADS: those of the items listed here run from 3 to 0, the others from 0 to 3.
+# Points of the answers of HADS: those of the items listed here run from 3 to 0, the others from 0 to 3.
 HADS_FROM_THREE = {1, 3, 5, 6, 8, 10, 11, 13}
 
 

@@ -70,7 +70,7 @@ class Plan:
         for key in self.absent():
             raise InputError(
                 f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the "
-                "name there or the key 'data' in config.yaml (a dry run, snakemake -n, works without the data)."
+                "name there or the key 'data' in config.yaml (snakemake -n works without the data)."
             )
 
     def tracked(self) -> dict[str, str | list[str]]:
