@@ -227,7 +227,7 @@ def _modules(name: str) -> tuple[Path, ...]:
         return ()
     base = _LIBRARY.joinpath(*rest.split("."))
     if base.is_dir():
-        return tuple(sorted(base.rglob("*.py")))
+        return tuple(sorted(path for path in base.rglob("*") if path.suffix in (".py", ".j2", ".css")))
     return (base.with_suffix(".py"),) if base.with_suffix(".py").is_file() else ()
 
 

@@ -56,6 +56,22 @@ MODEL_TABLES = {
     if name in ("scales", "assays", "samples")
 }
 
+# What the report shows beside the estimates.
+REPORT_TABLES = {
+    "course": "<results>/cohort/course.tsv",
+    "inclusion": "<results>/cohort/inclusion.tsv",
+    "flags": "<results>/cohort/flags.tsv",
+    "dictionary": "<results>/cohort/dictionary.tsv",
+}
+if config["questionnaires"]["instruments"]:
+    REPORT_TABLES["reliability"] = "<results>/questionnaires/reliability.tsv"
+if "expression" in study:
+    REPORT_TABLES["genes"] = "<results>/expression/ctra_genes.tsv"
+    REPORT_TABLES["normalization"] = "<results>/expression/normalization.json"
+if "cat12" in study:
+    REPORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
+    REPORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
+
 
 def flags(names):
     """Write the command-line flags of named inputs: ` --scales {input.scales}`."""
@@ -85,6 +101,6 @@ SCANS_DIGEST = (
     if config["simulate"] or "cat12" not in study
     else folder_digest(plan.raw["cat12.folder"])
 )
-FIGURES = ["paired_change", "associations"]
+FIGURES = ["flow", "paired_change", "standardized_change", "associations", "quality"]
 FIGURES += ["ctra_heatmap"] if "expression" in study else []
 FIGURES += ["regions"] if "cat12" in study else []

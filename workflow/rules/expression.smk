@@ -30,6 +30,7 @@ rule normalize_expression:
         levels="<results>/expression/levels.parquet",
     output:
         expression="<results>/expression/normalized.parquet",
+        report="<results>/expression/normalization.json",
     log:
         "<logs>/normalize_expression.log",
     benchmark:
@@ -43,12 +44,14 @@ rule normalize_expression:
         "Normalized log2 expression: {params.method}"
     shell:
         "pniflow normalize-expression --levels {input.levels} --method {params.method}"
-        " --out {output.expression} 2> {log}"
+        " --out {output.expression} --report {output.report} 2> {log}"
 
 
 rule score_ctra:
     input:
         expression="<results>/expression/normalized.parquet",
+        samples="<results>/study/samples.tsv",
+        participants="<results>/study/participants.tsv",
     output:
         scores="<results>/expression/ctra_scores.tsv",
         genes="<results>/expression/ctra_genes.tsv",
@@ -66,6 +69,7 @@ rule score_ctra:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
         "pniflow score-ctra --expression {input.expression}"
+        " --samples {input.samples} --participants {input.participants}"
         " --gene-set {params.gene_set} --variant {params.variant}"
         f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"

@@ -1,6 +1,34 @@
 # Figures: each rule draws one figure and writes what it shows (caption, alt text, n, keys of the estimates).
 
 
+rule plot_flow:
+    input:
+        flow="<results>/cohort/flow.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/flow.svg",
+            category="Figures",
+            caption="../report/flow.rst",
+        ),
+        image="<results>/figures/flow.png",
+        description="<results>/figures/flow.json",
+    log:
+        "<logs>/plot_flow.log",
+    benchmark:
+        "<benchmarks>/plot_flow.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: flow of participants"
+    shell:
+        "pniflow plot-flow --flow {input.flow} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
 rule plot_paired_change:
     input:
         measures="<results>/cohort/measures.parquet",
@@ -26,6 +54,64 @@ rule plot_paired_change:
         "Figure: change of each measure, person by person"
     shell:
         "pniflow plot-paired-change --measures {input.measures} --estimates {input.estimates} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
+rule plot_standardized_change:
+    input:
+        estimates="<results>/models/estimates.tsv",
+        diagnostics="<results>/models/diagnostics.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/standardized_change.svg",
+            category="Figures",
+            caption="../report/standardized_change.rst",
+        ),
+        image="<results>/figures/standardized_change.png",
+        description="<results>/figures/standardized_change.json",
+    log:
+        "<logs>/plot_standardized_change.log",
+    benchmark:
+        "<benchmarks>/plot_standardized_change.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: change of all measures on one scale"
+    shell:
+        "pniflow plot-standardized-change --estimates {input.estimates} --diagnostics {input.diagnostics} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
+rule plot_quality:
+    input:
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/quality.svg",
+            category="Figures",
+            caption="../report/quality.rst",
+        ),
+        image="<results>/figures/quality.png",
+        description="<results>/figures/quality.json",
+    log:
+        "<logs>/plot_quality.log",
+    benchmark:
+        "<benchmarks>/plot_quality.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: quality of scans, samples and questionnaires"
+    shell:
+        "pniflow plot-quality --measures {input.measures} --participants {input.participants} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
         " --description {output.description} 2> {log}"
 
@@ -65,6 +151,7 @@ if "expression" in study:
 
 rule plot_associations:
     input:
+        measures="<results>/cohort/measures.parquet",
         estimates="<results>/models/estimates.tsv",
         study=plan.study_file,
     output:
@@ -86,7 +173,7 @@ rule plot_associations:
     message:
         "Figure: forest of associations, within and between persons"
     shell:
-        "pniflow plot-associations --estimates {input.estimates} --study {input.study}"
+        "pniflow plot-associations --estimates {input.estimates} --measures {input.measures} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
         " --description {output.description} 2> {log}"
 

@@ -3,6 +3,7 @@
 
 rule render_report:
     input:
+        **REPORT_TABLES,
         study=plan.study_file,
         estimates="<results>/models/estimates.tsv",
         sensitivity="<results>/models/sensitivity.tsv",
@@ -30,4 +31,5 @@ rule render_report:
         " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
         " --measures {input.measures} --participants {input.participants}"
         " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
+        f"{flags(REPORT_TABLES)}"
         " --figures {input.figures} --out {output.report} 2> {log}"
