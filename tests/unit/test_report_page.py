@@ -139,7 +139,7 @@ def tables(folder: Path) -> dict[str, Path]:
 
 
 def descriptions() -> dict[str, pd.DataFrame]:
-    """Tables that describe: course, inclusion, reliability, flags, dictionary."""
+    """Tables that describe: course, inclusion, reliability, flags, dictionary, windows, scales."""
     course = pd.DataFrame(
         {
             "item": ["completed_course", "home_practice", "relapses"],
@@ -183,7 +183,36 @@ def descriptions() -> dict[str, pd.DataFrame]:
         {"participant_id": ["sub-001"], "session_id": ["ses-post"], "item": ["measure tiv"], "value": [6.3]}
     ).assign(rule="implausible change", reason="changed by 2 %")
     dictionary = pd.DataFrame({"table": ["measures"], "column": ["value"], "description": ["The value."]})
+    windows = pd.DataFrame(
+        [
+            ("pss10", "ses-pre", -30.0, 0.0, 0.0, 0.0),
+            ("pss10", "ses-post", 26.0, 56.0, 30.0, 1.0),
+            ("log_hair_cortisol", "ses-pre", -30.4, 0.0, 0.0, 0.0),
+            ("log_hair_cortisol", "ses-post", 30.6, 61.0, 25.4, 0.836),
+            ("maia2", "ses-pre", None, 0.0, None, None),
+            ("maia2", "ses-post", None, None, None, None),
+            ("gad7", "ses-pre", -14.0, 0.0, None, None),
+            ("ctra", "ses-post", 56.0, 56.0, 0.0, None),
+        ],
+        columns=["measure", "session_id", "from_day", "to_day", "overlap_days", "overlap_share"],
+    )
+    scales = pd.DataFrame(
+        [
+            ("sub-001", "ses-pre", "pss10", 20.0, 10, 10, False),
+            ("sub-001", "ses-post", "pss10", 17.5, 8, 10, True),
+            ("sub-002", "ses-pre", "pss10", None, 3, 10, False),
+            ("sub-001", "ses-pre", "gad7", 7.0, 6, 7, True),
+            ("sub-001", "ses-post", "gad7", 8.0, 7, 7, False),
+            ("sub-002", "ses-pre", "gad7", 3.5, 4, 7, True),
+        ],
+        columns=[
+            *("participant_id", "session_id", "scale", "score"),
+            *("items_answered", "items_total", "prorated"),
+        ],
+    )
     return {
+        "windows": windows,
+        "scales": scales,
         "course": course,
         "inclusion": inclusion,
         "reliability": reliability.assign(range_low=0.0, range_high=4.0),
@@ -228,10 +257,16 @@ def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
         "course": ["item", "level"],
         "inclusion": ["branch", "variable", "session_id", "level"],
         "reliability": ["scale", "session_id", "item"],
+        "windows": ["measure", "session_id"],
     }
     for name, columns in keys.items():
         rows = read_table(run[name], name).astype(object).where(lambda t: t.notna(), None).to_dict("records")
         keyed[name] = [{**row, "key": "/".join(str(row[c] or "") for c in columns)} for row in rows]
+    keyed["scales"] = [
+        {"key": "all", "scale": 6, "prorated": 3, "score": 1},
+        {"key": "pss10", "scale": 3, "prorated": 1, "score": 1},
+        {"key": "gad7", "scale": 3, "prorated": 2, "score": 0},
+    ]
     lookup = {(name, row["key"]): row for name, rows in keyed.items() for row in rows}
     numbers = [e for e in page.elements if e["at"].get("data-field")]
     assert len(numbers) > 600
@@ -351,6 +386,66 @@ def test_what_was_not_recorded_and_what_was_flagged_is_said(page):
     assert "implausible change" in page.body
     assert "0.88 / 0.89 (n = 22)" in page.body
     assert "21.4 (9.1), 0.0 to 45.0" in page.body
+
+
+def cells_of(page: Page, caption: str) -> list[list[str]]:
+    """Rows of the table with a caption, each a list of its cells' text."""
+    text = next(t for t in re.findall(r"<table>.*?</table>", page.rawdata_text, re.S) if caption in t)
+    lines = re.findall(r"<tr[^>]*>.*?</tr>", text, re.S)[1:]
+    found = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.S) for line in lines]
+    return [[re.sub(r"<[^>]*>", "", cell).replace("\u00a0", " ").strip() for cell in line] for line in found]
+
+
+def test_the_time_a_measure_looks_back_on_is_laid_against_the_intervention(run, tmp_path):
+    sessions = {"ses-pre": {"label": "before", "day": 0}, "ses-post": {"label": "after", "day": 61}}
+    study = made.write_study(tmp_path, sessions=sessions, intervention_days=[0, 56])
+    render_report(**{**run, "study": study}, out=tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    rows = cells_of(page, "against those of the intervention (day 0 to 56).")
+    assert rows[2][0] == "Multidimensional Assessment of Interoceptive Awareness, version 2"
+    assert [row[1:] for row in rows] == [
+        [
+            "days −30 to 0, outside the intervention (0 days in it)",
+            "days 26 to 56, wholly in the intervention (30 days)",
+        ],
+        [
+            "days −30.4 to 0, outside the intervention (0 days in it)",
+            "days 30.6 to 61, partly in the intervention (25.4 days, share 0.84)",
+        ],
+        ["no window stated", "no window or no day stated"],
+        ["days −14 to 0, days of the intervention not stated", "–"],
+        ["–", "day 56, a moment"],
+    ]
+
+
+def test_prorated_and_missing_scores_are_counted(page):
+    assert "Scale scores: 6; prorated: 3; could not be scored: 1." in page.body
+    rows = cells_of(page, "Questionnaires by scale")
+    assert [row[1:] for row in rows] == [["3", "1", "1"], ["3", "2", "0"]]
+
+
+def test_keys_not_verified_by_two_sources_are_named(run, tmp_path):
+    names = ("gad7", "strain_count", "bdi2", "our_own_list")
+    instruments = {name: {"fields": name + "_{item}"} for name in names}
+    study = made.write_study(tmp_path, instruments=instruments)
+    render_report(**{**run, "study": study}, out=tmp_path / "report.html")
+    body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
+    sentence = re.search(r"Scoring key not verified by two sources: ([^.]*)\.", body)
+    assert sentence is not None
+    assert sentence[1].endswith("(unverified); our_own_list (a key file of the study's own)")
+    assert sentence[1].count("(unverified)") == 1
+    assert "GAD-7" not in sentence[1]
+    assert "Beck" not in sentence[1]
+    assert "Rule for missing items not stated by the authors of: Anxiety (GAD-7)." in body
+
+
+def test_without_their_tables_windows_and_scores_are_absent(run, tmp_path):
+    given = {name: path for name, path in run.items() if name not in ("windows", "scales")}
+    study = made.write_study(tmp_path, instruments={})
+    render_report(**{**given, "study": study}, out=tmp_path / "report.html")
+    body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
+    for text in ("looks back on", "rorated", "not verified by two sources"):
+        assert text not in body
 
 
 def test_simulated_data_say_so_first(page):

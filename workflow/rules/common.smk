@@ -62,8 +62,10 @@ REPORT_TABLES = {
     "inclusion": "<results>/cohort/inclusion.tsv",
     "flags": "<results>/cohort/flags.tsv",
     "dictionary": "<results>/cohort/dictionary.tsv",
+    "windows": "<results>/study/windows.tsv",
 }
 if config["questionnaires"]["instruments"]:
+    REPORT_TABLES["scales"] = "<results>/questionnaires/scales.tsv"
     REPORT_TABLES["reliability"] = "<results>/questionnaires/reliability.tsv"
 if "expression" in study:
     REPORT_TABLES["genes"] = "<results>/expression/ctra_genes.tsv"

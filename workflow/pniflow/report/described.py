@@ -1,4 +1,4 @@
-"""Tables that describe and test nothing: the course, who is complete, reliability, flags, dictionary."""
+"""Tables that describe and test nothing: course, recall windows, completeness, scales, flags, dictionary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report.parts import Fold, Number, Paragraph, Row, Table, Text
+from pniflow.report.methods import instrument
+from pniflow.report.parts import TO, Fold, Number, Paragraph, Row, Table, Text
+from pniflow.study.windows import intervention_days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +51,52 @@ def course(table: pd.DataFrame) -> list[Any]:
     return blocks
 
 
+def windows(table: pd.DataFrame, study: Mapping[str, Any], sessions: Mapping[str, str]) -> list[Any]:
+    """Study days that each measure looks back on at each session, against the intervention."""
+    by_measure: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for row in words.records(table):
+        by_measure.setdefault(row["measure"], {})[row["session_id"]] = row
+    lines = [
+        Row(
+            [instrument(measure)],
+            [_window(per[session]) if session in per else [words.NONE] for session in sessions],
+        )
+        for measure, per in by_measure.items()
+    ]
+    if not lines:
+        return []
+    first, last = (words.number(day, _day_decimals(day)) for day in intervention_days(study))
+    during = f" (day {first} to {last})" if words.NONE not in (first, last) else ""
+    caption = [f"Study days that each measure looks back on, against those of the intervention{during}."]
+    return [Table(caption, ["Measure", *sessions.values()], lines)]
+
+
+def _window(row: Mapping[str, Any]) -> Text:
+    """Return the window of a measure at a session in words."""
+    key = f"{row['measure']}/{row['session_id']}"
+    begin, end, overlap = (
+        _number(row, column, key, "windows", _day_decimals(row[column]))
+        for column in ("from_day", "to_day", "overlap_days")
+    )
+    if not words.given(row["from_day"]):
+        return ["no window stated" if words.given(row["to_day"]) else "no window or no day stated"]
+    if row["from_day"] == row["to_day"]:
+        return ["day ", end, ", a moment"]
+    days: list[str | Number] = ["days ", begin, TO, end, ", "]
+    if not words.given(row["overlap_days"]):
+        return [*days, "days of the intervention not stated"]
+    if row["overlap_share"] >= 1:
+        return [*days, "wholly in the intervention (", overlap, " days)"]
+    if not row["overlap_days"]:
+        return [*days, "outside the intervention (", overlap, " days in it)"]
+    share = _number(row, "overlap_share", key, "windows", 2)
+    return [*days, "partly in the intervention (", overlap, " days, share ", share, ")"]
+
+
+def _day_decimals(day: Any) -> int:
+    return 0 if not words.given(day) or float(day).is_integer() else 1
+
+
 def inclusion(table: pd.DataFrame, branches: Mapping[str, str]) -> list[Any]:
     """Covariates of those with complete data against the others, branch by branch."""
     lines: list[Row] = []
@@ -71,6 +119,31 @@ def inclusion(table: pd.DataFrame, branches: Mapping[str, str]) -> list[Any]:
     columns = ["Covariate", "Complete: mean or share", "Others: mean or share", "Standardized difference"]
     caption = ["Persons with data at every session of a branch against the others; descriptive."]
     return [Fold(["Who is complete, and who is not"], [Table(caption, columns, lines, [0, 1, 2])])]
+
+
+def prorated(table: pd.DataFrame) -> list[Any]:
+    """How many scores of each scale were prorated and how many could not be made; keys are scales."""
+    if not len(table):
+        return []
+    marked = table.assign(unscored=table["score"].isna()).groupby("scale", sort=False)
+    counts = marked.agg(rows=("scale", "size"), prorated=("prorated", "sum"), unscored=("unscored", "sum"))
+
+    def cells(scale: Any, count: Mapping[Any, Any]) -> list[Number]:
+        fields = {"rows": "scale", "prorated": "prorated", "unscored": "score"}
+        return [Number(str(int(count[name])), scale, field, "scales") for name, field in fields.items()]
+
+    rows, some, none = cells("all", counts.sum().to_dict())
+    text: Text = ["Scale scores: ", rows, "; prorated: ", some, "; could not be scored: ", none, "."]
+    lines = [
+        Row([words.label(scale).long], [[number] for number in cells(scale, count)])
+        for scale, count in zip(counts.index, counts.to_dict("records"), strict=True)
+    ]
+    caption = [
+        "Questionnaires by scale, counted over persons and sessions. Prorated: the items that were not"
+        " answered count as the person's mean of the scale. Not scored: too few items were answered."
+    ]
+    listed = Table(caption, ["Scale", "Questionnaires", "Prorated", "Not scored"], lines, range(3))
+    return [Paragraph(text), Fold(["Prorated and missing scores of each scale"], [listed])]
 
 
 def reliability(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:

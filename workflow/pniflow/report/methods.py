@@ -48,7 +48,7 @@ def methods(
     """Return the methods as headed paragraphs."""
     blocks: list[Any] = [Heading("Design"), Paragraph([_design(study)])]
     parts = {
-        "Questionnaires": _questionnaires(study, rows),
+        "Questionnaires": " ".join(filter(None, (_questionnaires(study, rows), _unverified(study)))),
         "Laboratory assays": _assays(study),
         "Gene expression": _expression(study, tables, documents),
         "MRI": _imaging(study, tables),
@@ -102,6 +102,36 @@ def _questionnaires(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
         " scale,"
         " never as zero."
     )
+
+
+def _unverified(study: Mapping[str, Any]) -> str:
+    """Return the instruments whose key file marks the key or the rule for missing items as not confirmed."""
+    marked: list[str] = []
+    rules: list[str] = []
+    for name in study.get("instruments", {}):
+        try:
+            key = read_yaml(find("instruments", name))
+        except InputError:
+            marked.append(f"{name} (a key file of the study's own)")
+            continue
+        if key["evidence"] != "verified":
+            marked.append(f"{instrument(name)} ({key['evidence']})")
+        if not key["missing"]["published"] and not key.get("totals_only"):
+            rules.append(instrument(name))
+    said = [f"Scoring key not verified by two sources: {'; '.join(marked)}."] if marked else []
+    said += [f"Rule for missing items not stated by the authors of: {'; '.join(rules)}."] if rules else []
+    return " ".join(said)
+
+
+def instrument(name: str) -> str:
+    """Return a measure's label; for an instrument without a total score, its own name."""
+    label = words.label(name).long
+    if label != name.replace("_", " "):
+        return label
+    try:
+        return str(read_yaml(find("instruments", name))["title"])
+    except InputError:
+        return label
 
 
 def _assays(study: Mapping[str, Any]) -> str:

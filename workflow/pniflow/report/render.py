@@ -35,6 +35,8 @@ _CONTRACTS = {
     "flags": "flags",
     "reliability": "reliability",
     "dictionary": "dictionary",
+    "windows": "windows",
+    "scales": "scales",
 }
 
 
@@ -58,6 +60,8 @@ def render_report(
     flags: Path | None = None,
     reliability: Path | None = None,
     dictionary: Path | None = None,
+    windows: Path | None = None,
+    scales: Path | None = None,
     normalization: Path | None = None,
     figures: list[Path] | None = None,
 ) -> None:
@@ -79,6 +83,10 @@ def render_report(
         Whole-brain numbers and quality of the scans.
     course, inclusion, flags, reliability, dictionary : Path, optional
         Descriptions by the contract of the same name.
+    windows : Path, optional
+        Days that each measure looks back on (contract windows).
+    scales : Path, optional
+        Scale scores (contract scales), of which those prorated and not scored are counted.
     normalization : Path, optional
         JSON that normalize-expression reports.
     figures : list of Path, optional
@@ -105,6 +113,8 @@ def render_report(
         "flags": flags,
         "reliability": reliability,
         "dictionary": dictionary,
+        "windows": windows,
+        "scales": scales,
     }
     tables = {name: files.read_table(path, _CONTRACTS[name]) for name, path in given.items() if path}
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))

@@ -193,6 +193,8 @@ def _participants(results: Results) -> list[Any]:
         blocks.append(tables.paired_table(table1, results.context.sessions, named))
     if "course" in results.tables:
         blocks += described.course(results.tables["course"])
+    if "windows" in results.tables:
+        blocks += described.windows(results.tables["windows"], results.study, results.context.sessions)
     if "inclusion" in results.tables:
         blocks += described.inclusion(results.tables["inclusion"], tables.BRANCHES)
     return blocks
@@ -318,6 +320,8 @@ def _quality(results: Results) -> list[Any]:
             blocks.append(Paragraph(["Nothing that was collected was left out."]))
     if "flags" in results.tables:
         blocks += described.flags(results.tables["flags"], results.context.sessions)
+    if "scales" in results.tables:
+        blocks += described.prorated(results.tables["scales"])
     if "reliability" in results.tables:
         blocks += described.reliability(results.tables["reliability"], results.context.sessions)
     alarms = [
