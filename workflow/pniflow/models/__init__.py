@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_COMMANDS = {"fit_lmm": "fit_lmm", "fit_models": "fit_models", "fit_over_genes": "over_genes"}
+_COMMANDS = {"fit_lmm": "single_fit", "fit_models": "prespecified", "fit_over_genes": "over_genes"}
 
 
 def __getattr__(name: str) -> Any:
