@@ -17,7 +17,7 @@ def matrix(tmp_path):
     return tmp_path, genes, values.astype(object)
 
 
-def refused(capsys, command, folder, expected, **options):
+def assert_refused(capsys, command, folder, expected, **options):
     outputs = {
         "ingest-expression": ["out", "genes"],
         "normalize-expression": ["out"],
@@ -36,55 +36,55 @@ def refused(capsys, command, folder, expected, **options):
     assert not any(path.exists() for path in paths.values())
 
 
-def ingest_refused(capsys, folder, path, *expected, unit="counts", **options):
-    refused(capsys, "ingest-expression", folder, expected, matrix=path, unit=unit, **options)
+def assert_ingest_refused(capsys, folder, path, *expected, unit="counts", **options):
+    assert_refused(capsys, "ingest-expression", folder, expected, matrix=path, unit=unit, **options)
 
 
 def test_negative_counts(matrix, capsys):
     folder, genes, values = matrix
     values[genes.index("IL6"), 2] = -4
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, "m.tsv", "'IL6'", "'B1'", "-4", "not negative")
+    assert_ingest_refused(capsys, folder, path, "m.tsv", "'IL6'", "'B1'", "-4", "not negative")
 
 
 def test_fractional_counts(matrix, capsys):
     folder, genes, values = matrix
     values[5, 1] = 12.5
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, f"'{genes[5]}'", "'A2'", "12.5", "whole numbers", "tpm")
+    assert_ingest_refused(capsys, folder, path, f"'{genes[5]}'", "'A2'", "12.5", "whole numbers", "tpm")
 
 
 def test_log2_declared_as_counts(matrix, capsys):
     folder, genes, values = matrix
     logged = np.log2(values.astype(float) + 1)
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, logged)
-    ingest_refused(capsys, folder, path, "whole numbers", "look like log2", "declare the unit log2")
+    assert_ingest_refused(capsys, folder, path, "whole numbers", "look like log2", "declare the unit log2")
 
 
 def test_counts_declared_as_log2(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, "log2 values lie within", unit="log2")
+    assert_ingest_refused(capsys, folder, path, "log2 values lie within", unit="log2")
 
 
 def test_counts_declared_as_tpm(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values * 1000)
-    ingest_refused(capsys, folder, path, "whole numbers", "declare the unit counts", unit="tpm")
+    assert_ingest_refused(capsys, folder, path, "whole numbers", "declare the unit counts", unit="tpm")
 
 
 def test_a_blank_count_is_not_zero(matrix, capsys):
     folder, genes, values = matrix
     values[3, 3] = ""
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, f"'{genes[3]}'", "'B2'", "blank", "no missing cells")
+    assert_ingest_refused(capsys, folder, path, f"'{genes[3]}'", "'B2'", "blank", "no missing cells")
 
 
 def test_a_word_among_the_counts(matrix, capsys):
     folder, genes, values = matrix
     values[3, 3] = "many"
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, "line 5", "'B2'", "'many'")
+    assert_ingest_refused(capsys, folder, path, "line 5", "'B2'", "'many'")
 
 
 def test_a_word_far_down_is_found_by_line_and_column(tmp_path, capsys):
@@ -92,61 +92,61 @@ def test_a_word_far_down_is_found_by_line_and_column(tmp_path, capsys):
     values = values.astype(object)
     values[390, 3] = "many"
     path = write_matrix(tmp_path / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, tmp_path, path, "line 392", "'B2'", "'many'")
+    assert_ingest_refused(capsys, tmp_path, path, "line 392", "'B2'", "'many'")
 
 
 def test_a_short_line_far_down_is_found(tmp_path, capsys):
     genes, values = counts(len(SAMPLES), others=400)
     path = write_matrix(tmp_path / "m.tsv", genes, SAMPLES, values)
     path.write_text(path.read_text() + "LAST\t1\t2\n")
-    ingest_refused(capsys, tmp_path, path, f"line {len(genes) + 2}", "3 fields where 5")
+    assert_ingest_refused(capsys, tmp_path, path, f"line {len(genes) + 2}", "3 fields where 5")
 
 
 def test_duplicated_sample_ids(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, ["A1", "A2", "A1", "B2"], values)
-    ingest_refused(capsys, folder, path, "sample A1 more than once")
+    assert_ingest_refused(capsys, folder, path, "sample A1 more than once")
 
 
 def test_duplicated_sample_rows(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, ["A1", "A2", "A1", "B2"], values, transposed=True)
-    ingest_refused(capsys, folder, path, "m.tsv", "repeat")
+    assert_ingest_refused(capsys, folder, path, "m.tsv", "repeat")
 
 
 def test_a_sample_without_metadata(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
     sheet = write_samples(folder / "samples.tsv", SAMPLES[:3])
-    ingest_refused(capsys, folder, path, "m.tsv", "sample B2 is not in", "samples.tsv", samples=sheet)
+    assert_ingest_refused(capsys, folder, path, "m.tsv", "sample B2 is not in", "samples.tsv", samples=sheet)
 
 
 def test_metadata_without_a_sample(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
     sheet = write_samples(folder / "samples.tsv", [*SAMPLES, "C1"])
-    ingest_refused(capsys, folder, path, "sample C1 has no column in", "samples.tsv", samples=sheet)
+    assert_ingest_refused(capsys, folder, path, "sample C1 has no column in", "samples.tsv", samples=sheet)
 
 
 def test_two_columns_that_fit_one_sample(matrix, capsys):
     folder, genes, values = matrix
     path = write_matrix(folder / "m.tsv", genes, ["A-1", "A.1", "B1", "B2"], values)
     sheet = write_samples(folder / "samples.tsv", ["A.1", "B1", "B2"])
-    ingest_refused(capsys, folder, path, "A.1", "more than one column", samples=sheet)
+    assert_ingest_refused(capsys, folder, path, "A.1", "more than one column", samples=sheet)
 
 
 def test_an_all_zero_sample(matrix, capsys):
     folder, genes, values = matrix
     values[:, 1] = 0
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, "sample A2 is zero for all genes")
+    assert_ingest_refused(capsys, folder, path, "sample A2 is zero for all genes")
 
 
 def test_symbols_that_a_spreadsheet_made_dates(matrix, capsys):
     folder, genes, values = matrix
     genes = [*genes[:-2], "1-Mar", "Sep-02"]
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    ingest_refused(capsys, folder, path, "1-Mar, Sep-02 are dates", "--allow-mangled")
+    assert_ingest_refused(capsys, folder, path, "1-Mar, Sep-02 are dates", "--allow-mangled")
     assert (
         main(
             [
@@ -165,15 +165,15 @@ def test_symbols_that_a_spreadsheet_made_dates(matrix, capsys):
 
 
 def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
-    ingest_refused(capsys, tmp_path, tmp_path / "absent.tsv", "absent.tsv: there is no such file")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "absent.tsv", "absent.tsv: there is no such file")
     (tmp_path / "empty.tsv").write_text("")
-    ingest_refused(capsys, tmp_path, tmp_path / "empty.tsv", "empty")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "empty.tsv", "empty")
     (tmp_path / "header.tsv").write_text("gene\tA1\n")
-    ingest_refused(capsys, tmp_path, tmp_path / "header.tsv", "header.tsv", "rows were expected")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "header.tsv", "header.tsv", "rows were expected")
     (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00\x81" * 50)
-    ingest_refused(capsys, tmp_path, tmp_path / "book.xlsx", "not UTF-8 text")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "book.xlsx", "not UTF-8 text")
     (tmp_path / "cut.tsv.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc")
-    ingest_refused(capsys, tmp_path, tmp_path / "cut.tsv.gz", "cut.tsv.gz")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "cut.tsv.gz", "cut.tsv.gz")
 
 
 @pytest.mark.parametrize(
@@ -187,28 +187,28 @@ def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
 )
 def test_rows_that_are_no_human_genes(tmp_path, capsys, labels, said):
     path = write_matrix(tmp_path / "m.tsv", labels, ["a", "b"], np.array([[1, 2], [3, 4]]))
-    ingest_refused(capsys, tmp_path, path, said)
+    assert_ingest_refused(capsys, tmp_path, path, said)
 
 
 def test_row_numbers_are_not_taken_for_entrez_ids(tmp_path, capsys):
     numbers = [str(n + 1) for n in range(4000)]
     path = write_matrix(tmp_path / "m.tsv", numbers, ["a", "b"], np.ones((4000, 2), dtype=int))
-    ingest_refused(capsys, tmp_path, path, "first column holds numbers")
+    assert_ingest_refused(capsys, tmp_path, path, "first column holds numbers")
 
 
 def test_neither_or_both_kinds_of_input(tmp_path, capsys):
-    refused(capsys, "ingest-expression", tmp_path, ["--matrix or --quantifications"], unit="counts")
+    assert_refused(capsys, "ingest-expression", tmp_path, ["--matrix or --quantifications"], unit="counts")
 
 
 def test_transcripts_without_their_table(tmp_path, capsys):
     (tmp_path / "quant.sf").write_text("Name\tLength\tEffectiveLength\tTPM\tNumReads\nt1\t9\t9\t1\t1\n")
-    ingest_refused(capsys, tmp_path, tmp_path / "quant.sf", "quant.sf", "--tx2gene", unit="tpm")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "quant.sf", "quant.sf", "--tx2gene", unit="tpm")
 
 
 def test_a_table_of_transcripts_of_another_annotation(tmp_path, capsys):
     (tmp_path / "quant.sf").write_text("Name\tLength\tEffectiveLength\tTPM\tNumReads\nt1\t9\t9\t1\t1\n")
     (tmp_path / "tx.csv").write_text("TXNAME,GENEID\nENST1,IL6\n")
-    ingest_refused(
+    assert_ingest_refused(
         capsys,
         tmp_path,
         tmp_path / "quant.sf",
@@ -221,13 +221,17 @@ def test_a_table_of_transcripts_of_another_annotation(tmp_path, capsys):
 
 def test_a_unit_the_format_does_not_have(tmp_path, capsys):
     (tmp_path / "a.counts.txt").write_text("IL6\t5\nTNF\t6\n")
-    ingest_refused(capsys, tmp_path, tmp_path / "a.counts.txt", "htseq-count gives counts", "tpm", unit="tpm")
+    assert_ingest_refused(
+        capsys, tmp_path, tmp_path / "a.counts.txt", "htseq-count gives counts", "tpm", unit="tpm"
+    )
 
 
 def test_a_strand_that_cannot_be_inferred(tmp_path, capsys):
     text = "N_unmapped\t9\t9\t9\nIL6\t100\t70\t30\n"
     (tmp_path / "aReadsPerGene.out.tab").write_text(text)
-    ingest_refused(capsys, tmp_path, tmp_path / "aReadsPerGene.out.tab", "70% of the reads", "--strand")
+    assert_ingest_refused(
+        capsys, tmp_path, tmp_path / "aReadsPerGene.out.tab", "70% of the reads", "--strand"
+    )
 
 
 def test_files_of_several_formats(tmp_path, capsys):
@@ -235,7 +239,7 @@ def test_files_of_several_formats(tmp_path, capsys):
     folder.mkdir()
     (folder / "a.counts.txt").write_text("IL6\t5\nTNF\t6\n")
     (folder / "b.genes.results").write_text("gene_id\ttranscript_id(s)\tlength\nIL6\tt\t1\n")
-    ingest_refused(capsys, tmp_path, folder, "several formats", "a.counts.txt", "b.genes.results")
+    assert_ingest_refused(capsys, tmp_path, folder, "several formats", "a.counts.txt", "b.genes.results")
 
 
 def test_files_of_several_annotations(tmp_path, capsys):
@@ -243,7 +247,7 @@ def test_files_of_several_annotations(tmp_path, capsys):
     folder.mkdir()
     (folder / "a.counts.txt").write_text("IL6\t5\nTNF\t6\n")
     (folder / "b.counts.txt").write_text("IL6\t5\nMX1\t6\n")
-    ingest_refused(capsys, tmp_path, folder, "do not list the same genes")
+    assert_ingest_refused(capsys, tmp_path, folder, "do not list the same genes")
 
 
 def levels_file(folder, zero=()):
@@ -269,7 +273,7 @@ def levels_file(folder, zero=()):
 
 def test_a_sample_without_any_reference_gene(tmp_path, capsys):
     path = levels_file(tmp_path, zero=column_of("reference11"))
-    refused(
+    assert_refused(
         capsys,
         "normalize-expression",
         tmp_path,
@@ -279,12 +283,14 @@ def test_a_sample_without_any_reference_gene(tmp_path, capsys):
 
 
 def test_a_floor_that_has_no_logarithm(tmp_path, capsys):
-    refused(capsys, "normalize-expression", tmp_path, ["--floor is 0"], levels=levels_file(tmp_path), floor=0)
+    assert_refused(
+        capsys, "normalize-expression", tmp_path, ["--floor is 0"], levels=levels_file(tmp_path), floor=0
+    )
 
 
 def test_levels_that_are_no_levels(tmp_path, capsys):
     (tmp_path / "x.tsv").write_text("gene\ta\nIL6\t1\n")
-    refused(
+    assert_refused(
         capsys,
         "normalize-expression",
         tmp_path,
@@ -326,21 +332,23 @@ CORE = "\n".join(
     ],
 )
 def test_an_expression_table_that_cannot_be_scored(tmp_path, capsys, text, said):
-    refused(capsys, "score-ctra", tmp_path, [said], expression=table_of(tmp_path, text + "\n"))
+    assert_refused(capsys, "score-ctra", tmp_path, [said], expression=table_of(tmp_path, text + "\n"))
 
 
 def test_an_unknown_gene_set_lists_what_there_is(tmp_path, capsys):
     path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
-    refused(
+    assert_refused(
         capsys, "score-ctra", tmp_path, ["there is no 'ctra99'", "ctra53"], expression=path, gene_set="ctra99"
     )
-    refused(capsys, "score-ctra", tmp_path, ["not a resource name"], expression=path, gene_set="../ctra53")
+    assert_refused(
+        capsys, "score-ctra", tmp_path, ["not a resource name"], expression=path, gene_set="../ctra53"
+    )
 
 
 def test_a_baseline_that_no_sample_has(tmp_path, capsys):
     path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
     sheet = write_samples(tmp_path / "samples.tsv", ["a", "b"])
-    refused(
+    assert_refused(
         capsys,
         "score-ctra",
         tmp_path,
@@ -349,16 +357,16 @@ def test_a_baseline_that_no_sample_has(tmp_path, capsys):
         samples=sheet,
         baseline="ses-first",
     )
-    refused(
+    assert_refused(
         capsys, "score-ctra", tmp_path, ["--baseline needs --samples"], expression=path, baseline="ses-pre"
     )
 
 
 def test_an_unknown_sample_to_exclude(tmp_path, capsys):
     path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
-    refused(capsys, "score-ctra", tmp_path, ["no sample z to exclude"], expression=path, exclude=["z"])
+    assert_refused(capsys, "score-ctra", tmp_path, ["no sample z to exclude"], expression=path, exclude=["z"])
 
 
 def test_decimal_commas(tmp_path, capsys):
     (tmp_path / "m.csv").write_text("gene;a;b\nIL6;1,5;2,5\nTNF;3,5;4,5\n")
-    ingest_refused(capsys, tmp_path, tmp_path / "m.csv", "decimal points, not commas", unit="tpm")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "m.csv", "decimal points, not commas", unit="tpm")

@@ -40,7 +40,7 @@ NUMBERS = [
 ]
 
 
-def same_numbers(found: pd.DataFrame, expected: pd.DataFrame):
+def assert_same_numbers(found: pd.DataFrame, expected: pd.DataFrame):
     pd.testing.assert_frame_equal(
         found[["term", *NUMBERS]].reset_index(drop=True), expected[["term", *NUMBERS]], rtol=1e-9
     )
@@ -55,7 +55,7 @@ def test_completers_are_refitted_with_their_own_split(tmp_path):
     tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=["completers"]))
     kept = measures[~measures["participant_id"].isin(["sub-01", "sub-06"])]
     people = participants[~participants["participant_id"].isin(["sub-01", "sub-06"])]
-    same_numbers(variant(tables, "completers"), refitted(tmp_path / "complete", kept, people))
+    assert_same_numbers(variant(tables, "completers"), refitted(tmp_path / "complete", kept, people))
 
 
 def test_unadjusted_leaves_the_covariates_out(tmp_path):
@@ -68,7 +68,7 @@ def test_unadjusted_leaves_the_covariates_out(tmp_path):
     )
     estimates = fitted(tmp_path / "plain", measures, participants, plain)["estimates"]
     expected = estimates[estimates["family"].notna()].reset_index(drop=True)
-    same_numbers(variant(tables, "unadjusted"), expected)
+    assert_same_numbers(variant(tables, "unadjusted"), expected)
 
 
 def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
@@ -84,7 +84,7 @@ def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
     kept = measures[measures["participant_id"].isin(free["participant_id"])]
     estimates = fitted(tmp_path / "free", kept, free, plain)["estimates"]
     found = variant(tables, "without_b_cell_depleted")
-    same_numbers(found, estimates[estimates["family"].notna()].reset_index(drop=True))
+    assert_same_numbers(found, estimates[estimates["family"].notna()].reset_index(drop=True))
     treated = len(participants) - len(free)
     assert found["note"].str.contains(f"{treated} participants with b_cell_depletion").all()
 
@@ -106,7 +106,7 @@ def test_session_exposure_leaves_out_sessions(tmp_path):
     both = pd.concat([measures, exposed])
     tables = fitted(tmp_path / "all", both, participants, association(sensitivity=words))
     gone = measures["participant_id"].isin(["sub-01", "sub-02"]) & (measures["session_id"] == "ses-pre")
-    same_numbers(
+    assert_same_numbers(
         variant(tables, "without_recent_steroid"), refitted(tmp_path / "free", measures[~gone], participants)
     )
 
@@ -117,7 +117,7 @@ def test_another_score_stands_in_the_place_of_ctra(tmp_path):
     renamed = measures[measures["measure"] != "ctra"].replace({"measure": {"ctra_balanced": "ctra"}})
     found = variant(tables, "ctra_balanced")
     assert set(found["outcome"]) == {"ctra"}
-    same_numbers(found, refitted(tmp_path / "renamed", renamed, participants))
+    assert_same_numbers(found, refitted(tmp_path / "renamed", renamed, participants))
 
 
 def test_added_covariates(tmp_path):
@@ -132,7 +132,9 @@ def test_added_covariates(tmp_path):
         document = association()
         document["models"][0]["fixed"] += terms
         estimates = fitted(tmp_path / word, measures, participants, document)["estimates"]
-        same_numbers(variant(tables, word), estimates[estimates["family"].notna()].reset_index(drop=True))
+        assert_same_numbers(
+            variant(tables, word), estimates[estimates["family"].notna()].reset_index(drop=True)
+        )
 
 
 def test_prorated_scores_are_left_out(tmp_path):
@@ -152,7 +154,7 @@ def test_prorated_scores_are_left_out(tmp_path):
     )
     lost = scales[scales["prorated"]].index
     found = variant(tables, "half_rule_off")
-    same_numbers(found, refitted(tmp_path / "unprorated", measures.drop(index=lost), participants))
+    assert_same_numbers(found, refitted(tmp_path / "unprorated", measures.drop(index=lost), participants))
     assert found["note"].str.contains("2 prorated scores left out").all()
 
 
@@ -173,7 +175,7 @@ def test_scans_that_failed_quality_control_come_back(tmp_path):
     )
     whole = fitted(tmp_path / "whole", everything, participants, document)["estimates"]
     assert row(tables["estimates"], term="session")["n_observations"] == 45
-    same_numbers(
+    assert_same_numbers(
         variant(tables, "qc_failed_included"), whole[whole["term"] == "session"].reset_index(drop=True)
     )
 
@@ -199,7 +201,9 @@ def test_batch_of_the_sample(tmp_path):
     document = association()
     document["models"][0]["fixed"].append("plate")
     estimates = fitted(tmp_path / "coded", pd.concat([measures, coded]), participants, document)["estimates"]
-    same_numbers(variant(tables, "batch"), estimates[estimates["family"].notna()].reset_index(drop=True))
+    assert_same_numbers(
+        variant(tables, "batch"), estimates[estimates["family"].notna()].reset_index(drop=True)
+    )
 
 
 def test_other_atlases(tmp_path):
@@ -228,7 +232,7 @@ def test_without_tiv(tmp_path):
     tables = fitted(tmp_path / "with", measures, participants, document)
     document["models"][0]["fixed"] = terms
     plain = fitted(tmp_path / "without", measures, participants, document)["estimates"]
-    same_numbers(variant(tables, "without_tiv"), plain[plain["family"].notna()].reset_index(drop=True))
+    assert_same_numbers(variant(tables, "without_tiv"), plain[plain["family"].notna()].reset_index(drop=True))
     # the person's mean over both visits, centred on participants
     means = wide(measures, "tiv").mean(axis=1)
     x = wide(measures, "ctra")
