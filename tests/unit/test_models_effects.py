@@ -94,3 +94,12 @@ def test_standardized_slope_does_not_depend_on_units(tmp_path):
         assert second["effect_size"] == pytest.approx(first["effect_size"], rel=1e-8)
         assert second["estimate"] == pytest.approx(first["estimate"] * 0.01 / 40, rel=1e-8)
         assert first["effect_size_kind"].startswith("standardized_slope")
+
+
+def test_session_beside_a_split_predictor_says_what_it_is(tmp_path):
+    """Its interval holds the sample's mean change of the predictor fixed; the change model's does not."""
+    measures, participants = study(seed=3)
+    document = one_model(["ctra"], ["session", {"split": "pss10"}], test={"a_family": ["pss10_within"]})
+    notes = fitted(tmp_path, measures, participants, document)["estimates"].set_index("term")["note"]
+    assert "the mean change stands in the change model" in notes["session"]
+    assert "the mean change stands in the change model" not in notes["pss10_within"]

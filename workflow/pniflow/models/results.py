@@ -21,6 +21,10 @@ Row: TypeAlias = dict[str, Any]
 
 COMPARE_PAIRED = "singular: compare paired"
 ATTENUATED = "attenuated where person means rest on few sessions"
+SESSION_BESIDE_SPLIT = (
+    "at this sample's mean change of the split predictor, whose sampling error the interval leaves out; "
+    "the mean change stands in the change model"
+)
 POOLED = "the published kind of analysis: mixes within and between"
 
 
@@ -130,6 +134,8 @@ def _remarks(model: Model, design: Design, term: str) -> list[str]:
     """Return what a reader of this row must know about it."""
     kind = design.kinds.get(term)
     words = []
+    if "within" in design.kinds.values() and term.split("[")[0] == SESSION:
+        words.append(SESSION_BESIDE_SPLIT)
     if kind == "within":
         words.append(f"within: {design.with_pairs} participants with more than one session")
     if kind == "between":
