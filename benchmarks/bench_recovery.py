@@ -161,9 +161,10 @@ def part_c(design: Design, count: int, chunks: int, scale: tuple[np.ndarray, np.
     many = ("maia2", "limbic")  # many alike: shown only where they fail
     lines += [shown(row) for row in held if row in odd or not any(word in row[0][0] for word in many)]
     lines += ["", "Not held to the bounds, and why:", "", CONDITIONAL, "", *HEADER]
-    lines += [shown(row) for row in rows if row not in held and row[0][2] == "session" and row[1] < 0.937]
-    lines += ["", MIXED, "", *HEADER]
-    lines += [shown(row) for row in rows if row[0][0].endswith("_pooled") and row[0][2] not in COVARIATES]
+    free = [row for row in rows if row not in held and row[0][2] not in COVARIATES]
+    pooled = [row for row in free if row[0][0].endswith("_pooled")]
+    lines += [shown(row) for row in free if row not in pooled and not any(word in row[0][0] for word in many)]
+    lines += ["", MIXED, "", *HEADER, *map(shown, pooled)]
     return lines + [
         f"\nFAILED: {'/'.join(k)}: coverage {c:.4f}, mean error {b:.2f} MC errors." for k, c, b, *_ in odd
     ]
