@@ -55,6 +55,12 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_a_population_too_small_for_a_truth_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--truth-participants is 3; 0 or at least 100 was expected"):
+        simulate_study(out=tmp_path / "raw", truth_participants=3)
+    assert not (tmp_path / "raw").exists()
+
+
 def test_description_and_configuration_are_valid_and_the_demo_s_own(raw: Path, root: Path) -> None:
     shown = yaml.safe_load((root / "config" / "study.yaml").read_text())
     assert yaml.safe_load((raw / "study.yaml").read_text()) == shown == study_description(Design())

@@ -30,8 +30,10 @@ def write_study(design: Design, out: Path, truth_participants: int) -> None:
     Raises
     ------
     InputError
-        `out` holds files that are not a simulated study.
+        `out` holds files that are not a simulated study, or the population of the truth is too small.
     """
+    if truth_participants != 0 and truth_participants < 100:
+        raise InputError(f"--truth-participants is {truth_participants}; 0 or at least 100 was expected.")
     study = simulate(design)
     with _replaced(out) as folder:
         write_redcap(study, folder / "redcap")
