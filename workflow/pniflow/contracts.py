@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.errors import InputError, listing
-from pniflow.files import read_yaml
 from pniflow.resources import shipped
 
 if TYPE_CHECKING:
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 @functools.cache
 def contract(name: str) -> dict[str, Any]:
     """Return the contract of a table by name."""
-    return read_yaml(shipped("schemas") / f"{name}.table.yaml")
+    import yaml
+
+    return yaml.safe_load((shipped("schemas") / f"{name}.table.yaml").read_text(encoding="utf-8"))
 
 
 def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:

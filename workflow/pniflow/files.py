@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pniflow import contracts
 from pniflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -139,8 +140,6 @@ def write_table(frame: pd.DataFrame, path: Path | str, contract: str | None = No
     contract : str, optional
         Name of a contract in `workflow/schemas/`.
     """
-    from pniflow import contracts
-
     path = Path(path)
     if contract:
         frame = contracts.checked(frame, contract, str(path))
@@ -164,8 +163,6 @@ def read_table(path: Path | str, contract: str | None = None) -> pd.DataFrame:
         The file is absent, empty, ragged or against its contract; the sentence names row and column.
     """
     import pandas as pd
-
-    from pniflow import contracts
 
     path = Path(path)
     if not path.is_file():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo.design import DETECTION_LIMIT, Design, Facet, genes, regions
+from pniflow.demo.design import DETECTION_LIMIT, Design, Facet, facets, genes, regions
 from pniflow.demo.population import CORTISOL_MEAN, CORTISOL_SD, People, mean_change, split
 
 # a component's share of the CTRA state; a gene's variance by its component, by person, by occasion
@@ -186,3 +186,15 @@ def _marks(
     return marks | {
         name: np.mean([marks[k] ** 8 for k in parts], axis=0) ** (1 / 8) for name, parts in mean.items()
     }
+
+
+def unreversed(facet: Facet, codes: np.ndarray) -> np.ndarray:
+    """Mirror the reversed items about the middle of the range."""
+    return np.where(np.isin(facet.items, facet.reversed), facet.minimum + facet.maximum - codes, codes)
+
+
+def answered(answers: dict[str, np.ndarray], *prefixes: str) -> np.ndarray:
+    """Return all items of the facets whose names start so, unreversed, side by side."""
+    return np.concatenate(
+        [unreversed(f, answers[f.name]) for f in facets() if f.name.startswith(prefixes)], axis=2
+    )

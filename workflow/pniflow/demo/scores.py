@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pniflow.demo.design import DETECTION_LIMIT, Facet, facets, genes, regions
+from pniflow.demo.design import DETECTION_LIMIT, facets, genes, regions
+from pniflow.demo.observe import answered
 
 if TYPE_CHECKING:
     from pniflow.demo.simulation import Study
@@ -26,18 +27,6 @@ GROUPS = {  # measure without its side -> names in the file without their side
 }
 WEIGHTS = {"inflammatory": 1, "interferon": -1, "antibody": -1}
 SCORED = (*WEIGHTS, "reference")
-
-
-def unreversed(facet: Facet, codes: np.ndarray) -> np.ndarray:
-    """Mirror the reversed items about the middle of the range."""
-    return np.where(np.isin(facet.items, facet.reversed), facet.minimum + facet.maximum - codes, codes)
-
-
-def answered(answers: dict[str, np.ndarray], *prefixes: str) -> np.ndarray:
-    """Return all items of the facets whose names start so, unreversed, side by side."""
-    return np.concatenate(
-        [unreversed(f, answers[f.name]) for f in facets() if f.name.startswith(prefixes)], axis=2
-    )
 
 
 def _scored(items: np.ndarray, kind: str) -> np.ndarray:

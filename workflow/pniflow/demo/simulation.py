@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo import absence, observe, population, scores
+from pniflow.demo import absence, observe, population
 from pniflow.demo import design as tables
 from pniflow.demo.design import Design, facets
 
@@ -47,7 +47,7 @@ def simulate(design: Design, genes: np.ndarray | None = None, regions: np.ndarra
     cortisol = observe.measure_cortisol(design, states["hair_cortisol"])
     counts, library = observe.sequence(design, people, ctra, genes)
     brains = observe.scan(design, people, ctra, regions)
-    presence = absence.draw_presence(design, scores.answered(answers, "pss10").sum(axis=2)[:, 0])
+    presence = absence.draw_presence(design, observe.answered(answers, "pss10").sum(axis=2)[:, 0])
     absence.blank_items(design, answers, presence.attended)
     cortisol = np.where(presence.hair, cortisol, np.nan)
     counts = np.where(presence.blood[..., None], counts, np.nan)
@@ -58,6 +58,6 @@ def _realized(design: Design, answers: dict[str, np.ndarray]) -> dict[str, np.nd
     """Return the states that whole-number answers stand for, so that links hold exactly on the scores."""
     result = {}
     for facet in facets():
-        mean = scores.unreversed(facet, answers[facet.name]).mean(axis=2)
+        mean = observe.unreversed(facet, answers[facet.name]).mean(axis=2)
         result[facet.name] = (mean - facet.mean - population.mean_change(facet, design)) / facet.sd
     return result

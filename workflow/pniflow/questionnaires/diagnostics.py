@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow.questionnaires.answers import Responses, reverse
 from pniflow.questionnaires.keys import Key, Scale
-from pniflow.questionnaires.scoring import Responses, reverse
 
 if TYPE_CHECKING:
     import pandas as pd

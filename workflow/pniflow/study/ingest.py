@@ -13,12 +13,13 @@ import numpy as np
 from pniflow import config, files
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
+from pniflow.study.belonging import require_known, require_sessions
 from pniflow.study.covariates import cast, covariate_values, flagged
 from pniflow.study.dates import DAY, since
 from pniflow.study.laboratory import read_assays, read_samples
 from pniflow.study.rawtables import inside
 from pniflow.study.responses import item_fields, responses_of
-from pniflow.study.sources import Sources, read_sources, require_known, require_sessions
+from pniflow.study.sources import Sources, read_sources
 from pniflow.study.windows import recall_windows
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
+from pniflow.questionnaires.answers import refuse_out_of_range, reverse
 from pniflow.questionnaires.keys import Key, recoded
-from pniflow.questionnaires.scoring import refuse_out_of_range, reverse, score_scale
+from pniflow.questionnaires.scoring import score_scale
 from pniflow.study.rawtables import numbers
 from pniflow.study.records import Records
 from pniflow.study.sources import Sources
