@@ -44,4 +44,6 @@ else
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi
+# Every job starts an interpreter: compiled once, whatever the environment says about bytecode.
+"$venv/bin/python" -m compileall -q workflow/pniflow
 printf %s "$want" >"$venv/.complete"

@@ -199,7 +199,7 @@ def _sources(stage: str) -> set[Path]:
     return seen
 
 
-# Imports of pniflow and strings of one word. Parsing every module would be exact, and half of a dry run's time.
+# Imports of pniflow, and strings of one word. To parse every module took half of a dry run's time.
 _MENTIONS = re.compile(
     r'^[ ]*(?:from|import) (pniflow[\w.]*)(?: import (\([^)]*\)|[^\n]*))?|"([\w.]+)"', re.MULTILINE
 )
