@@ -20,6 +20,7 @@ from pniflow.models.inference import Array, one_blas_thread
 _TIE = 1e-9  # statistics closer than this are equal: sums in another order, or equal data
 _EXACT = 2e9  # multiplications up to which all sign flips are tried
 _SHUFFLES, _OUTCOMES = 250, 1024  # worked on at once; counts of one block fit in a byte
+_FLIPS = 4096  # where all are tried
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,34 @@ class PermutationTests:
     exact: bool
 
 
+@dataclass(frozen=True)
+class Shuffles:
+    """What flips or permutations of persons make of each outcome's correlation with the tested predictor.
+
+    Attributes
+    ----------
+    observed : (P,) array
+        The correlation as it is.
+    blocks : callable
+        Some columns and a number of rows -> their correlations in blocks of at most that many shuffles, the
+        first of which is none.
+    count : int
+        Shuffles, the identity included.
+    df : (P,) array
+        Of the t that belongs to a correlation.
+    testable : (P,) array of bool
+    exact : bool
+        Whether these are all there are.
+    """
+
+    observed: Array
+    blocks: Callable[[slice, int], Iterator[Array]]
+    count: int
+    df: np.ndarray
+    testable: np.ndarray
+    exact: bool
+
+
 def sign_flip(
     differences: Array, *, flips: int = 10_000, seed: int, exact: bool | None = None
 ) -> PermutationTests:
@@ -67,6 +96,11 @@ def sign_flip(
     -------
     PermutationTests
     """
+    return tests_of(sign_flips(differences, flips=flips, seed=seed, exact=exact))
+
+
+def sign_flips(differences: Array, *, flips: int = 10_000, seed: int, exact: bool | None = None) -> Shuffles:
+    """Return the flips of `sign_flip`, for a use of one's own; parameters as there."""
     d = _columns(differences)
     pairs = np.isfinite(d).sum(axis=0)
     d = np.where(np.isfinite(d), d, 0.0)
@@ -78,10 +112,9 @@ def sign_flip(
         exact = people < 40 and 2.0 ** (people - 1) * people * d.shape[1] <= _EXACT
     if exact:
         # The overall sign changes no two-sided statistic, so the first person keeps theirs.
-        low = min(people - 1, 12)
-        tables = [_signs(np.arange(2**bits), bits) for bits in (low, people - 1 - low)]
-
-        def blocks(columns: slice) -> Iterator[Array]:
+        def blocks(columns: slice, most: int) -> Iterator[Array]:
+            low = min(people - 1, most.bit_length() - 1)
+            tables = [_signs(np.arange(2**bits), bits) for bits in (low, people - 1 - low)]
             part = unit[:, columns]
             sums = tables[0] @ part[1 : 1 + low] + part[0]
             for rest in tables[1] @ part[1 + low :]:
@@ -92,12 +125,13 @@ def sign_flip(
         drawn = 1.0 - 2.0 * np.random.default_rng(seed).integers(0, 2, size=(flips, people))
         signs = np.vstack([np.ones(people), drawn])
 
-        def blocks(columns: slice) -> Iterator[Array]:
-            for start in range(0, len(signs), _SHUFFLES):
-                yield signs[start : start + _SHUFFLES] @ unit[:, columns]
+        def blocks(columns: slice, most: int) -> Iterator[Array]:
+            step = min(most, _SHUFFLES)
+            for start in range(0, len(signs), step):
+                yield signs[start : start + step] @ unit[:, columns]
 
         count = flips + 1
-    return _tests(unit.sum(axis=0), blocks, count, pairs - 1, testable, exact)
+    return Shuffles(unit.sum(axis=0), blocks, count, pairs - 1, testable, exact)
 
 
 def freedman_lane(
@@ -123,6 +157,13 @@ def freedman_lane(
     -------
     PermutationTests
     """
+    return tests_of(person_permutations(tested, nuisance, outcomes, permutations=permutations, seed=seed))
+
+
+def person_permutations(
+    tested: Array, nuisance: Array, outcomes: Array, *, permutations: int = 10_000, seed: int
+) -> Shuffles:
+    """Return the permutations of `freedman_lane`, for a use of one's own; parameters as there."""
     y = _columns(outcomes)
     complete = np.isfinite(y).all(axis=0)
     with one_blas_thread():
@@ -135,28 +176,23 @@ def freedman_lane(
     generator = np.random.default_rng(seed)
     orders = [np.arange(len(y)), *(generator.permutation(len(y)) for _ in range(permutations))]
 
-    def blocks(columns: slice) -> Iterator[Array]:
-        for start in range(0, len(orders), _SHUFFLES):
-            picked = rows[np.array(orders[start : start + _SHUFFLES])]
+    def blocks(columns: slice, most: int) -> Iterator[Array]:
+        step = min(most, _SHUFFLES)
+        for start in range(0, len(orders), step):
+            picked = rows[np.array(orders[start : start + step])]
             products = np.moveaxis(picked, 2, 0).reshape(-1, len(y)) @ unit[:, columns]
             products = products.reshape(rows.shape[1], -1, products.shape[1])
             left = 1.0 - np.einsum("kbp,kbp->bp", products[1:], products[1:])
             yield products[0] / np.sqrt(np.maximum(left, _TIE))
 
     observed = (x * unit).sum(axis=0)
-    return _tests(observed, blocks, len(orders), np.full(y.shape[1], df), testable, exact=False)
+    return Shuffles(observed, blocks, len(orders), np.full(y.shape[1], df), testable, exact=False)
 
 
-def _tests(
-    observed: Array,
-    blocks: Callable[[slice], Iterator[Array]],
-    count: int,
-    df: np.ndarray,
-    testable: np.ndarray,
-    exact: bool,
-) -> PermutationTests:
-    """Count how often a permutation's correlation is as large as the observed, which `blocks` begins with."""
-    statistic = _t(observed, df)
+def tests_of(shuffles: Shuffles) -> PermutationTests:
+    """Count how often a shuffle's correlation is as large as the observed one."""
+    observed, count, df, testable = shuffles.observed, shuffles.count, shuffles.df, shuffles.testable
+    statistic = t_of(observed, df)
     same_df = len(np.unique(df[testable])) <= 1  # then correlations rank as t does
     level = np.where(testable, np.abs(observed if same_df else statistic), -1.0)
     level -= _TIE * np.maximum(np.abs(level), 1e-300)
@@ -165,8 +201,8 @@ def _tests(
     with one_blas_thread():
         for first in range(0, len(level), _OUTCOMES):
             columns, start = slice(first, first + _OUTCOMES), 0
-            for block in blocks(columns):
-                value = block if same_df else _t(block, df[columns])
+            for block in shuffles.blocks(columns, _FLIPS):
+                value = block if same_df else t_of(block, df[columns])
                 np.abs(value, out=value)
                 if not testable[columns].all():
                     value[:, ~testable[columns]] = -np.inf
@@ -180,7 +216,7 @@ def _tests(
         p_value=np.where(testable, reached / count, np.nan),
         p_max=np.where(testable, above / count, np.nan),
         permutations=count,
-        exact=exact,
+        exact=shuffles.exact,
     )
 
 
@@ -190,7 +226,7 @@ def _count(reached: np.ndarray) -> np.ndarray:
     return np.add.reduce(reached.view(np.uint8), axis=0, dtype=dtype)
 
 
-def _t(correlation: Array, df: np.ndarray) -> Array:
+def t_of(correlation: Array, df: np.ndarray) -> Array:
     """The t statistic of a correlation; infinite where all is explained."""
     with np.errstate(divide="ignore"):
         left: Array = np.sqrt(np.maximum(1.0 - correlation * correlation, 0.0))
