@@ -64,7 +64,17 @@ def test_rules_only_wire() -> None:
     ("left_out", "gone"),
     [
         ("cat12", {"index_cat12", "parse_cat12", "gather_cat12", "plot_regions"}),
-        ("expression", {"ingest_expression", "normalize_expression", "score_ctra", "plot_ctra_heatmap"}),
+        (
+            "expression",
+            {
+                "ingest_expression",
+                "normalize_expression",
+                "assess_samples",
+                "score_ctra",
+                "fit_over_genes",
+                "plot_ctra_heatmap",
+            },
+        ),
         ("lesions", {"ingest_lesions"}),
     ],
 )

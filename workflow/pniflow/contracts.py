@@ -28,6 +28,11 @@ def contract(name: str) -> dict[str, Any]:
     return yaml.safe_load((shipped("schemas") / f"{name}.table.yaml").read_text(encoding="utf-8"))
 
 
+def field_names(name: str) -> list[str]:
+    """Return the columns of a contract, in order."""
+    return [field["name"] for field in contract(name)["fields"]]
+
+
 def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     """Cast a table to its contract and check it.
 

@@ -46,6 +46,8 @@ if "cat12" in study:
     COHORT_TABLES["regions"] = "<results>/cat12/regions.parquet"
     COHORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
     COHORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
+if "freesurfer" in study:
+    COHORT_TABLES["freesurfer"] = "<results>/cat12/freesurfer.parquet"
 if "lesions" in study:
     COHORT_TABLES["lesions"] = "<results>/cat12/lesions.tsv"
 
@@ -55,6 +57,15 @@ MODEL_TABLES = {
     for name, path in COHORT_TABLES.items()
     if name in ("scales", "assays", "samples")
 }
+
+# What is written for people and the report, and no later step needs.
+FURTHER_TABLES = []
+if "expression" in study:
+    FURTHER_TABLES += [
+        "<results>/expression/sample_quality.tsv",
+        "<results>/models/over_genes.tsv",
+        "<results>/models/gene_estimates.tsv",
+    ]
 
 # What the report shows beside the estimates.
 REPORT_TABLES = {
@@ -85,9 +96,19 @@ def word(path):
     return shlex.quote(path).replace("{", "{{").replace("}", "}}")
 
 
+def words(name, values):
+    """Write a flag with its values, each one word of the shell command; nothing without values."""
+    return f" {name} {shlex.join(values)}" if values else ""
+
+
 def switch(name, on):
     """Write a flag that is either there or not."""
     return f" --{name}" if on else ""
+
+
+def digest(key):
+    """Return a digest of a raw folder's files, so that new ones rerun what reads them; none where simulated."""
+    return "" if config["simulate"] else folder_digest(plan.raw[key])
 
 
 RESOURCES = f" --resources {word(config['resources'])}" if config["resources"] else ""
@@ -98,11 +119,6 @@ RECORDS = [
 ]
 RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)
-SCANS_DIGEST = (
-    ""
-    if config["simulate"] or "cat12" not in study
-    else folder_digest(plan.raw["cat12.folder"])
-)
 FIGURES = ["flow", "paired_change", "standardized_change", "associations", "quality"]
 FIGURES += ["ctra_heatmap"] if "expression" in study else []
 FIGURES += ["regions"] if "cat12" in study else []

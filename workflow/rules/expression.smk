@@ -73,3 +73,63 @@ rule score_ctra:
         " --gene-set {params.gene_set} --variant {params.variant}"
         f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"
+
+
+rule assess_samples:
+    input:
+        levels="<results>/expression/levels.parquet",
+        expression="<results>/expression/normalized.parquet",
+        samples="<results>/study/samples.tsv",
+        participants="<results>/study/participants.tsv",
+    output:
+        quality="<results>/expression/sample_quality.tsv",
+    log:
+        "<logs>/assess_samples.log",
+    benchmark:
+        "<benchmarks>/assess_samples.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("expression"),
+    message:
+        "Quality and identity of each blood sample: flags, none is dropped"
+    shell:
+        "pniflow assess-samples --levels {input.levels} --expression {input.expression}"
+        " --samples {input.samples} --participants {input.participants} --out {output.quality} 2> {log}"
+
+
+rule fit_over_genes:
+    input:
+        expression="<results>/expression/normalized.parquet",
+        samples="<results>/study/samples.tsv",
+        participants="<results>/cohort/participants.tsv",
+        measures="<results>/cohort/measures.parquet",
+    output:
+        estimates="<results>/models/over_genes.tsv",
+        genes="<results>/models/gene_estimates.tsv",
+    log:
+        "<logs>/fit_over_genes.log",
+    benchmark:
+        "<benchmarks>/fit_over_genes.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        predictors=words(
+            "--predictors", config["expression"]["over_genes"]["predictors"]
+        ),
+        covariates=words(
+            "--covariates", config["expression"]["over_genes"]["covariates"]
+        ),
+        permutations=lookup(dpath="expression/over_genes/permutations", within=config),
+        gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
+        baseline=next(iter(study["sessions"])),
+        code=code_digest("models"),
+    message:
+        "Models over the genes of the score, the legacy one beside the default"
+    shell:
+        "pniflow fit-over-genes --expression {input.expression} --samples {input.samples}"
+        " --participants {input.participants} --measures {input.measures}"
+        "{params.predictors}{params.covariates} --baseline {params.baseline}"
+        " --gene-set {params.gene_set} --legacy --permutations {params.permutations}"
+        f"{RESOURCES}"
+        " --out {output.estimates} --genes {output.genes} 2> {log}"

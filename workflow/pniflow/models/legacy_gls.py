@@ -139,19 +139,31 @@ def _deviance(
     return float(value), np.append(by_deviation, by_correlation * slope)
 
 
-def permutation_p(y: np.ndarray, x: np.ndarray, column: int, permutations: int, seed: int) -> float:
-    """Two-sided Freedman-Lane p of one predictor: persons' residual profiles are exchanged as wholes.
+def permutation_p(
+    y: np.ndarray, x: np.ndarray, column: int, permutations: int, seed: int, people: np.ndarray
+) -> tuple[float, str]:
+    """Two-sided Freedman-Lane p of one predictor: residual profiles of samples are exchanged as wholes.
+
+    A predictor that varies within people (session) is tested by exchange within each person; one that does
+    not (age) by exchange of whole people among those with as many samples.
 
     Parameters
     ----------
     y, x : arrays
-        As for `fit_legacy`.
+        As for `fit_legacy`; a person's rows in the order of sessions.
     column : int
         The predictor.
     permutations : int
         The observed order counts besides.
     seed : int
         Seed of the random numbers.
+    people : array, samples
+        Who each row is of.
+
+    Returns
+    -------
+    float, str
+        The p, and what was exchanged.
     """
     generator = np.random.default_rng(seed)
     full = fit_legacy(y, x)
@@ -160,8 +172,25 @@ def permutation_p(y: np.ndarray, x: np.ndarray, column: int, permutations: int, 
     fitted = intercept @ np.linalg.lstsq(intercept, y, rcond=None)[0]
     residual = y - fitted
     observed = abs(full.statistic[column])
+    blocks = [np.flatnonzero(people == person) for person in dict.fromkeys(people)]
+    within = any(np.ptp(x[rows, column]) > 0 for rows in blocks)
     reached = 1
     for _ in range(permutations):
-        again = fit_legacy(fitted + residual[generator.permutation(len(y))], x, full.parameters, 1e-10)
+        order = _exchanged(blocks, within, generator)
+        again = fit_legacy(fitted + residual[order], x, full.parameters, 1e-10)
         reached += abs(again.statistic[column]) >= observed
-    return reached / (permutations + 1)
+    return reached / (permutations + 1), "a person's samples" if within else "people"
+
+
+def _exchanged(blocks: list[np.ndarray], within: bool, generator: np.random.Generator) -> np.ndarray:
+    """Return an order of rows: shuffled within blocks, or blocks of one size exchanged."""
+    order = np.empty(sum(map(len, blocks)), dtype=int)
+    if within:
+        for rows in blocks:
+            order[rows] = generator.permutation(rows)
+        return order
+    for size in {len(rows): None for rows in blocks}:
+        alike = [rows for rows in blocks if len(rows) == size]
+        for rows, place in zip(alike, generator.permutation(len(alike)), strict=True):
+            order[rows] = alike[place]
+    return order

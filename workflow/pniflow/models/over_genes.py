@@ -6,17 +6,19 @@ another way finds here what that way gives on these data.
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pniflow.errors import InputError, listing
-from pniflow.expression import scoring
+from pniflow.contracts import field_names
 from pniflow.expression.genes import read_gene_set
-from pniflow.expression.table import read_expression, rows_of
-from pniflow.files import read_table, write_table
+from pniflow.expression.table import read_expression
+from pniflow.files import write_table
+from pniflow.models.by_gene import gene_estimates, least_squares
+from pniflow.models.gene_data import Data, gather, read_sheet
 from pniflow.models.legacy_gls import fit_legacy, permutation_p
 
 if TYPE_CHECKING:
@@ -36,16 +38,6 @@ WARNING = (
 Row = dict[str, object]
 
 
-class Data(NamedTuple):
-    """Complete cases: signed expression (samples x genes), design with intercept, names, people, samples."""
-
-    values: np.ndarray
-    design: np.ndarray
-    names: list[str]
-    people: np.ndarray
-    tested: list[int]
-
-
 def fit_over_genes(
     *,
     expression: Path,
@@ -62,6 +54,7 @@ def fit_over_genes(
     permutations: int = 999,
     seed: int = 2024,
     out: Path,
+    genes: Path | None = None,
     resources: Path | None = None,
 ) -> None:
     """Relate predictors to CTRA expression by the composite, the nested gene model and a bootstrap.
@@ -96,185 +89,94 @@ def fit_over_genes(
         Seed of the random numbers.
     out : path
         One row per analysis and predictor (contract over_genes).
+    genes : path, optional
+        One row per gene and predictor: each gene fitted by itself (contract gene_estimates).
     resources : path, optional
         The user's own resources.
+
+    Notes
+    -----
+    Where the samples do not tell the terms apart, rows without estimates say so. Samples of one session have
+    no term `session`.
 
     Raises
     ------
     InputError
-        A term is nowhere to be found, is no number and no pair of categories, or too few complete cases
-        remain.
+        A term is nowhere to be found, or is no number and no pair of categories.
     """
     chosen = read_gene_set(gene_set, resources)
     table = read_expression(expression)
-    values = rows_of(chosen, table)
-    kept = ~scoring.constant(values) & ~np.isnan(values).any(axis=1)
-    if kept.sum() < 2:
-        raise InputError(
-            f"{expression}: {kept.sum()} genes of {gene_set} are complete and vary; at least two are needed."
-        )
-    signed = (scoring.z_scores(values) if scale == "z" else values)[kept] * np.array(chosen.weights)[
-        kept, None
-    ]
-    sheet = _sheet(table.samples, samples, participants, measures)
-    data = _data(signed.T, sheet, predictors, covariates or [], baseline, str(samples))
-    rows = [*_composite(data), *_nested(data), *_bootstrap(data, draws, seed)]
+    sheet = read_sheet(table.samples, samples, participants, measures)
+    data = gather(table, chosen, scale, sheet, predictors, covariates or [], baseline, str(samples))
     if legacy:
         print(f"fit-over-genes: {WARNING}.", file=sys.stderr)
-        rows += _legacy(data, permutations, seed)
-    write_table(_frame(rows), out, "over_genes")
+    write_table(_table(data, legacy, draws, permutations, seed), out, "over_genes")
+    if genes is not None:
+        write_table(gene_estimates(data, scale), genes, "gene_estimates")
 
 
-def _sheet(
-    labels: list[str], samples: Path, participants: Path | None, measures: Path | None
-) -> pd.DataFrame:
-    """Return what is known of each sample, in the order of the expression table."""
-    sheet = read_table(samples, "samples").set_index("sample_id")
-    unknown = [label for label in labels if label not in sheet.index]
-    if unknown:
-        raise InputError(f"{samples}: sample {listing(unknown)} of the expression table has no row; add it.")
-    sheet = sheet.loc[labels].reset_index()
-    if participants is not None:
-        sheet = sheet.merge(
-            read_table(participants, "participants"), on="participant_id", how="left", suffixes=("", "_p")
-        )
-    if measures is not None:
-        wide = read_table(measures, "measures").pivot(
-            index=["participant_id", "session_id"], columns="measure", values="value"
-        )
-        sheet = sheet.merge(
-            wide.reset_index(), on=["participant_id", "session_id"], how="left", suffixes=("", "_m")
-        )
-    return sheet
-
-
-def _data(
-    values: np.ndarray,
-    sheet: pd.DataFrame,
-    predictors: list[str],
-    covariates: list[str],
-    baseline: str | None,
-    source: str,
-) -> Data:
-    """Build the design of the complete cases."""
-    columns: dict[str, np.ndarray] = {}
-    tested: list[str] = []
-    for term in dict.fromkeys([*predictors, *covariates]):
-        made = (
-            _session(sheet, baseline, source) if term == "session" else {term: _numbers(sheet, term, source)}
-        )
-        columns |= made
-        tested += list(made) if term in predictors else []
-    design = np.column_stack([np.ones(len(sheet)), *columns.values()])
-    complete = ~np.isnan(design).any(axis=1)
-    design = design[complete]
-    if np.linalg.matrix_rank(design) < design.shape[1] or len(design) <= design.shape[1]:
-        raise InputError(
-            f"{source}: {complete.sum()} samples have all of {listing(list(columns))}, which do not tell"
-            " these terms apart; leave a term out."
-        )
-    names = ["(intercept)", *columns]
-    people = sheet["participant_id"].to_numpy(dtype=object)[complete]
-    return Data(values[complete], design, names, people, [names.index(name) for name in tested])
-
-
-def _session(sheet: pd.DataFrame, baseline: str | None, source: str) -> dict[str, np.ndarray]:
-    levels = sorted(set(sheet["session_id"]))
-    if baseline not in levels:
-        raise InputError(f"{source}: the term session needs --baseline, one of {listing(levels)}.")
-    others = [level for level in levels if level != baseline]
-    name = "session" if len(others) == 1 else "session[{}]"
-    return {name.format(level): (sheet["session_id"] == level).to_numpy(dtype=float) for level in others}
-
-
-def _numbers(sheet: pd.DataFrame, term: str, source: str) -> np.ndarray:
-    """Return a term's numbers; of two categories the second in order of text counts one."""
+def _table(data: Data, legacy: bool, draws: int, permutations: int, seed: int) -> pd.DataFrame:
+    """Return the rows of all analyses."""
     import pandas as pd
 
-    if term not in sheet:
-        raise InputError(
-            f"{source}: the term '{term}' is neither a participant's covariate nor a measure; correct its"
-            " name."
-        )
-    numbers = pd.to_numeric(sheet[term], errors="coerce")
-    if (numbers.isna() & sheet[term].notna()).any():
-        levels = sorted(sheet[term].dropna().unique())
-        if len(levels) != 2:
-            raise InputError(
-                f"{source}: the term '{term}' has the categories {listing(levels)}; a number or two were"
-                " expected."
-            )
-        numbers = sheet[term].map({levels[0]: 0.0, levels[1]: 1.0})
-    return numbers.to_numpy(dtype=float)
+    rows: list[Row] = []
+    if data.problem:
+        blank = np.full(len(data.tested), np.nan)
+        for analysis in EVIDENCE if legacy else list(EVIDENCE)[:-1]:
+            rows += _rows(analysis, data, blank, blank, blank, blank, data.problem)
+    elif data.tested:
+        rows = [*_composite(data), *_nested(data), *_bootstrap(data, draws, seed)]
+        rows += _legacy(data, permutations, seed) if legacy else []
+    return pd.DataFrame(rows, columns=field_names("over_genes"))
 
 
 def _composite(data: Data) -> list[Row]:
     """Fit each sample's mean signed expression: a mixed model; least squares without repeated samples."""
-    return _mixed(
-        data.design, data.values.mean(axis=1), {"participant": data.people}, data.tested, "composite", data
-    )
+    outcome = data.signed.mean(axis=1)
+    if not data.repeated:
+        return _least_squares("composite", data, data.design, outcome, data.tested)
+    from pniflow.models.random_intercept import random_intercept
+
+    rows = np.eye(data.design.shape[1])[data.tested]
+    fit = random_intercept(data.design, data.people, outcome, names=data.names, contrasts=rows)
+    numbers = fit.estimate[:, 0], fit.se_kr[:, 0], fit.df_kr[:, 0], fit.p_kr[:, 0]
+    return _rows("composite", data, *numbers, fit.note[0] or None)
 
 
 def _nested(data: Data) -> list[Row]:
     """Fit all genes with an intercept each, random intercepts of person and of person:session."""
-    samples, genes = data.values.shape
-    design = np.hstack([np.tile(np.eye(genes), (samples, 1)), np.repeat(data.design[:, 1:], genes, axis=0)])
-    groups = {"participant": np.repeat(data.people, genes), "sample": np.repeat(np.arange(samples), genes)}
-    tested = [genes - 1 + place for place in data.tested]
-    return _mixed(design, data.values.ravel(), groups, tested, "nested_gene_model", data)
-
-
-def _mixed(
-    design: np.ndarray,
-    outcome: np.ndarray,
-    groups: dict[str, np.ndarray],
-    tested: list[int],
-    analysis: str,
-    data: Data,
-) -> list[Row]:
-    from pniflow.models.inference import two_sided_p
     from pniflow.models.lmm import RandomTerm, lmm
 
-    repeated = len(set(data.people)) < len(data.people)
-    if not repeated:
-        groups = {name: labels for name, labels in groups.items() if name == "sample"}
-    rows = np.eye(design.shape[1])[tested]
-    if not groups:
-        estimate, error, df = least_squares(design, outcome)
-        pick = np.array(tested)
-        p = two_sided_p(estimate[pick] / error[pick], np.full(len(pick), df))
-        return _rows(
-            analysis,
-            data,
-            estimate[pick],
-            error[pick],
-            np.full(len(pick), df),
-            p,
-            "no repeated samples: least squares",
-        )
-    fit = lmm(design, outcome, [RandomTerm(name, labels) for name, labels in groups.items()], contrasts=rows)
+    samples, genes = data.values.shape
+    design = np.hstack([np.tile(np.eye(genes), (samples, 1)), np.repeat(data.design[:, 1:], genes, axis=0)])
+    groups = [RandomTerm("sample", np.repeat(np.arange(samples), genes))]
+    if data.repeated:
+        groups.insert(0, RandomTerm("participant", np.repeat(data.people, genes)))
+    rows = np.eye(design.shape[1])[[genes - 1 + place for place in data.tested]]
+    fit = lmm(design, data.signed.ravel(), groups, contrasts=rows)
     note = fit.note
-    if "sample" in groups and fit.covariances[-1][0, 0] == 0:
+    if fit.covariances[-1][0, 0] == 0:
         note = "; ".join(
             filter(None, [note, "the person:session variance is zero, so this differs from the composite"])
         )
-    return _rows(analysis, data, fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr, note or None)
+    return _rows("nested_gene_model", data, fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr, note or None)
 
 
-def least_squares(design: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return estimates, standard errors and residual df."""
-    inverse = np.linalg.inv(design.T @ design)
-    estimate = inverse @ (design.T @ outcome)
-    df = len(outcome) - design.shape[1]
-    return estimate, np.sqrt(np.diag(inverse) * np.sum((outcome - design @ estimate) ** 2) / df), df
+def _least_squares(
+    analysis: str, data: Data, design: np.ndarray, outcome: np.ndarray, tested: list[int]
+) -> list[Row]:
+    from pniflow.models.inference import two_sided_p
+
+    estimate, error, residual = least_squares(design, outcome)
+    estimate, error, df = estimate[tested], error[tested], np.full(len(tested), float(residual))
+    p = two_sided_p(estimate / error, df)
+    return _rows(analysis, data, estimate, error, df, p, "no repeated samples: least squares")
 
 
 def _bootstrap(data: Data, draws: int, seed: int) -> list[Row]:
     """Average the genes' least-squares slopes by the contrast; resample people for the standard error."""
-    from scipy import stats
-
-    names, place = np.unique(data.people, return_inverse=True)
-    outcome = data.values.mean(axis=1)
+    names, place = np.unique(data.people.astype(str), return_inverse=True)
+    outcome = data.signed.mean(axis=1)
     inner = np.zeros((len(names), data.design.shape[1], data.design.shape[1]))
     outer = np.zeros((len(names), data.design.shape[1]))
     np.add.at(inner, place, data.design[:, :, None] * data.design[:, None, :])
@@ -285,40 +187,33 @@ def _bootstrap(data: Data, draws: int, seed: int) -> list[Row]:
     left, right = np.tensordot(times, inner, axes=1), times @ outer
     usable = np.linalg.cond(left) < 1e12
     drawn = np.linalg.solve(left[usable], right[usable][:, :, None])[:, :, 0]
-    error = drawn.std(axis=0, ddof=1)
+    error = drawn.std(axis=0, ddof=1) if usable.sum() > 1 else np.full(len(estimate), np.nan)
     pick = np.array(data.tested)
     z = estimate[pick] / error[pick]
+    p = np.array([math.erfc(abs(value) / math.sqrt(2)) for value in z])
     note = f"{usable.sum()} resamples" + (
         "" if usable.all() else f", {draws - usable.sum()} singular ones left out"
     )
-    return _rows(
-        "per_gene_bootstrap",
-        data,
-        estimate[pick],
-        error[pick],
-        np.full(len(pick), np.nan),
-        2 * stats.norm.sf(np.abs(z)),
-        note,
-    )
+    return _rows("per_gene_bootstrap", data, estimate[pick], error[pick], np.full(len(pick), np.nan), p, note)
 
 
 def _legacy(data: Data, permutations: int, seed: int) -> list[Row]:
     from pniflow.models.inference import two_sided_p
 
     x = data.design[:, 1:]
-    fit = fit_legacy(data.values, x)
+    fit = fit_legacy(data.signed, x)
     pick = np.array(data.tested) - 1
     p = two_sided_p(fit.statistic[pick], np.full(len(pick), fit.df))
-    repeated = len(set(data.people)) < len(data.people)
     note = f"correlation {fit.correlation:.3f}, log-likelihood {fit.log_likelihood:.2f}"
-    note += "; takes a person's samples as independent" if repeated else ""
+    note += "; takes a person's samples as independent" if data.repeated else ""
     rows = _rows(
         "legacy_gls", data, fit.estimate[pick], fit.std_error[pick], np.full(len(pick), fit.df), p, note
     )
     for row, column in zip(rows, pick, strict=True):
-        row["p_permutation"] = (
-            None if repeated else permutation_p(data.values, x, int(column), permutations, seed)
+        row["p_permutation"], exchanged = permutation_p(
+            data.signed, x, int(column), permutations, seed, data.people
         )
+        row["note"] = f"{note}; {permutations} permutations of {exchanged}"
     return rows
 
 
@@ -344,15 +239,9 @@ def _rows(
             "p_permutation": None,
             "n_participants": len(set(data.people)),
             "n_samples": len(data.values),
-            "n_genes": data.values.shape[1],
+            "n_genes": len(data.genes),
             "evidence": EVIDENCE[analysis],
             "note": note,
         }
         for n, place in enumerate(data.tested)
     ]
-
-
-def _frame(rows: list[Row]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(rows)
