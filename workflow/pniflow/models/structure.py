@@ -16,6 +16,8 @@ from pniflow.files import read_yaml
 SESSION = "session"
 TIME = "time"
 BETWEEN_MINUS_WITHIN = "between_minus_within"
+MAPS = ("surface", "voxels")  # keys of a model that is fitted at every vertex or voxel, and kinds of map
+MAX_T = "max_t"  # adjustment of their families
 PERSON_MEAN = "_person_mean"
 
 
@@ -57,7 +59,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Model:
-    """One prespecified model: the same terms for each of its outcomes."""
+    """One prespecified model: the same terms for each of its outcomes.
+
+    A model of a map has one outcome, `surface.<measure>` or `voxels.<measure>`, and says so in `over`.
+    """
 
     name: str
     outcomes: tuple[str, ...]
@@ -70,6 +75,7 @@ class Model:
     equivalence: Mapping[str, Any] | None = None
     sensitivity: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
+    over: str | None = None  # `surface` or `voxels`
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -97,7 +103,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that models.yaml prespecifies."""
+    """Everything that models.yaml prespecifies; models of maps stand apart from those of measures."""
 
     source: str
     models: tuple[Model, ...]
@@ -108,6 +114,7 @@ class Plan:
     inference: str
     centred: bool
     alpha: float
+    maps: tuple[Model, ...] = ()
 
 
 def read_models(path: Path | str) -> Plan:
@@ -132,7 +139,7 @@ def read_models(path: Path | str) -> Plan:
         _check_families(model, families, source)
     return Plan(
         source=source,
-        models=tuple(models),
+        models=tuple(model for model in models if not model.over),
         families=families,
         reference=defaults["session"]["reference"],
         days=defaults["session"]["days"],
@@ -140,6 +147,7 @@ def read_models(path: Path | str) -> Plan:
         inference=defaults["method"]["inference"],
         centred=defaults["covariates"]["numeric"] == "centred_on_participants",
         alpha=defaults["alpha"],
+        maps=tuple(model for model in models if model.over),
     )
 
 
@@ -166,6 +174,12 @@ def _refuse_formulas(raw: Any, source: str) -> None:
         name = model.get("name", f"number {number + 1}")
         if "formula" in model:
             raise InputError(f"{source}: model '{name}' has a formula; list its terms under `fixed` instead.")
+        over = [key for key in ("outcomes", *MAPS) if key in model]
+        if len(over) != 1:
+            raise InputError(
+                f"{source}: model '{name}' has {' and '.join(over) or 'no outcomes'}; one of `outcomes`, "
+                "`surface` and `voxels` was expected."
+            )
         for key in ("outcomes", "fixed"):
             given = model.get(key)
             for entry in [given] if isinstance(given, str) else given if isinstance(given, list) else ():
@@ -268,9 +282,15 @@ def _model(name: str, entry: Mapping[str, Any], defaults: Mapping[str, Any], sou
         raise InputError(
             f"{where} has the contrast {BETWEEN_MINUS_WITHIN}, which needs exactly one split term."
         )
+    over = next((kind for kind in MAPS if kind in entry), None)
+    if over:
+        _check_map(entry, test, where)
+        outcomes = [f"{over}.{entry[over]}"]
+    else:
+        outcomes = [one for outcome in entry["outcomes"] for one in outcome_names(outcome)]
     return Model(
         name=name,
-        outcomes=tuple(dict.fromkeys(one for outcome in entry["outcomes"] for one in outcome_names(outcome))),
+        outcomes=tuple(dict.fromkeys(outcomes)),
         terms=terms,
         test=test,
         contrasts=contrasts,
@@ -280,7 +300,17 @@ def _model(name: str, entry: Mapping[str, Any], defaults: Mapping[str, Any], sou
         equivalence=entry.get("equivalence"),
         sensitivity=tuple(entry.get("sensitivity", ())),
         subgroups=tuple(entry.get("subgroups", ())),
+        over=over,
     )
+
+
+def _check_map(entry: Mapping[str, Any], test: Mapping[str, str], where: str) -> None:
+    """Refuse what a model of a map cannot have."""
+    for key in ("contrasts", "equivalence", "sensitivity", "subgroups"):
+        if entry.get(key):
+            raise InputError(f"{where} has `{key}`, which a model of a map cannot have; leave it out.")
+    if not test or "(intercept)" in test:
+        raise InputError(f"{where} is one of a map; name the terms under `test` that are to be mapped.")
 
 
 def _term(entry: str | Mapping[str, Any], where: str) -> Term:
@@ -341,4 +371,11 @@ def _check_families(model: Model, families: Mapping[str, Family], source: str) -
             raise InputError(
                 f"{source}: model '{model.name}' tests in the family '{name}', which is not among "
                 "the families; add it there with its role and its method."
+            )
+        if bool(model.over) != (families[name].adjust == MAX_T):
+            kind = "a map" if model.over else "measures"
+            wanted = "`adjust: max_t`" if model.over else "another adjustment than max_t"
+            raise InputError(
+                f"{source}: model '{model.name}' is one of {kind}, but its family '{name}' has `adjust: "
+                f"{families[name].adjust}`; {wanted} was expected."
             )
