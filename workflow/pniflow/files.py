@@ -88,8 +88,12 @@ def read_yaml(path: Path | str) -> Any:
     """Read YAML with the safe loader; duplicate keys and malformed files are refused with their line."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
-        """Safe loader that refuses a key given twice (YAML would silently keep the last)."""
+    class Loader(yaml.composer.Composer, yaml.CSafeLoader):
+        """Safe loader that refuses a key given twice (YAML would silently keep the last); libyaml parses."""
+
+        def __init__(self, stream: str) -> None:
+            yaml.CSafeLoader.__init__(self, stream)
+            yaml.composer.Composer.__init__(self)
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
             seen: set[str] = set()
@@ -109,8 +113,10 @@ def read_yaml(path: Path | str) -> Any:
         def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
             # Aliases of aliases grow without bound; nothing here needs them.
             if self.check_event(yaml.AliasEvent):
-                line = self.peek_event().start_mark.line + 1
-                raise InputError(f"{path}: line {line} has an alias (*name); write the value out.")
+                alias: Any = self.peek_event()
+                raise InputError(
+                    f"{path}: line {alias.start_mark.line + 1} has an alias (*name); write the value out."
+                )
             return super().compose_node(parent, index)
 
     text = read_text(path)
