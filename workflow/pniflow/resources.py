@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pniflow.errors import InputError, listing
 
 _HERE = Path(__file__).resolve().parent
+_own: contextvars.ContextVar[Path | None] = contextvars.ContextVar("own resources", default=None)
+
+
+@contextlib.contextmanager
+def searched(folder: Path | str | None) -> Iterator[None]:
+    """Let every `find` inside look into the user's own resources first, whoever calls it."""
+    token = _own.set(Path(folder) if folder else None)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+def own() -> Path | None:
+    """Return the user's own resources that `searched` named."""
+    return _own.get()
 
 
 def shipped(folder: str) -> Path:
@@ -33,7 +52,7 @@ def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
         raise InputError(
             f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path."
         )
-    places = [Path(folder)] if folder else []
+    places = [Path(place) for place in (folder, own()) if place]
     places.append(shipped("resources"))
     for place in places:
         for suffix in (".yaml", ".tsv"):

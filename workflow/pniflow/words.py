@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pniflow.errors import InputError
-from pniflow.files import read_yaml
-from pniflow.resources import find
+from pniflow.files import read_text, read_yaml
+from pniflow.resources import find, own, shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,18 +48,43 @@ class Label:
     unit: str = ""
 
 
-@functools.cache
 def known(name: str) -> dict[str, dict[str, str]]:
-    """Read a table of `resources/labels/`: first column -> row."""
-    lines = find("labels", name).read_text(encoding="utf-8").splitlines()
+    """Read a table of `resources/labels/`: first column -> row; the user's own rows replace shipped ones."""
+    folders = [shipped("resources"), *filter(None, [own()])]
+    return {key: row for folder in folders for key, row in _labels(folder / "labels" / f"{name}.tsv").items()}
+
+
+@functools.cache
+def _labels(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    lines = read_text(path).splitlines()
     head = lines[0].split("\t")
-    rows = [dict(zip_longest(head, line.split("\t"), fillvalue="")) for line in lines[1:]]
+    rows = [dict(zip_longest(head, line.split("\t"), fillvalue="")) for line in lines[1:] if line]
     return {row[head[0]]: row for row in rows}
 
 
+def instrument_key(name: str) -> dict[str, Any] | None:
+    """Return an instrument's key file, the user's own before the shipped one; None where there is none."""
+    try:
+        return _key(find("instruments", name))
+    except InputError:
+        return None
+
+
 @functools.cache
+def _key(path: Path) -> dict[str, Any]:
+    key: dict[str, Any] = read_yaml(path)
+    return key
+
+
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
+    return _label(measure, own())
+
+
+@functools.cache
+def _label(measure: str, _: Path | None) -> Label:
     row = known("measures").get(measure)
     scale = _scale(measure)
     if row:
@@ -85,12 +111,9 @@ def _scale(measure: str) -> Label:
     parts = measure.split("_")
     for count in range(len(parts), 0, -1):
         name = "_".join(parts[:count])
-        try:
-            key = read_yaml(find("instruments", name))
-        except InputError:
-            continue
-        scale = key["scales"].get(measure)
-        if scale:
+        key = instrument_key(name)
+        scale = key["scales"].get(measure) if key else None
+        if key and scale:
             title = scale.get("title") or (key["title"] if measure == name else " ".join(parts[count:]))
             better = {"better": "higher", "worse": "lower"}.get(scale["higher_is"], "")
             return Label(title[:1].upper() + title[1:], title, better, "points")

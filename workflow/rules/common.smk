@@ -67,7 +67,7 @@ if "expression" in study:
         "<results>/models/gene_estimates.tsv",
     ]
 
-# What the report shows beside the estimates.
+# What the report shows beside the estimates: each name is a flag of render-report (sample_quality, over_genes, ...).
 REPORT_TABLES = {
     "course": "<results>/cohort/course.tsv",
     "inclusion": "<results>/cohort/inclusion.tsv",
@@ -88,7 +88,7 @@ if "cat12" in study:
 
 def flags(names):
     """Write the command-line flags of named inputs: ` --scales {input.scales}`."""
-    return "".join(f" --{name} {{input.{name}}}" for name in names)
+    return "".join(f" --{name.replace('_', '-')} {{input.{name}}}" for name in names)
 
 
 def word(path):

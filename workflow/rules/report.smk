@@ -31,5 +31,5 @@ rule render_report:
         " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
         " --measures {input.measures} --participants {input.participants}"
         " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
-        f"{flags(REPORT_TABLES)}"
+        f"{flags(REPORT_TABLES)}{RESOURCES}"
         " --figures {input.figures} --out {output.report} 2> {log}"

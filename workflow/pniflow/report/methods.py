@@ -8,10 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from pniflow import __version__, words
-from pniflow.errors import InputError
-from pniflow.files import read_yaml
 from pniflow.report.parts import Heading, Listing, Paragraph, Row, Table
-from pniflow.resources import find
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,9 +82,8 @@ def _questionnaires(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     modelled = {row["outcome"] for row in rows} | {words.term_of(row["term"]).of for row in rows}
     scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
-        try:
-            key = read_yaml(find("instruments", name))
-        except InputError:
+        key = words.instrument_key(name)
+        if key is None:
             scored.setdefault("by a key file of the study's own", []).append(name)
             continue
         if modelled & set(key["scales"]):
@@ -109,9 +105,8 @@ def _unverified(study: Mapping[str, Any]) -> str:
     marked: list[str] = []
     rules: list[str] = []
     for name in study.get("instruments", {}):
-        try:
-            key = read_yaml(find("instruments", name))
-        except InputError:
+        key = words.instrument_key(name)
+        if key is None:
             marked.append(f"{name} (a key file of the study's own)")
             continue
         if key["evidence"] != "verified":
@@ -128,10 +123,8 @@ def instrument(name: str) -> str:
     label = words.label(name).long
     if label != name.replace("_", " "):
         return label
-    try:
-        return str(read_yaml(find("instruments", name))["title"])
-    except InputError:
-        return label
+    key = words.instrument_key(name)
+    return str(key["title"]) if key else label
 
 
 def _assays(study: Mapping[str, Any]) -> str:
@@ -156,7 +149,7 @@ def _expression(
     report = documents.get("normalization") or {}
     if report.get("method"):
         sentences[0] += f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}"
-    genes = tables.get("genes")
+    genes = tables.get("ctra_genes")
     if genes is not None and len(genes):
         used = genes[genes["status"] == "used"]
         counts = used["component"].value_counts(sort=False)

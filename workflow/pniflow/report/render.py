@@ -10,34 +10,18 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files, words
 from pniflow.config import read_study
 from pniflow.errors import InputError
-from pniflow.report import claims, methods
+from pniflow.report import claims, further, methods
 from pniflow.report.answers import Context
 from pniflow.report.page import write_page
 from pniflow.report.parts import Picture
-from pniflow.report.sections import Results, all_sections
+from pniflow.report.results import Results
+from pniflow.report.sections import all_sections
+from pniflow.resources import searched
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NARROW = 340.0  # points: between one column of a journal and two
-_CONTRACTS = {
-    "sensitivity": "sensitivity",
-    "diagnostics": "diagnostics",
-    "participants": "participants",
-    "flow": "flow",
-    "exclusions": "exclusions",
-    "table1": "table1",
-    "genes": "ctra_genes",
-    "globals": "globals",
-    "quality": "quality",
-    "course": "course",
-    "inclusion": "inclusion",
-    "flags": "flags",
-    "reliability": "reliability",
-    "dictionary": "dictionary",
-    "windows": "windows",
-    "scales": "scales",
-}
 
 
 def render_report(
@@ -63,7 +47,14 @@ def render_report(
     windows: Path | None = None,
     scales: Path | None = None,
     normalization: Path | None = None,
+    sample_quality: Path | None = None,
+    over_genes: Path | None = None,
+    gene_estimates: Path | None = None,
+    design: Path | None = None,
+    peaks: Path | None = None,
+    clusters: Path | None = None,
     figures: list[Path] | None = None,
+    resources: Path | None = None,
 ) -> None:
     """Write the report: one HTML file that holds everything and loads nothing.
 
@@ -89,15 +80,24 @@ def render_report(
         Scale scores (contract scales), of which those prorated and not scored are counted.
     normalization : Path, optional
         JSON that normalize-expression reports.
+    sample_quality : Path, optional
+        What speaks for and against each blood sample (contract sample_quality).
+    over_genes, gene_estimates : Path, optional
+        Analyses over the genes of the set, and gene by gene.
+    design : Path, optional
+        Errors and power of the design.
+    peaks, clusters : Path, optional
+        Peaks and clusters of the maps over the cortical surface.
     figures : list of Path, optional
         The figures' descriptions (JSON); each SVG lies beside its description.
+    resources : Path, optional
+        The user's own resources: labels, instruments and published claims there come first.
 
     Raises
     ------
     InputError
         A table is absent or against its contract.
     """
-    about = read_study(study)
     given = {
         "sensitivity": sensitivity,
         "diagnostics": diagnostics,
@@ -105,7 +105,7 @@ def render_report(
         "flow": flow,
         "exclusions": exclusions,
         "table1": table1,
-        "genes": genes,
+        "ctra_genes": genes,
         "globals": globals,
         "quality": quality,
         "course": course,
@@ -115,44 +115,63 @@ def render_report(
         "dictionary": dictionary,
         "windows": windows,
         "scales": scales,
+        "sample_quality": sample_quality,
+        "over_genes": over_genes,
+        "gene_estimates": gene_estimates,
+        "design": design,
+        "peaks": peaks,
+        "clusters": clusters,
     }
-    tables = {name: files.read_table(path, _CONTRACTS[name]) for name, path in given.items() if path}
+    with searched(resources):
+        results = _results(
+            study,
+            estimates,
+            {name: further.read(path, name) for name, path in given.items() if path},
+            _measures(measures),
+            files.read_json(normalization) if normalization else {},
+            read_figures(figures or []),
+        )
+        page = write_page(
+            title=results.study["title"],
+            subtitle=f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
+            simulated=results.study["simulated"],
+            sections=all_sections(results),
+            version=__version__,
+        )
+    files.write_text(out, page)
+
+
+def _results(
+    study: Path,
+    estimates: Path,
+    tables: Mapping[str, pd.DataFrame],
+    measures: tuple[dict[str, str], dict[str, str]],
+    normalization: Mapping[str, Any],
+    figures: Mapping[str, Picture],
+) -> Results:
+    """Gather what the report is written from."""
+    about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    units, domains = _measures(measures)
+    units, domains = measures
     variants: dict[str, list[dict[str, Any]]] = {}
     for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
         variants.setdefault(row["key"], []).append(row)
-    context = Context(
-        words.session_words(about),
-        units,
-        equivalence={
-            key: row
-            for key, some in variants.items()
-            for row in some
-            if row["variant"].startswith("equivalence")
-        },
-    )
-    documents = {"normalization": files.read_json(normalization)} if normalization else {}
-    results = Results(
+    equivalence = {
+        key: row for key, some in variants.items() for row in some if row["variant"].startswith("equivalence")
+    }
+    context = Context(words.session_words(about), units, equivalence=equivalence)
+    return Results(
         study=about,
         rows=rows,
         context=context,
         variants=variants,
         domains=domains,
         tables=tables,
-        figures=read_figures(figures or []),
-        methods=methods.methods(about, rows, tables, documents),
+        figures=figures,
+        methods=methods.methods(about, rows, tables, {"normalization": normalization}),
         software=methods.software(),
         claims=claims.comparison(rows, context),
     )
-    page = write_page(
-        title=about["title"],
-        subtitle=f"{about['design'][:1].upper()}{about['design'][1:]}",
-        simulated=about["simulated"],
-        sections=all_sections(results),
-        version=__version__,
-    )
-    files.write_text(out, page)
 
 
 def _measures(path: Path | None) -> tuple[dict[str, str], dict[str, str]]:

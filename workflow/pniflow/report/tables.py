@@ -165,6 +165,7 @@ BRANCHES = {
     "assays": "Assays",
     "expression": "Blood gene expression",
     "imaging": "MRI",
+    "freesurfer": "MRI, FreeSurfer",
     "lesions": "Lesions",
 }
 

@@ -1,0 +1,99 @@
+"""Change, CTRA, associations and MRI: tables and figures of the tested rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pniflow import words
+from pniflow.report import answers, further, tables
+from pniflow.report.parts import Paragraph
+from pniflow.report.results import Results, asked, figures, is_ctra, is_imaging, tested
+
+
+def change(results: Results) -> list[Any]:
+    """Differences between the sessions."""
+    rows = [row for row in tested(results, "change", "joint") if not is_imaging(results, row)]
+    in_ctra = {name for name, some in answers.families(rows).items() if all(is_ctra(row) for row in some)}
+    rows = [row for row in rows if row["family"] not in in_ctra]
+    if not rows:
+        return []
+    labels = list(results.context.sessions.values())
+    order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
+    blocks = figures(results, "paired_change", "standardized_change")
+    blocks.append(Paragraph(tables.reading_note(rows), "note"))
+    for family, some in answers.families(rows).items():
+        caption = f"{asked(family, some, results)} Differences ({order}); family {family}, {some[0]['role']}."
+        blocks.append(tables.estimates_table(some, results.context, [caption]))
+    return blocks
+
+
+def ctra(results: Results) -> list[Any]:
+    """CTRA and its components, with the sign convention first."""
+    if "expression" not in results.domains.values():
+        return []
+    text = (
+        f"Sign convention of every CTRA number in this report: {words.CTRA_SIGN}. The components stand in the"
+        f" direction of expression ({words.COMPONENT_SIGN})."
+    )
+    blocks: list[Any] = [Paragraph([text])]
+    genes = results.tables.get("ctra_genes")
+    if genes is not None and len(genes):
+        used = int((genes["status"] == "used").sum())
+        lost = genes[genes["status"] != "used"]
+        text = f"The score uses {used} of {words.plural(len(genes), 'gene')} of the set"
+        named = [f"{gene} ({status})" for gene, status in zip(lost["gene"], lost["status"], strict=True)]
+        text += f"; left out: {', '.join(named)}." if named else "."
+        blocks.append(Paragraph([text]))
+    blocks += figures(results, "ctra_components", "ctra_heatmap", "ctra_genes")
+    rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
+    if rows:
+        blocks.append(
+            tables.estimates_table(rows, results.context, ["CTRA and its components between the sessions."])
+        )
+    if "over_genes" in results.tables:
+        blocks += further.over_genes(results.tables["over_genes"])
+    if "gene_estimates" in results.tables:
+        blocks += further.genes(results.tables["gene_estimates"])
+    return blocks
+
+
+def associations(results: Results) -> list[Any]:
+    """Slopes within and between persons."""
+    rows = [
+        row
+        for row in tested(results, "within", "between", "difference", "pooled", "level")
+        if not is_imaging(results, row)
+    ]
+    if not rows:
+        return []
+    text = (
+        "Within persons: does a session with more of the predictor than the person's own mean have more of"
+        " the outcome?"
+        " Between persons: do persons with a higher mean have more of the outcome? The two can differ in"
+        " sign, so they"
+        " are never mixed, except in the models named pooled, which are shown because published analyses did"
+        " so."
+    )
+    note = Paragraph(tables.reading_note(rows), "note")
+    blocks = [Paragraph([text]), *figures(results, "associations"), note]
+    for family, some in answers.families(rows).items():
+        caption = f"{asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
+        blocks.append(tables.estimates_table(some, results.context, [caption]))
+    return blocks
+
+
+def mri(results: Results) -> list[Any]:
+    """Brain structure."""
+    rows = [
+        row
+        for row in tested(results, "change", "joint", "within", "between", "difference", "pooled", "level")
+        if is_imaging(results, row)
+    ]
+    maps = further.surfaces(results.tables)
+    if not rows:
+        return maps
+    blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows), "note")]
+    for family, some in answers.families(rows).items():
+        caption = f"{asked(family, some, results)} Family {family}, {some[0]['role']}."
+        blocks.append(tables.estimates_table(some, results.context, [caption]))
+    return [*blocks, *figures(results, "brain_map", "surface"), *maps]

@@ -1,0 +1,219 @@
+"""Tables that stand beside the estimates: blood samples, genes, design, peaks and clusters.
+
+They are shown as their columns come: a column that a later version adds is shown too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pniflow import contracts, files, words
+from pniflow.report.parts import TO, Fold, Number, Paragraph, Row, Table, Text
+from pniflow.resources import shipped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST = 200  # rows shown; the rest stands in the file
+_WORDS = {
+    "std_error": "SE",
+    "p_value": "p",
+    "p_adjusted": "adjusted p",
+    "p_fwe": "p (family-wise)",
+    "n_participants": "n",
+    "participant_id": "participant",
+    "session_id": "session",
+    "conf_low": f"{words.LEVEL} interval",
+    "detected_genes": "genes detected",
+    "profile_correlation": "correlation with the others",
+    "b_cell_level": "B-cell genes (log2)",
+}
+_ANALYSES = {
+    "composite": "composite score (prespecified)",
+    "nested_gene_model": "genes nested in samples",
+    "per_gene_bootstrap": "mean over genes, bootstrap",
+    "legacy_gls": "regression over genes (legacy, not for inference)",
+}
+
+
+def has_contract(name: str) -> bool:
+    """Tell whether a table has a contract in `workflow/schemas`."""
+    return (shipped("schemas") / f"{name}.table.yaml").is_file()
+
+
+def read(path: Path, name: str) -> pd.DataFrame:
+    """Read a table by the contract of its name; without one, columns of numbers are numbers."""
+    import pandas as pd
+
+    if has_contract(name):
+        return files.read_table(path, name)
+    table = files.read_table(path)
+    for column in table.columns:
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        if (numbers.notna() == table[column].notna()).all() and numbers.notna().any():
+            table[column] = numbers
+    return table
+
+
+def samples(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
+    """How many blood samples were assessed and what was notable; nothing here was left out."""
+    if not len(table):
+        return []
+    flagged = table[table["flags"].notna()]
+    text: Text = [
+        "Blood samples assessed: ", Number(str(len(table)), "all", "sample_id", "sample_quality"),
+        "; with something notable: ", Number(str(len(flagged)), "all", "flags", "sample_quality"), ".",
+    ]  # fmt: skip
+    wanted = ["sample_id", "participant_id", "session_id", "detected_genes", "profile_correlation"]
+    blocks: list[Any] = [Paragraph(text)]
+    if len(flagged):
+        said = {"session_id": lambda name: str(sessions.get(name, name))}
+        columns = [name for name in [*wanted, "flags"] if name in table]
+        caption = "Blood samples with something notable; a flag marks and never leaves out."
+        blocks.append(listed(flagged[columns], "sample_quality", caption, "", said))
+    return blocks
+
+
+def over_genes(table: pd.DataFrame) -> list[Any]:
+    """The prespecified composite beside the field's other ways of asking over genes."""
+    if not len(table):
+        return []
+    caption = (
+        "The same question asked over the genes in several ways; the composite score is the prespecified one."
+    )
+    said = {"analysis": lambda name: _ANALYSES.get(name, name), "term": term_words}
+    note = f"Estimates: change of the mean signed expression; {words.CTRA_SIGN}."
+    return [Fold(["Other analyses over genes"], [listed(table, "over_genes", caption, note, said)])]
+
+
+def term_words(term: str) -> str:
+    """Return a predictor in words."""
+    known = words.term_of(str(term))
+    return "session" if known.kind in ("change", "joint") else words.label(known.of or str(term)).long
+
+
+def genes(table: pd.DataFrame) -> list[Any]:
+    """Every gene's estimates."""
+    if not len(table):
+        return []
+    caption = "Each gene by itself; exploratory."
+    note = f"Genes stand in the direction of expression ({words.COMPONENT_SIGN})."
+    return [
+        Fold(
+            ["Gene by gene"],
+            [listed(table, "gene_estimates", caption, note, {"term": term_words})],
+            "gene_estimates.tsv",
+        )
+    ]
+
+
+def design(table: pd.DataFrame) -> list[Any]:
+    """Errors and power of the design, found by simulation."""
+    if not len(table):
+        return []
+    caption = "What this design can show: how often its tests err and how often they find, by simulation."
+    return [listed(table, "design", caption)]
+
+
+def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
+    """Peaks and clusters of the maps over the cortical surface."""
+    captions = {
+        "clusters": "Clusters of vertices, over the cortical surface.",
+        "peaks": "Peaks of the maps over the cortical surface.",
+    }
+    blocks: list[Any] = []
+    for name, caption in captions.items():
+        table = tables.get(name)
+        if table is not None and len(table):
+            blocks.append(listed(table, name, caption))
+        elif table is not None:
+            blocks.append(Paragraph([f"{caption.split(' ')[0]} over the cortical surface: none."]))
+    return blocks
+
+
+def listed(
+    table: pd.DataFrame,
+    name: str,
+    caption: str,
+    note: str = "",
+    said: Mapping[str, Callable[[str], str]] | None = None,
+) -> Table:
+    """Return a table as it stands: text as text, numbers with sensible digits and the key of their row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table.
+    name : str
+        Its name, and that of its contract where it has one.
+    caption, note : str
+        Words above and below.
+    said : dict, optional
+        Column -> how its texts are written.
+    """
+    import pandas as pd
+
+    kept = [column for column in table.columns if table[column].notna().any()]
+    numbers = [column for column in kept if pd.api.types.is_numeric_dtype(table[column])
+               and not pd.api.types.is_bool_dtype(table[column])]  # fmt: skip
+    paired = {"conf_low", "conf_high"} <= set(numbers)
+    columns = [column for column in kept if not (paired and column == "conf_high")]
+    keys = _keys(table, name, [column for column in kept if column not in numbers])
+    lines = []
+    for key, row in zip(keys[:_MOST], words.records(table.head(_MOST)), strict=True):
+        for column, write in (said or {}).items():
+            row[column] = write(str(row[column]))
+        cells = [_cell(row, column, key, name, column in numbers, paired) for column in columns]
+        lines.append(Row(cells[0], cells[1:]))
+    if len(table) > _MOST:
+        note = f"{note} The first {_MOST} of {len(table)} rows; all stand in the file.".strip()
+    places = [place for place, column in enumerate(columns[1:]) if column in numbers]
+    titles = [column_words(column, paired) for column in columns]
+    return Table([caption], titles, lines, places, [note] if note else ())
+
+
+def _keys(table: pd.DataFrame, name: str, texts: Sequence[str]) -> list[str]:
+    """Return the key of each row: the primary key of the table's contract, else its texts."""
+    primary = contracts.contract(name)["primaryKey"] if has_contract(name) else texts
+    found = [column for column in primary if column in table]
+    records = words.records(table[found]) if found else [{"row": place} for place in range(len(table))]
+    return ["/".join("" if value is None else str(value) for value in row.values()) for row in records]
+
+
+def column_words(column: str, paired: bool = False) -> str:
+    """Return a column's name in words."""
+    if column == "conf_low" and not paired:
+        return "conf. low"
+    text = _WORDS.get(column, column.replace("_", " "))
+    return text if text == "p" or text.startswith("n ") or text == "n" else text[:1].upper() + text[1:]
+
+
+def _cell(row: Mapping[str, Any], column: str, key: str, table: str, numeric: bool, paired: bool) -> Text:
+    if not numeric:
+        value = row[column]
+        if isinstance(value, bool):
+            return ["yes" if value else "no"]
+        return [str(value) if words.given(value) else ""]
+    if column == "conf_low" and paired:
+        return [_number(row, "conf_low", key, table), TO, _number(row, "conf_high", key, table)]
+    return [_number(row, column, key, table)]
+
+
+def _number(row: Mapping[str, Any], column: str, key: str, table: str) -> Number:
+    value = row[column]
+    if not words.given(value):
+        return Number(words.NONE, key, column, table)
+    if column == "p" or column.startswith("p_"):
+        return Number(words.p_value(value), key, column, table)
+    if float(value).is_integer() and abs(value) < 1e15:
+        return Number(words.number(value, 0), key, column, table)
+    return Number(words.number(value, words.decimals_for(_scale(row, column))), key, column, table)
+
+
+def _scale(row: Mapping[str, Any], column: str) -> float:
+    """Return what sets the digits: the standard error for an estimate and its interval, else the number."""
+    if column in ("estimate", "conf_low", "conf_high") and words.given(row.get("std_error")):
+        return float(row["std_error"])
+    return abs(float(row[column])) / 10

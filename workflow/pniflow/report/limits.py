@@ -1,0 +1,55 @@
+"""What this study cannot show, from what it says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pniflow import words
+from pniflow.report.parts import Listing, Text
+from pniflow.report.results import Results
+
+
+def limits(results: Results) -> list[Any]:
+    """Return what this design cannot show, from what the study says of itself."""
+    design = str(results.study["design"]).lower()
+    people = [int(row["n_participants"]) for row in results.rows]
+    items: list[Text] = []
+    if results.study["simulated"]:
+        items.append(["The data are simulated: nothing about people follows from them."])
+    if "single" in design or "one arm" in design:
+        items.append([
+            "There is one arm and no control group: a difference between the sessions holds the passage of"
+            " time,"
+            " regression to the mean, repeated testing and expectation as well as anything the course may do."
+            " It is a"
+            " change and not an effect."
+        ])  # fmt: skip
+    if any(word in design for word in ("open", "unblind")):
+        items.append(["Participants knew what they took part in: self-reports can follow expectation."])
+    if people:
+        text = f"Models rest on {min(people)} to {max(people)} persons"
+        text += (
+            ": intervals are wide, and a difference that was not shown may well be there."
+            if max(people) < 100
+            else "."
+        )
+        items.append([text])
+    items.append([
+        "Associations are observed, not made: a third quantity may stand behind both measures, and the"
+        " direction is open."
+    ])  # fmt: skip
+    exploratory = sum(
+        1 for row in results.rows if words.given(row["family"]) and row["role"] == "exploratory"
+    )
+    if exploratory:
+        items.append([
+            f"{words.plural(exploratory, 'test')} {'is' if exploratory == 1 else 'are'} exploratory: each"
+            " family is"
+            " adjusted by itself, so some will be below the level by chance."
+        ])  # fmt: skip
+    if any(words.term_of(row["term"]).kind == "between" for row in results.rows):
+        items.append([
+            "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
+            " unreliability."
+        ])  # fmt: skip
+    return [Listing([("", text) for text in items])]
