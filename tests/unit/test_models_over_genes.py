@@ -10,7 +10,7 @@ from scipy import optimize, stats
 from expression_files import column_of
 from pniflow.cli import main
 from pniflow.files import read_table
-from pniflow.models.legacy_gls import fit_legacy
+from pniflow.models.legacy_gls import exchanged, fit_legacy
 
 GENES = column_of("ctra53")
 WEIGHT = np.where(np.array(column_of("ctra53", "component")) == "inflammatory", 1.0, -1.0)
@@ -50,7 +50,7 @@ def study(folder, between=1.0, session_sd=0.5, seed=11):
     return (WEIGHT[:, None] * z).T, design, names
 
 
-def fitted(folder, *words, predictors=("pss10", "session")):
+def fitted(folder, *words, predictors=("pss10", "session"), covariates=("age",)):
     out = folder / "over_genes.tsv"
     command = [
         "fit-over-genes",
@@ -73,7 +73,7 @@ def fitted(folder, *words, predictors=("pss10", "session")):
         "--baseline",
         "ses-pre",
         "--covariates",
-        "age",
+        *covariates,
         "--draws",
         "300",
         *words,
@@ -224,3 +224,103 @@ def test_a_term_that_cannot_be_used_is_one_sentence(tmp_path, capsys, words, sai
     assert said in error
     assert len(error.splitlines()) == 1
     assert not (tmp_path / "o.tsv").exists()
+
+
+def by_gene(folder, *words, **terms):
+    fitted(folder, "--genes", folder / "genes.tsv", *words, **({"predictors": ["session"]} | terms))
+    return read_table(folder / "genes.tsv", "gene_estimates").set_index(["term", "gene"])
+
+
+def test_each_gene_alone_is_the_paired_difference_where_everyone_has_both_sessions(tmp_path):
+    signed, _, _ = study(tmp_path)
+    expression = signed * WEIGHT
+    change = expression[1::2] - expression[::2]
+    table = by_gene(tmp_path, covariates=()).loc["session"]
+    np.testing.assert_allclose(table["estimate"], change.mean(axis=0), atol=1e-12)
+    ordinary = table["note"].isna().to_numpy()
+    error = change.std(axis=0, ddof=1) / np.sqrt(PEOPLE)
+    assert ordinary.sum() > 30
+    np.testing.assert_allclose(table["std_error"][ordinary], error[ordinary], rtol=1e-8)
+    p = stats.ttest_1samp(change, 0).pvalue
+    np.testing.assert_allclose(table["p_value"][ordinary], p[ordinary], rtol=1e-6)
+    assert list(table["component"]) == column_of("ctra53", "component")
+    assert set(table["n_samples"]) == {2 * PEOPLE}
+
+
+def test_the_average_over_genes_is_the_composite_where_everyone_has_both_sessions(tmp_path):
+    study(tmp_path)
+    genes = by_gene(tmp_path).loc["session"]
+    table = read_table(tmp_path / "over_genes.tsv", "over_genes").set_index(["analysis", "term"])
+    mean = (genes["estimate"] * genes["weight"].astype(float)).mean()
+    assert mean == pytest.approx(table.loc[("composite", "session"), "estimate"], abs=1e-12)
+
+
+def test_genes_are_adjusted_for_their_number(tmp_path):
+    study(tmp_path)
+    genes = by_gene(tmp_path).loc["session"]
+    wanted = stats.false_discovery_control(genes["p_value"].to_numpy(dtype=float))
+    np.testing.assert_allclose(genes["p_adjusted"], wanted, rtol=1e-12)
+    reach = stats.t.ppf(0.975, genes["df"]) * genes["std_error"]
+    np.testing.assert_allclose(genes["conf_high"], genes["estimate"] + reach, rtol=1e-9)
+
+
+def test_one_sample_each_is_least_squares_gene_by_gene(tmp_path):
+    _, design, _ = study(tmp_path)
+    labels = [f"s{n}" for n in range(0, 2 * PEOPLE, 2)]
+    whole = pd.read_csv(tmp_path / "expression.tsv", sep="\t")
+    whole[["gene", *labels]].to_csv(tmp_path / "expression.tsv", sep="\t", index=False)
+    table = by_gene(tmp_path, "--scale", "log2", predictors=["pss10"], covariates=()).loc["pss10"]
+    log2 = whole[labels].to_numpy().T
+    for gene, values in zip(GENES, log2.T, strict=True):
+        wanted = stats.linregress(design[::2, 1], values)
+        row = table.loc[gene]
+        assert row["estimate"] == pytest.approx(wanted.slope, abs=1e-12)
+        assert row["std_error"] == pytest.approx(wanted.stderr, rel=1e-9)
+        assert row["p_value"] == pytest.approx(wanted.pvalue, rel=1e-9)
+
+
+def test_the_permutation_p_of_repeated_samples_exchanges_within_people(tmp_path):
+    """No other sign pattern reaches a strong shift at the second session: p is the smallest there is."""
+    study(tmp_path)
+    shifted = pd.read_csv(tmp_path / "expression.tsv", sep="\t")
+    post = [f"s{n}" for n in range(1, 2 * PEOPLE, 2)]
+    shifted[post] += 4 * WEIGHT[:, None]
+    shifted.to_csv(tmp_path / "expression.tsv", sep="\t", index=False)
+    table = fitted(tmp_path, "--legacy", "--permutations", "39", predictors=("session", "arm"))
+    assert table.loc[("legacy_gls", "session"), "p_permutation"] == 1 / 40
+    assert table.loc[("legacy_gls", "session"), "note"].endswith("39 permutations of a person's samples")
+    assert table.loc[("legacy_gls", "arm"), "note"].endswith("39 permutations of people")
+    assert table.loc[("legacy_gls", "arm"), "p_permutation"] > 1 / 40
+
+
+def test_exchange_of_samples_keeps_within_people_or_whole_people():
+    people = np.array(["a", "a", "b", "b", "c", "d", "d"])
+    blocks = [np.array(rows) for rows in ([0, 1], [2, 3], [4], [5, 6])]
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        assert list(people[exchanged(blocks, True, generator)]) == list(people)
+        order = exchanged(blocks, False, generator)
+        assert sorted(order) == list(range(7))
+        assert order[4] == 4  # the only person with one sample
+        assert all(order[rows[1]] == order[rows[0]] + 1 for rows in blocks if len(rows) == 2)
+
+
+def test_too_few_samples_are_rows_without_estimates(tmp_path):
+    study(tmp_path)
+    whole = pd.read_csv(tmp_path / "expression.tsv", sep="\t")
+    whole[["gene", "s0", "s1", "s2"]].to_csv(tmp_path / "expression.tsv", sep="\t", index=False)
+    genes = by_gene(tmp_path, predictors=("session", "pss10"))
+    assert genes["estimate"].isna().all()
+    assert set(genes["note"]) == {"not fitted: 3 samples do not tell session, pss10, age apart"}
+    table = read_table(tmp_path / "over_genes.tsv", "over_genes")
+    assert table["p_value"].isna().all()
+    assert set(table["note"]) == set(genes["note"])
+
+
+def test_samples_of_one_session_have_no_term_session(tmp_path):
+    study(tmp_path)
+    labels = [f"s{n}" for n in range(0, 2 * PEOPLE, 2)]
+    whole = pd.read_csv(tmp_path / "expression.tsv", sep="\t")
+    whole[["gene", *labels]].to_csv(tmp_path / "expression.tsv", sep="\t", index=False)
+    assert by_gene(tmp_path).empty
+    assert read_table(tmp_path / "over_genes.tsv", "over_genes").empty

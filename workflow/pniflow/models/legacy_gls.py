@@ -176,13 +176,13 @@ def permutation_p(
     within = any(np.ptp(x[rows, column]) > 0 for rows in blocks)
     reached = 1
     for _ in range(permutations):
-        order = _exchanged(blocks, within, generator)
+        order = exchanged(blocks, within, generator)
         again = fit_legacy(fitted + residual[order], x, full.parameters, 1e-10)
         reached += abs(again.statistic[column]) >= observed
     return reached / (permutations + 1), "a person's samples" if within else "people"
 
 
-def _exchanged(blocks: list[np.ndarray], within: bool, generator: np.random.Generator) -> np.ndarray:
+def exchanged(blocks: list[np.ndarray], within: bool, generator: np.random.Generator) -> np.ndarray:
     """Return an order of rows: shuffled within blocks, or blocks of one size exchanged."""
     order = np.empty(sum(map(len, blocks)), dtype=int)
     if within:

@@ -19,6 +19,7 @@ from pniflow.expression.table import read_expression
 from pniflow.files import write_table
 from pniflow.models.by_gene import gene_estimates, least_squares
 from pniflow.models.gene_data import Data, gather, read_sheet
+from pniflow.models.inference import two_sided_p
 from pniflow.models.legacy_gls import fit_legacy, permutation_p
 
 if TYPE_CHECKING:
@@ -134,13 +135,17 @@ def _composite(data: Data) -> list[Row]:
     """Fit each sample's mean signed expression: a mixed model; least squares without repeated samples."""
     outcome = data.signed.mean(axis=1)
     if not data.repeated:
-        return _least_squares("composite", data, data.design, outcome, data.tested)
+        estimate, error, residual = least_squares(data.design, outcome)
+        estimate, error = estimate[data.tested], error[data.tested]
+        df = np.full(len(data.tested), float(residual))
+        p = two_sided_p(estimate / error, df)
+        return _rows("composite", data, estimate, error, df, p, "no repeated samples: least squares")
     from pniflow.models.random_intercept import random_intercept
 
     rows = np.eye(data.design.shape[1])[data.tested]
     fit = random_intercept(data.design, data.people, outcome, names=data.names, contrasts=rows)
-    numbers = fit.estimate[:, 0], fit.se_kr[:, 0], fit.df_kr[:, 0], fit.p_kr[:, 0]
-    return _rows("composite", data, *numbers, fit.note[0] or None)
+    estimate, error, df, p = (part[:, 0] for part in (fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr))
+    return _rows("composite", data, estimate, error, df, p, fit.note[0] or None)
 
 
 def _nested(data: Data) -> list[Row]:
@@ -160,17 +165,6 @@ def _nested(data: Data) -> list[Row]:
             filter(None, [note, "the person:session variance is zero, so this differs from the composite"])
         )
     return _rows("nested_gene_model", data, fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr, note or None)
-
-
-def _least_squares(
-    analysis: str, data: Data, design: np.ndarray, outcome: np.ndarray, tested: list[int]
-) -> list[Row]:
-    from pniflow.models.inference import two_sided_p
-
-    estimate, error, residual = least_squares(design, outcome)
-    estimate, error, df = estimate[tested], error[tested], np.full(len(tested), float(residual))
-    p = two_sided_p(estimate / error, df)
-    return _rows(analysis, data, estimate, error, df, p, "no repeated samples: least squares")
 
 
 def _bootstrap(data: Data, draws: int, seed: int) -> list[Row]:
@@ -198,8 +192,6 @@ def _bootstrap(data: Data, draws: int, seed: int) -> list[Row]:
 
 
 def _legacy(data: Data, permutations: int, seed: int) -> list[Row]:
-    from pniflow.models.inference import two_sided_p
-
     x = data.design[:, 1:]
     fit = fit_legacy(data.signed, x)
     pick = np.array(data.tested) - 1
