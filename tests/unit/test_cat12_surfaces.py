@@ -16,7 +16,7 @@ from nibabel.gifti import GiftiDataArray, GiftiImage
 
 import cat12_files as made
 from pniflow.cat12 import gather_surfaces
-from pniflow.cat12.overlays import read_curv, read_gifti
+from pniflow.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 
@@ -225,3 +225,82 @@ def test_a_scan_without_its_surface_is_named(tmp_path: Path) -> None:
     ):
         gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a", "b"), **out)
     assert not (tmp_path / "t.npy").exists()
+
+
+TRIANGLES = np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4]])
+
+
+def with_mesh(folder: Path, name: str, data: np.ndarray, triangles: np.ndarray, external: bool) -> None:
+    """Write an overlay with its mesh in the same file, as CAT12's resampling does."""
+    arrays = [
+        ("POINTSET", "FLOAT32", np.zeros((len(data), 3), "<f4")),
+        ("TRIANGLE", "INT32", triangles.astype("<i4")),
+        ("NONE", "FLOAT32", data.astype("<f4")),
+    ]
+    text, content = "", b""
+    for intent, kind, values in arrays:
+        dims = "".join(f' Dim{place}="{size}"' for place, size in enumerate(values.shape))
+        where = f'ExternalFileName="{name}.dat" ExternalFileOffset="{len(content)}"' if external else ""
+        how = "ExternalFileBinary" if external else "Base64Binary"
+        data64 = "" if external else base64.b64encode(values.tobytes()).decode()
+        text += (
+            f'<DataArray Intent="NIFTI_INTENT_{intent}" DataType="NIFTI_TYPE_{kind}" Encoding="{how}"'
+            f' Dimensionality="{values.ndim}" Endian="LittleEndian"'
+            f' ArrayIndexingOrder="RowMajorOrder"{dims} {where}>'
+            f"<Data>{data64}</Data></DataArray>"
+        )
+        content += values.tobytes()
+    made.write(folder, {f"{name}.gii": f'<?xml version="1.0"?>{DOCTYPE}<GIFTI Version="1.0">{text}</GIFTI>'})
+    if external:
+        made.write(folder, {f"{name}.dat": content})
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_values_and_mesh_of_one_file(tmp_path: Path, external: bool) -> None:
+    """CAT12 adds the values to the resampled surface, so its files hold points and triangles too."""
+    with_mesh(tmp_path, "a", values(1, 5), TRIANGLES, external)
+    np.testing.assert_array_equal(read_gifti(tmp_path / "a.gii", "a.gii", 5), values(1, 5))
+    np.testing.assert_array_equal(read_triangles(tmp_path / "a.gii", "a.gii", 5), TRIANGLES)
+    other = nibabel.load(tmp_path / "a.gii")  # nibabel reads the same
+    np.testing.assert_array_equal(other.agg_data("triangle"), TRIANGLES)
+    if external:
+        with open(tmp_path / "a.dat", "ab") as stream:
+            stream.write(b"more")
+        with pytest.raises(InputError, match=r"a.dat has 120 bytes; 116 were expected"):
+            read_gifti(tmp_path / "a.gii", "a.gii", 5)
+
+
+def test_a_file_without_a_mesh_has_no_triangles_and_a_wrong_mesh_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.gii").write_text(gifti("1 2 3 4 5"))
+    assert read_triangles(tmp_path / "a.gii", "a.gii", 5) is None
+    with_mesh(tmp_path, "b", values(1, 5), TRIANGLES + 1, external=False)
+    with pytest.raises(InputError, match=r"b.gii: a triangle of the mesh names no vertex"):
+        read_triangles(tmp_path / "b.gii", "b.gii", 5)
+
+
+def test_the_mesh_of_the_study_is_the_templates(tmp_path: Path) -> None:
+    overlay(tmp_path / "cat12", "s12.mesh.thickness.resampled_32k.a", values(1))
+    out = {name: tmp_path / f"{name}.{end}" for name, end in
+           (("surfaces", "npy"), ("index", "tsv"), ("triangles", "npy"))}  # fmt: skip
+    gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a"), **out)
+    spec = importlib.util.find_spec("t1prep")
+    assert spec is not None
+    templates = Path(spec.submodule_search_locations[0]) / "data" / "templates_surfaces_32k"
+    halves = [
+        nibabel.load(templates / f"{side}.central.freesurfer.gii").darrays[1].data for side in ("lh", "rh")
+    ]
+    np.testing.assert_array_equal(np.load(out["triangles"]), np.concatenate([halves[0], halves[1] + N]))
+
+
+def test_failed_scans_need_no_surfaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overlay(tmp_path / "cat12", "s12.mesh.thickness.resampled_32k.a", values(1))
+    marks = dict.fromkeys(("reason", "iqr", "siqr", "ncr", "icr", "res_rms", "iqr_percent", "siqr_percent",
+                           "iqr_grade", "siqr_grade"))  # fmt: skip
+    table = pd.DataFrame({"scan": ["a", "b"], "status": ["ok", "failed"]}).assign(**marks)
+    write_table(table, tmp_path / "quality.tsv", "quality")
+    gather_surfaces(
+        folder=tmp_path / "cat12", scans=scans(tmp_path, "a", "b"), quality=tmp_path / "quality.tsv",
+        surfaces=tmp_path / "t.npy", index=tmp_path / "t.tsv",
+    )  # fmt: skip
+    assert np.load(tmp_path / "t.npy").shape == (1, 2 * N)
+    assert "1 failed scans have no surfaces" in capsys.readouterr().err

@@ -4,22 +4,23 @@ mesh.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12.overlays import read_curv, read_gifti
+from pniflow.cat12 import template
+from pniflow.cat12.overlays import read_curv, read_gifti, read_triangles
+from pniflow.cat12.template import VERTICES
 from pniflow.errors import InputError, listing
 
-VERTICES = {"32k": 32492, "164k": 163842}
-"""Vertices of one hemisphere of the resampled meshes."""
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIDES = {"lh": "left", "rh": "right"}
 
@@ -33,6 +34,8 @@ def gather_surfaces(
     measure: str = "thickness",
     mesh: Literal["32k", "164k", "native"] = "32k",
     smoothing: int = 12,
+    quality: Path | None = None,
+    triangles: Path | None = None,
 ) -> None:
     """Read one surface measure of all scans into one array, with a table that says where each scan stands in
     it.
@@ -55,6 +58,11 @@ def gather_surfaces(
         32k, 164k, or native (FreeSurfer curv files, every scan with its own number of vertices).
     smoothing : int
         Smoothing of resampled files in mm, as in their names (s12.); 0 for files without.
+    quality : Path, optional
+        Quality of the scans (contract `quality`); scans that failed in CAT12 are left out.
+    triangles : Path, optional
+        Array to write, .npy, int32: the mesh that the values stand on, both hemispheres. 32k: the template's;
+        164k: that of the first scan's file, without rows where it holds none.
 
     Raises
     ------
@@ -63,8 +71,7 @@ def gather_surfaces(
     """
     import pandas as pd
 
-    table = files.read_table(scans, "scans")
-    table = table[table["batch"].notna()]
+    table = _usable(files.read_table(scans, "scans"), quality)
     if not re.fullmatch(r"\w+", measure):
         raise InputError(
             f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
@@ -88,14 +95,16 @@ def gather_surfaces(
     sizes = [_length(path, side, mesh) for *_, side, path in parts]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).tolist()
     shape = (sum(sizes),) if mesh == "native" else (len(table), 2 * VERTICES[mesh])
-    wall = _medial_wall() if mesh == "32k" else None
+    wall = {side: template.medial_wall(side) for side in template.HALVES} if mesh == "32k" else {}
+    if wall:
+        wall["both"] = np.concatenate([wall["left"], wall["right"]])
     with files.atomic_path(surfaces) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
         flat = array.reshape(-1)
         for (_, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
             source = path.relative_to(folder).as_posix()
             values = read_curv(path, source) if mesh == "native" else read_gifti(path, source, size)
-            if wall is not None:
+            if wall:
                 values[wall[side]] = np.nan
             flat[start : start + size] = values
         array.flush()
@@ -104,6 +113,10 @@ def gather_surfaces(
         [(*part[:4], part[4].relative_to(folder).as_posix()) for part in parts], columns=columns
     )
     files.write_table(rows.assign(start=starts, vertices=sizes), index, "surfaces")
+    if triangles is not None:
+        found_triangles = template.both_triangles() if mesh == "32k" else _triangles(parts[:2], sizes, folder)
+        with files.atomic_path(triangles) as temporary, open(temporary, "wb") as stream:
+            np.save(stream, found_triangles.astype(np.int32))
     note = "medial wall NaN" if wall else "medial wall not masked: no mask of this mesh is at hand"
     print(f"{len(table)} scans, {_kind(measure, mesh, smoothing)}, {note}.", file=sys.stderr)
 
@@ -158,11 +171,30 @@ def _length(path: Path, side: str, mesh: str) -> int:
     return VERTICES[mesh] * (2 if side == "both" else 1)
 
 
-def _medial_wall() -> dict[str, np.ndarray]:
-    """Return where the medial wall is on the 32k mesh, from the masks of the t1prep package."""
-    spec = importlib.util.find_spec("t1prep")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("t1prep, which carries CAT12's template surfaces, is not installed")
-    templates = Path(spec.submodule_search_locations[0]) / "data" / "templates_surfaces_32k"
-    left, right = (read_curv(templates / f"{side}.mask", f"{side}.mask") == 0 for side in SIDES)
-    return {"left": left, "right": right, "both": np.concatenate([left, right])}
+def _usable(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:
+    """Return the scans that are to be read; those that failed in CAT12 have no surfaces and are counted."""
+    table = scans[scans["batch"].notna()]
+    if quality is None:
+        return table
+    status = files.read_table(quality, "quality")
+    failed = table["scan"].isin(status.loc[status["status"] == "failed", "scan"])
+    if failed.any():
+        print(f"{int(failed.sum())} failed scans have no surfaces and are left out.", file=sys.stderr)
+    return table[~failed]
+
+
+def _triangles(parts: Sequence[tuple], sizes: Sequence[int], folder: Path) -> np.ndarray:
+    """Return the mesh of the first scan: one file with both sides, or a left and a right one."""
+    found: list[np.ndarray] = []
+    start = 0
+    for (_, _, _, side, path), size in zip(parts, sizes[:2], strict=True):
+        if side == "both" and found:
+            break  # the second scan's
+        own = read_triangles(path, path.relative_to(folder).as_posix(), size)
+        if own is None:
+            return np.empty((0, 3), dtype=np.int32)
+        found.append(own + start)
+        start += size
+        if side == "both":
+            break
+    return np.concatenate(found)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pniflow.cat12 import template
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ANNOTATIONS = {"aparc_a2009s": "aparc_a2009s.freesurfer", "aparc_DK40": "aparc_DK40.freesurfer"}
 _PIXELS_PER_MM = 3.5  # of the surface; the hemisphere is about 150 mm long
 _STEPS = 6
 # Barycentric coordinates of a grid of points in a triangle, fine enough to leave no pixel empty.
@@ -47,7 +47,7 @@ class View:
 
 def annotated(atlas: str) -> bool:
     """Return True for an atlas that can be drawn."""
-    return atlas in _ANNOTATIONS
+    return template.annotated(atlas)
 
 
 def draw_brain(
@@ -149,27 +149,6 @@ def read_surface(side: str, atlas: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     names : list of str
         Region names as in the annotation.
     """
-    import importlib.util
-
-    from nibabel.freesurfer import read_annot
-
-    # The package is found and not imported: importing it wants libraries that its files do not need.
-    spec = importlib.util.find_spec("t1prep")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("t1prep, which carries the cortical surfaces, is not installed")
-    data = Path(spec.submodule_search_locations[0]) / "data"
-    half = {"left": "lh", "right": "rh"}[side]
-    surfaces = data / "templates_surfaces_32k"
-    mesh = _arrays(surfaces / f"{half}.inflated.freesurfer.gii")
-    curvature = _arrays(surfaces / f"{half}.mc.freesurfer.gii")[0]
-    annotation = data / "atlases_surfaces_32k" / f"{half}.{_ANNOTATIONS[atlas]}.annot"
-    labels, _, names = read_annot(annotation)
-    vertices, triangles = mesh[0].astype(float), mesh[1].astype(int)
-    return vertices, triangles, curvature < 0, labels, [name.decode("utf-8") for name in names]
-
-
-def _arrays(path: Path) -> list[np.ndarray]:
-    from nibabel.gifti import GiftiImage
-
-    image = GiftiImage.from_filename(path)
-    return [np.asarray(part.data) for part in image.darrays]
+    vertices, triangles = template.hemisphere(side, "inflated")
+    labels, names = template.annotation(side, atlas)
+    return vertices, triangles, template.sulci(side), labels, names
