@@ -302,7 +302,7 @@ def test_freesurfer_tables_of_a_real_person(real_data: Path, tmp_path: Path) -> 
         assert found[row[0], "gm_volume"] == pytest.approx(float(row[3]) / 1000, rel=1e-15)
         assert found[row[0], "area"] == float(row[2])
     assert set(mine["hemisphere"]) == {"left"}
-    subfields = table[table["atlas"] == "freesurfer_hippocampus"].set_index("region")["value"]
+    subfields = table[table["atlas"] == "freesurfer_subfields"].set_index("region")["value"]
     assert subfields["hippocampal_tail"] == pytest.approx(0.123456789, rel=1e-12)
     assert len(subfields) == 13
     text = table.astype(str).to_csv()

@@ -47,10 +47,81 @@ def test_the_head_of_the_hippocampus_is_a_group_with_its_asymmetry(tmp_path: Pat
         "sub-1_ses-pre/mri/rh.hippoSfVolumes-T1.long.v21.txt": SUBFIELDS.format("1800.0"),
     })  # fmt: skip
     groups = region_groups(read(tmp_path / "fs")).set_index("measure")["value"]
-    assert groups["freesurfer_hippocampus.hippocampal_head.right.volume"] == pytest.approx(1.8)
-    assert groups["freesurfer_hippocampus.hippocampal_tail.left.volume"] == pytest.approx(0.5505)
-    asymmetry = groups["freesurfer_hippocampus.hippocampal_head.left_minus_right.volume"]
+    assert groups["freesurfer_subfields_long.hippocampal_head.right.volume"] == pytest.approx(1.8)
+    assert groups["freesurfer_subfields_long.hippocampal_tail.left.volume"] == pytest.approx(0.5505)
+    asymmetry = groups["freesurfer_subfields_long.hippocampal_head.left_minus_right.volume"]
     assert asymmetry == pytest.approx((1.7 - 1.8) / 3.5)
+
+
+def study(folder: Path, section: str) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(f"title: t\nsessions: {{ses-pre: {{}}, ses-post: {{}}}}\nfreesurfer: {section}\n")
+    return path
+
+
+def test_longitudinal_and_cross_sectional_numbers_are_two_atlases_and_templates_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The three folders of the longitudinal stream: time point, template, time point in the template."""
+    made.write(tmp_path / "fs", {
+        "sub-1_ses-pre/stats/aseg.stats": ASEG,
+        "sub-1_ses-pre/mri/lh.hippoSfVolumes-T1.v21.txt": SUBFIELDS.format("1600.0"),
+        "sub-1/stats/aseg.stats": ASEG.replace("4200.0", "4201.0"),
+        "sub-1_ses-pre.long.sub-1/stats/aseg.stats": ASEG.replace("4200.0", "4202.0"),
+        "sub-1_ses-pre.long.sub-1/mri/lh.hippoSfVolumes-T1.long.v21.txt": SUBFIELDS.format("1700.0"),
+        "fsaverage/stats/aseg.stats": ASEG,
+    })  # fmt: skip
+    table = read(tmp_path / "fs")
+    assert set(table["participant_id"] + table["session_id"]) == {"sub-1ses-pre"}
+    found = table.set_index(["atlas", "source_name"])["value"]
+    assert found["freesurfer_aseg", "Left-Hippocampus"] == 4.2
+    assert found["freesurfer_aseg_long", "Left-Hippocampus"] == pytest.approx(4.202)
+    assert found["freesurfer_subfields", "lh.Whole_hippocampal_head"] == pytest.approx(1.6)
+    assert found["freesurfer_subfields_long", "lh.Whole_hippocampal_head"] == pytest.approx(1.7)
+    assert len(found) == 2 * 4 + 2 * 4
+    assert "2 folders of FreeSurfer, 2 templates left out, 0 not matched" in capsys.readouterr().err
+
+
+def test_of_several_analyses_that_of_t1_alone_is_kept_and_two_versions_are_refused(tmp_path: Path) -> None:
+    files = {
+        "sub-1_ses-pre/mri/lh.hippoSfVolumes-T1.v21.txt": SUBFIELDS.format("1600.0"),
+        "sub-1_ses-pre/mri/lh.hippoSfVolumes-T1-T2.v21.txt": SUBFIELDS.format("1500.0"),
+    }
+    made.write(tmp_path / "fs", files)
+    table = read(tmp_path / "fs").set_index("region")
+    assert table.loc["hippocampal_head", ["value", "cat_version"]].tolist() == [1.6, "T1 v21"]
+    made.write(
+        tmp_path / "fs", {"sub-1_ses-pre/mri/lh.hippoSfVolumes-T1.v22.txt": SUBFIELDS.format("1650.0")}
+    )
+    with pytest.raises(
+        InputError, match=r"v22.txt: lh.Hippocampal_tail of sub-1_ses-pre stands in .*v21.txt"
+    ):
+        read(tmp_path / "fs")
+
+
+def test_a_pattern_tells_whose_a_folder_is(tmp_path: Path) -> None:
+    made.write(tmp_path / "fs", {
+        "P7_pre.long.P7_base/stats/aseg.stats": ASEG,
+        "P7_base/stats/aseg.stats": ASEG,
+        "pilot/stats/aseg.stats": ASEG,
+    })  # fmt: skip
+    out = tmp_path / "fs.parquet"
+    ingest_freesurfer(
+        folder=tmp_path / "fs",
+        study=study(tmp_path, "{folder: fs, pattern: '{participant}_{session}'}"),
+        regions=out,
+    )
+    whose = read_table(out, "regions")[["scan", "participant_id", "session_id"]].drop_duplicates()
+    assert whose.fillna("").to_numpy().tolist() == [
+        ["P7_pre.long.P7_base", "P7", "ses-pre"],
+        ["pilot", "", ""],
+    ]
+    with pytest.raises(InputError, match=r"none of the 2 folders .* could be joined .*freesurfer.pattern"):
+        ingest_freesurfer(
+            folder=tmp_path / "fs",
+            study=study(tmp_path, "{folder: fs, pattern: 'S{participant}'}"),
+            regions=out,
+        )
 
 
 @pytest.mark.parametrize(

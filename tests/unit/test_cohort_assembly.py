@@ -198,6 +198,59 @@ def test_outputs_are_in_order_of_participant_time_and_measure_whatever_the_order
     assert first.is_monotonic_increasing
 
 
+REGION = "{0}.long {1} {2} {3} {4} lh.{4} left volume {5} ml {6} {0}/mri/lh.txt"
+
+
+def freesurfer_rows(*rows: tuple[object, ...]) -> str:
+    head = "scan participant_id session_id atlas region source_name"
+    head += " hemisphere metric value unit cat_version source"
+    return "\n".join([head, *(REGION.format(*row) for row in rows)])
+
+
+HEADS = [
+    ("A1", "A", "ses-pre", "freesurfer_subfields_long", "hippocampal_head", 1.5, "T1_v21"),
+    ("A2", "A", "ses-post", "freesurfer_subfields_long", "hippocampal_head", 1.25, "T1_v21"),
+    ("B2", "B", "ses-post", "freesurfer_subfields_long", "hippocampal_head", 1.75, "T1_v21"),
+    ("x", ".", ".", "freesurfer_subfields_long", "hippocampal_head", 9, "T1_v21"),
+]
+
+
+def test_freesurfers_numbers_join_and_share_the_gate_of_the_image(tmp_path: Path) -> None:
+    """B's second image is rated 55 % by CAT12: FreeSurfer's number is left out too, and kept."""
+    paths = write_study(tmp_path / "fs", freesurfer=freesurfer_rows(*HEADS))
+    assemble_cohort(**paths)
+    head = "freesurfer_subfields_long.hippocampal_head.left.volume"
+    assert values(paths["out"], head) == {("A", "ses-pre"): 1.5, ("A", "ses-post"): 1.25}
+    assert values(paths["out"], head, "excluded_measures") == {("B", "ses-post"): 1.75}
+    exclusions = read_table(paths["out"] / "exclusions.tsv", "exclusions").fillna("")
+    mine = exclusions[exclusions["item"].str.startswith("freesurfer")]
+    assert mine.to_numpy().tolist() == [
+        ["B", "ses-post", "freesurfer B2.long", "quality below threshold", "SIQR 55.0 % is below 60 %"],
+        ["", "", "freesurfer x.long", "unmatched scan",
+         "the name could not be matched to a participant and session"],
+    ]  # fmt: skip
+    steps = ("assessed", "excluded", "usable")
+    assert [count(paths["out"], step, "freesurfer", "ses-post") for step in steps] == [2, 1, 1]
+    outcomes = read_table(paths["out"] / "outcomes.tsv", "outcomes").set_index(["measure", "status"])["n"]
+    assert outcomes[head].to_dict() == {"complete": 1, "not collected": 3}
+
+
+def test_freesurfers_versions_are_not_mixed_and_two_folders_of_one_scan_are_refused(tmp_path: Path) -> None:
+    other = ("A2", "A", "ses-post", "freesurfer_subfields_long", "hippocampal_head", 1.25, "T1_v22")
+    paths = write_study(tmp_path / "fs", freesurfer=freesurfer_rows(HEADS[0], other))
+    with pytest.raises(
+        InputError, match=r"mix .* of freesurfer_subfields_long .T1_v21: A1.long; T1_v22: A2.long"
+    ):
+        assemble_cohort(**paths)
+    assemble_cohort(**paths, allow_mixed_versions=True)
+    flow = read_table(paths["out"] / "flow.tsv", "flow")
+    assert flow[flow["branch"] == "freesurfer"]["note"].str.contains("MIXED, accepted").any()
+    twice = ("A9", *HEADS[0][1:])
+    paths = write_study(tmp_path / "fs", freesurfer=freesurfer_rows(HEADS[0], twice))
+    with pytest.raises(InputError, match=r"participant A has 2 folders of FreeSurfer at session ses-pre"):
+        assemble_cohort(**paths)
+
+
 def test_a_study_without_records_takes_its_people_from_samples_and_scans(tmp_path: Path) -> None:
     """Only samples and scans: A, B, C are met there; D has neither."""
     study = STUDY.replace(

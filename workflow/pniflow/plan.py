@@ -32,6 +32,7 @@ _RAW_KEYS = (
     "expression.samples",
     "cat12.folder",
     "cat12.scans",
+    "freesurfer.folder",
     "lesions.folder",
 )
 

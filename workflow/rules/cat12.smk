@@ -16,7 +16,7 @@ rule index_cat12:
         "../../envs/pniflow.yaml"
     params:
         batches=lookup(dpath="cat12/batches", within=config),
-        digest=SCANS_DIGEST,
+        digest=digest("cat12.folder"),
         code=code_digest("cat12"),
     message:
         "Scans, joined to participants and sessions"

@@ -13,6 +13,7 @@ rule ingest_lesions:
     conda:
         "../../envs/pniflow.yaml"
     params:
+        digest=digest("lesions.folder"),
         code=code_digest("cat12"),
     message:
         "Lesion load of each scan"

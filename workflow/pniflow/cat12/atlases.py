@@ -78,7 +78,8 @@ def _regions(atlas: str) -> dict[str, Region]:
 
 
 def _base(atlas: str) -> str:
-    return re.sub(r"[._]freesurfer$", "", atlas)
+    """Return the atlas that a name means: without CAT12's ending, without that of FreeSurfer's stream."""
+    return re.sub(r"[._]freesurfer$|(?<=\w)_long$", "", atlas)
 
 
 @functools.cache

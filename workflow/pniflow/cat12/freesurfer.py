@@ -8,21 +8,29 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12.index import entities
-from pniflow.errors import InputError
+from pniflow.cat12.index import compiled, entities
+from pniflow.config import read_study
+from pniflow.errors import InputError, listing
 
 _STATS = re.compile(r"(?:(?P<side>lh|rh)\.)?(?P<atlas>aseg|aparc(?:\.[\w.]+?)?)\.stats")
-# `lh.hippoSfVolumes-T1.v10.txt` (FreeSurfer 6), `lh.hippoSfVolumes.long.v22.txt`,
-# `lh.amygNucVolumes-T1.v21.txt`
-_SUBFIELDS = re.compile(r"(?P<side>lh|rh)\.(?P<atlas>hippoSf|amygNuc)Volumes[-\w.]*\.txt")
-_ATLASES = {"hippoSf": "freesurfer_hippocampus", "amygNuc": "freesurfer_amygdala"}
+# `lh.hippoSfVolumes-T1.v10.txt` (FreeSurfer 6), `lh.hippoSfVolumes-T1.long.v21.txt` (7, longitudinal),
+# `lh.amygNucVolumes-T1.v21.txt`, `lh.hippoSfVolumes-T1-T2.v21.txt` (another analysis than that of T1 alone)
+_SUBFIELDS = re.compile(
+    r"(?P<side>lh|rh)\.(?P<atlas>hippoSf|amygNuc)Volumes(?:-(?P<analysis>[\w-]+))?(?P<long>\.long)?"
+    r"\.(?P<version>v\d+)\.txt"
+)
+_ATLASES = {"hippoSf": "freesurfer_subfields", "amygNuc": "freesurfer_amygdala"}
+LONGITUDINAL = "_long"
+"""Ends the name of an atlas whose numbers the longitudinal stream made; they are never mixed with others."""
+
 _SIDES = {"lh": "left", "rh": "right", "Left": "left", "Right": "right", "left": "left", "right": "right"}
 _APARC = {
     "ThickAvg": ("thickness", "mm", 1.0),
@@ -41,7 +49,7 @@ _TABLE = ("subfield", "volume_mm^3", "subject", "hemisphere")
 
 
 class Number(NamedTuple):
-    """One number of a table of FreeSurfer."""
+    """One number of a table of FreeSurfer; `analysis` is what must be alike to compare: version, images."""
 
     subject: str
     atlas: str
@@ -51,21 +59,27 @@ class Number(NamedTuple):
     metric: str
     value: float
     unit: str
+    analysis: str = ""
 
 
-def ingest_freesurfer(*, folder: Path, regions: Path) -> None:
+def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path) -> None:
     """Read FreeSurfer's statistics and hippocampal subfields into the table that CAT12's regions have.
 
     Found by name anywhere below the folder: aseg.stats, lh./rh.aparc*.stats, lh./rh.hippoSfVolumes*.txt and
     amygNucVolumes*.txt (volumes in mm3, written as ml), and CSV tables of subfields with the columns
-    subfield, volume_mm^3, subject, hemisphere. Atlases are named freesurfer_<name>; numbers are FreeSurfer's
-    and never comparable to CAT12's. Participant and session are those of BIDS names in the subject's folder,
-    else the subject is the participant.
+    subfield, volume_mm^3, subject, hemisphere. Atlases are named freesurfer_<name>, with _long at the end
+    where the longitudinal stream made the numbers (a folder <time point>.long.<template>, for subfields a
+    file with .long in its name), so that the two are never mixed; numbers are FreeSurfer's and never
+    comparable to CAT12's. Of several analyses of one scan's subfields that of T1 alone is kept. Within-person
+    templates and fsaverage are left out. Participant and session are those of BIDS names in the time point's
+    folder, else of `freesurfer.pattern`; the session else `freesurfer.session`.
 
     Parameters
     ----------
     folder : Path
         A subjects folder, or any folder with such files.
+    study : Path, optional
+        study.yaml; without it BIDS names tell whose a folder is, else the subject is the participant.
     regions : Path
         Table to write (contract `regions`).
 
@@ -73,23 +87,57 @@ def ingest_freesurfer(*, folder: Path, regions: Path) -> None:
     ------
     InputError
         No such files, a table without its header or columns, a value that is no number or negative, a number
-        given twice.
+        given twice, no scan that could be joined to a participant and session.
     """
     import pandas as pd
 
-    rows: list[dict[str, Any]] = []
-    for path, source in _walk(folder):
-        for number in _numbers(path, source):
-            participant, session = entities(number.subject)
-            whose = {"participant_id": participant or number.subject, "session_id": session}
-            rows.append(number._asdict() | whose | {"source": source})
-    if not rows:
+    rows: list[dict[str, Any]] = [
+        number._asdict() | {"source": source}
+        for path, source in _walk(folder)
+        for number in _numbers(path, source)
+    ]
+    subjects = sorted({row["subject"] for row in rows})
+    templates = {subject.partition(".long.")[2] for subject in subjects} | {"fsaverage"}
+    whose = {subject: _whose(subject, study) for subject in subjects if subject not in templates}
+    kept = [row | whose[row["subject"]] for row in rows if row["subject"] in whose]
+    if not kept:
         raise InputError(
             f"{folder}: there are no tables of FreeSurfer (aseg.stats, lh.aparc.stats, subfields) here."
         )
-    table = pd.DataFrame(rows).rename(columns={"subject": "scan"}).assign(cat_version=None)
+    lost = [subject for subject, place in whose.items() if None in place.values()]
+    if study and len(lost) == len(whose):
+        raise InputError(
+            f"{folder}: none of the {len(whose)} folders of FreeSurfer (first: {lost[0]}) could be joined to"
+            f" a participant and session; give freesurfer.pattern (and freesurfer.session) in {study}."
+        )
+    print(
+        f"{len(whose)} folders of FreeSurfer, {len(subjects) - len(whose)} templates left out,"
+        f" {len(lost)} not matched{f' ({listing(lost)})' if lost else ''}.",
+        file=sys.stderr,
+    )
+    table = pd.DataFrame(_one_analysis(kept)).rename(columns={"subject": "scan", "analysis": "cat_version"})
+    table["cat_version"] = table["cat_version"].replace("", None)
     order = ["scan", "atlas", "metric", "source_name"]
     files.write_table(table.sort_values(order, kind="stable"), regions, "regions")
+
+
+def _whose(subject: str, study: Path | None) -> dict[str, str | None]:
+    """Return participant and session of a subject's folder (`sub-01_ses-pre.long.sub-01`)."""
+    point = subject.partition(".long.")[0]
+    participant, session = entities(point)
+    section = read_study(study).get("freesurfer", {}) if study else {}
+    pattern = section.get("pattern")
+    match = compiled(pattern).fullmatch(point) if pattern else None
+    parts = match.groupdict() if match else {}
+    if not study:
+        participant = participant or subject
+    participant = participant or parts.get("participant")
+    if not session and parts.get("session"):
+        session = "ses-" + parts["session"].removeprefix("ses-")
+    return {
+        "participant_id": participant,
+        "session_id": session or (section.get("session") if participant else None),
+    }
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -115,23 +163,23 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
         yield from _stats(text, source, atlas, _SIDES.get(stats["side"] or "", ""), path)
     elif subfields:
         subject = path.parent.parent.name if path.parent.name == "mri" else path.parent.name
+        atlas = _ATLASES[subfields["atlas"]] + (LONGITUDINAL if subfields["long"] else "")
+        analysis = f"{subfields['analysis'] or 'T1'} {subfields['version']}"
         for line in text.splitlines():
             name, _, volume = line.strip().partition(" ")
             if not volume or " " in volume:
                 raise InputError(f"{source}: the line '{line[:40]}' is not a name and a volume.")
-            yield _subfield(
-                subject, _ATLASES[subfields["atlas"]], name, volume, _SIDES[subfields["side"]], source
-            )
+            yield _subfield(subject, atlas, name, volume, _SIDES[subfields["side"]], source, analysis)
     else:
-        for row in _one_analysis(list(csv.DictReader(io.StringIO(text)))):
-            side = _SIDES.get(row["hemisphere"], "")
+        for row in csv.DictReader(io.StringIO(text)):
+            side, subject = _SIDES.get(row["hemisphere"], ""), row["subject"]
             if not side:
                 raise InputError(
                     f"{source}: the hemisphere '{row['hemisphere'][:20]}' is neither left nor right."
                 )
-            yield _subfield(
-                row["subject"], "freesurfer_hippocampus", row["subfield"], row["volume_mm^3"], side, source
-            )
+            atlas = "freesurfer_subfields" + (LONGITUDINAL if ".long." in subject else "")
+            analysis = row.get("segmentation_mode") or ""
+            yield _subfield(subject, atlas, row["subfield"], row["volume_mm^3"], side, source, analysis)
 
 
 def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterator[Number]:
@@ -146,6 +194,8 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
     subject = (
         path.parent.parent.name if path.parent.name == "stats" else (named[1] if named else path.parent.name)
     )
+    atlas += LONGITUDINAL if ".long." in subject else ""
+    version = re.search(r"^# cvs_version (?:\$Id: \S+ )?(\d[\w.]*)", text, re.MULTILINE)
     kinds = _APARC if side else _ASEG
     for column in ("StructName", *kinds):
         if column not in columns:
@@ -167,29 +217,43 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
         source_name = f"{side[:1]}h.{row['StructName']}" if side else row["StructName"]
         for column, (metric, unit, divisor) in kinds.items():
             value = _value(row[column], source, row["StructName"]) / divisor
-            yield Number(subject, atlas, region, source_name, where, metric, value, unit)
+            analysis = version[1] if version else ""
+            yield Number(subject, atlas, region, source_name, where, metric, value, unit, analysis)
 
 
-def _subfield(subject: str, atlas: str, name: str, volume: str, side: str, source: str) -> Number:
-    region = _PARTS.get(name, name)
-    return Number(
-        subject,
-        atlas,
-        region,
-        f"{side[:1]}h.{name}",
-        side,
-        "volume",
-        _value(volume, source, name) / 1000,
-        "ml",
-    )
+def _subfield(
+    subject: str, atlas: str, name: str, volume: str, side: str, source: str, analysis: str
+) -> Number:
+    value = _value(volume, source, name) / 1000
+    source_name = f"{side[:1]}h.{name}"
+    return Number(subject, atlas, _PARTS.get(name, name), source_name, side, "volume", value, "ml", analysis)
 
 
-def _one_analysis(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Keep the T1 analysis where a table holds several of one subject; T1 and T2 together is another
-    measure.
+def _one_analysis(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep one analysis of each subject's atlas, that of T1 alone; T1 and T2 together is another measure.
+
+    Raises
+    ------
+    InputError
+        A number stands twice: in two analyses of T1, or in two files.
     """
-    modes = {row.get("segmentation_mode") for row in rows}
-    return [row for row in rows if row.get("segmentation_mode") == "T1"] if len(modes) > 1 else rows
+    kinds: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        kinds.setdefault((row["subject"], row["atlas"]), set()).add(row["analysis"])
+    wanted = {
+        key: {kind for kind in held if re.fullmatch(r"T1( v\d+)?", kind)} for key, held in kinds.items()
+    }
+    kept: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        if row["analysis"] not in (wanted[row["subject"], row["atlas"]] or {row["analysis"]}):
+            continue
+        other = kept.setdefault(tuple(row[key] for key in ("subject", "atlas", "source_name", "metric")), row)
+        if other is not row:
+            raise InputError(
+                f"{row['source']}: {row['source_name']} of {row['subject']} stands in {other['source']} as"
+                " well; keep one of the two."
+            )
+    return list(kept.values())
 
 
 def _is_subfields(path: Path) -> bool:

@@ -27,6 +27,7 @@ def assemble_cohort(
     regions: Path | None = None,
     globals: Path | None = None,
     quality: Path | None = None,
+    freesurfer: Path | None = None,
     lesions: Path | None = None,
     minimum_quality: float = 60.0,
     allow_mixed_versions: bool = False,
@@ -56,6 +57,8 @@ def assemble_cohort(
         The index of scans; lists averages and unmatched scans.
     regions, globals, quality : path, optional
         What CAT12's files say of each scan.
+    freesurfer : path, optional
+        FreeSurfer's regions.
     lesions : path, optional
         Lesion load by participant and session.
     minimum_quality : float
@@ -87,6 +90,7 @@ def assemble_cohort(
         "quality": (quality, "quality"),
         "globals": (globals, "globals"),
         "regions": (regions, "regions"),
+        "freesurfer": (freesurfer, "regions"),
         "lesions": (lesions, "lesions"),
     }
     paths = {name: path for name, (path, _) in contracts.items() if path is not None}
@@ -121,7 +125,9 @@ def _branches(
     mixed: bool,
 ) -> dict[str, Branch]:
     """Make the branches that the study declares or has rows of."""
-    from pniflow.cohort import branches
+    import pandas as pd
+
+    from pniflow.cohort import branches, left_out, scans
 
     def there(table: str, section: str) -> bool:
         return table in tables and (len(tables[table]) > 0 or bool(study.get(section)))
@@ -136,6 +142,10 @@ def _branches(
         made["expression"] = branches.expression(tables["samples"], tables.get("ctra"), paths)
     if any(there(name, "cat12") for name in ("scans", "quality", "globals", "regions")):
         made["imaging"] = branches.imaging(tables, paths, minimum, mixed, lesions)
+    if there("freesurfer", "freesurfer"):
+        rated = made["imaging"].exclusions if "imaging" in made else pd.DataFrame(columns=left_out.COLUMNS)
+        gated = rated[rated["rule"] == scans.GATE]
+        made["freesurfer"] = branches.freesurfer(tables["freesurfer"], gated, mixed, paths["freesurfer"])
     if there("lesions", "lesions"):
         made["lesions"] = branches.lesions(tables["lesions"])
     return made

@@ -122,6 +122,54 @@ def imaging(
     )
 
 
+def freesurfer(regions: pd.DataFrame, gated: pd.DataFrame, allow_mixed_versions: bool, path: Path) -> Branch:
+    """FreeSurfer's numbers; what CAT12 rated below the threshold is the same image, and is left out as well.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        Contract regions, of FreeSurfer.
+    gated : DataFrame
+        participant_id, session_id, reason of the scans that the quality gate left out.
+    allow_mixed_versions : bool
+        Go on where versions or analyses are mixed, and say so.
+    path : Path
+        Where `regions` stands, for sentences.
+
+    Raises
+    ------
+    InputError
+        Two folders give one atlas of a participant-session, or versions are mixed.
+    """
+    import pandas as pd
+
+    from pniflow import cat12
+
+    scans = regions[["scan", *PLACE]].drop_duplicates("scan")
+    matched = scans.dropna(subset=PLACE)
+    held = regions[regions["scan"].isin(matched["scan"])]
+    given = held[["scan", "atlas", *PLACE]].drop_duplicates()
+    for _, same in given.groupby("atlas", observed=True, sort=True):
+        refuse_twice(same, "scan", "folders of FreeSurfer", path)
+    mixed = cat12.mixed_versions(scans.assign(cat_version=None), held)
+    if mixed and not allow_mixed_versions:
+        raise InputError(scanning.refusal(mixed, path))
+    numbers = observations.of_freesurfer(held)
+    left = matched.merge(gated[[*PLACE, "reason"]], on=PLACE).assign(rule=scanning.GATE)
+    lost = scans[scans[PLACE].isna().any(axis=1)]
+    lost = lost.assign(
+        rule="unmatched scan", reason="the name could not be matched to a participant and session"
+    )
+    flagged = numbers.merge(left[[*PLACE, "rule"]].drop_duplicates(), on=PLACE, how="left")
+    return Branch(
+        matched[PLACE].drop_duplicates(),
+        flagged[flagged["rule"].isna()].drop(columns="rule"),
+        left_out.of_scans(pd.concat([left, lost]), "freesurfer"),
+        scanning.MIXED + " ".join(mixed) if mixed else "",
+        flagged.dropna(subset=["rule"]),
+    )
+
+
 def lesions(table: pd.DataFrame) -> Branch:
     """Lesion load."""
     return Branch(

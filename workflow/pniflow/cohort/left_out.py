@@ -54,10 +54,10 @@ def of_samples(samples: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     )[COLUMNS]
 
 
-def of_scans(scans: pd.DataFrame) -> pd.DataFrame:
-    """Scans that a rule leaves out."""
+def of_scans(scans: pd.DataFrame, kind: str = "scan") -> pd.DataFrame:
+    """Scans (or FreeSurfer's folders) that a rule leaves out."""
     lost = scans.dropna(subset=["rule"])
-    return lost.assign(item="scan " + lost["scan"])[COLUMNS]
+    return lost.assign(item=f"{kind} " + lost["scan"])[COLUMNS]
 
 
 def of_thickness(scans: pd.DataFrame) -> pd.DataFrame:

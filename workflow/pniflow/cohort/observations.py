@@ -73,6 +73,13 @@ def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.Data
     return pd.concat(parts, ignore_index=True).assign(domain="imaging")[COLUMNS]
 
 
+def of_freesurfer(regions: pd.DataFrame) -> pd.DataFrame:
+    """Region groups of FreeSurfer's tables as measures."""
+    from pniflow import cat12
+
+    return cat12.region_groups(regions).assign(domain="imaging")[COLUMNS]
+
+
 def of_exposures(sessions: pd.DataFrame, exposures: Mapping[str, Any]) -> pd.DataFrame:
     """Exposures of a session as measures: numbers as they are, yes and no (and flags) as 1 and 0.
 

@@ -103,12 +103,15 @@ def outcomes(
     kinds = placed["item"].str.partition(" ").reindex(columns=[0, 1, 2])
     named = dict(tuple(placed[kinds[0].isin(["scale", "assay"])].groupby(kinds[2])))
     parts = []
-    for (domain, lesion), group in _by_branch(measures):
-        branch = "lesions" if lesion else BRANCH_OF[domain]
+    for (domain, branch), group in _by_branch(measures):
         states = recorded.copy()
         if branch in assessed:
             states[cells(assessed[branch])] = codes[UNUSABLE]
-        general = placed[kinds[0].isin({"expression": ["sample"], "imaging": ["scan"]}.get(branch, []))]
+        general = placed[
+            kinds[0].isin(
+                {"expression": ["sample"], "imaging": ["scan"], "freesurfer": ["freesurfer"]}.get(branch, [])
+            )
+        ]
         states[cells(general)] = general["rule"].map(codes)
         for measure, rows in group.groupby("measure", sort=True):
             own = states.copy()
@@ -124,8 +127,10 @@ def outcomes(
 
 
 def _by_branch(measures: pd.DataFrame) -> Any:
-    lesion = measures["measure"].str.startswith("lesion_")
-    return measures.assign(lesion=lesion).groupby(["domain", "lesion"], sort=True)
+    branch = measures["domain"].map(BRANCH_OF)
+    for start, own in (("lesion_", "lesions"), ("freesurfer_", "freesurfer")):
+        branch = branch.mask(measures["measure"].str.startswith(start), own)
+    return measures.assign(branch=branch).groupby(["domain", "branch"], sort=True)
 
 
 def inclusion(

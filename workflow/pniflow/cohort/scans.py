@@ -14,6 +14,7 @@ from pniflow.cohort.roster import PLACE
 
 GATE = "quality below threshold"
 THICKNESS = "thickness not comparable"
+MIXED = "MIXED, accepted by cat12.allow_mixed_versions: "
 
 
 def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
@@ -97,15 +98,20 @@ def compared(
     held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
     mixed = cat12.mixed_versions(about, held)
     if mixed and not allow_mixed:
-        more = f" ({len(mixed) - 1} more such differences)" if len(mixed) > 1 else ""
-        raise InputError(
-            f"{path}: {mixed[0].rstrip('.')}; process all of them alike, or set "
-            f"cat12.allow_mixed_versions to true in config.yaml{more}."
-        )
+        raise InputError(refusal(mixed, path))
     if mixed:
-        return "MIXED, accepted by cat12.allow_mixed_versions: " + " ".join(mixed)
+        return MIXED + " ".join(mixed)
     known = scans["cat_version"].dropna()
     return f"CAT12 {known.iloc[0]}" if len(known) else "CAT12 version not recorded"
+
+
+def refusal(mixed: list[str], path: Path) -> str:
+    """Say what is mixed, and what to do about it."""
+    more = f" ({len(mixed) - 1} more such differences)" if len(mixed) > 1 else ""
+    return (
+        f"{path}: {mixed[0].rstrip('.')}; process all of them alike, or set "
+        f"cat12.allow_mixed_versions to true in config.yaml{more}."
+    )
 
 
 def thickness_differs(scans: pd.DataFrame) -> bool:

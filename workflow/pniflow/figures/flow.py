@@ -19,6 +19,7 @@ BRANCHES = {
     "assays": "Assays",
     "expression": "Gene expression",
     "imaging": "MRI",
+    "freesurfer": "FreeSurfer",
     "lesions": "Lesions",
 }
 Counts = Mapping[tuple[str, str, str], int]

@@ -192,7 +192,7 @@ def _pseudonymized(
     tables: dict[str, pd.DataFrame], register: list[str], study: Mapping[str, Any], data: Path
 ) -> dict[str, pd.DataFrame]:
     """Replace every participant's id, in an order that nobody without the export can work out."""
-    named = [section for section in ("cat12", "lesions") if section in study]
+    named = [section for section in ("cat12", "freesurfer", "images", "lesions") if section in study]
     if named:
         raise InputError(
             f"study.yaml: pseudonymize is true, but the scans under {named[0]} carry participants' ids in "

@@ -1,0 +1,23 @@
+# MRI: FreeSurfer's tables beside CAT12.
+
+
+rule ingest_freesurfer:
+    input:
+        study=plan.study_file,
+        folder=raw["freesurfer.folder"],
+    output:
+        regions="<results>/cat12/freesurfer.parquet",
+    log:
+        "<logs>/ingest_freesurfer.log",
+    benchmark:
+        "<benchmarks>/ingest_freesurfer.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        digest=digest("freesurfer.folder"),
+        code=code_digest("cat12"),
+    message:
+        "FreeSurfer's statistics and hippocampal subfields"
+    shell:
+        f"pniflow ingest-freesurfer --folder {word(plan.raw['freesurfer.folder'])}"
+        " --study {input.study} --regions {output.regions} 2> {log}"
