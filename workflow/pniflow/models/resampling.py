@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from pniflow.models.analysis import Fit, joined
 from pniflow.models.cohort import Cohort
 from pniflow.models.cr2 import cr2_tests
+from pniflow.models.design import Design
 from pniflow.models.permutation import PermutationTests, freedman_lane, sign_flip
 from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
 from pniflow.models.structure import SESSION, Plan
 
 Array = NDArray[np.float64]
-_SEED = 20240618  # of the random flips and permutations
+SEED = 20240618  # of the random flips and permutations
 
 Base = Mapping[tuple[str, str], Row]
 
@@ -116,7 +117,7 @@ def _flipped(changes: Sequence[Array]) -> PermutationTests:
 @lru_cache(maxsize=4)
 def _flipped_once(table: bytes, outcomes: int) -> PermutationTests:
     """Flip signs; kept, since a model's changes and those of its family are often the same."""
-    return sign_flip(np.frombuffer(table).reshape(-1, outcomes), seed=_SEED)
+    return sign_flip(np.frombuffer(table).reshape(-1, outcomes), seed=SEED)
 
 
 def _flip_method(flipped: PermutationTests) -> str:
@@ -143,15 +144,14 @@ def permuted_rows(fits: Sequence[Fit], base: Base, kind: str) -> list[Row]:
     variant = {"within": "permute_differences", "between": "permute_means"}[kind]
     rows = []
     for fit in fits:
-        reduced, values, visits = _differences_of(fit) if kind == "within" else _means_of(fit)
-        used = np.ptp(reduced, axis=0) > 1e-9 * np.abs(reduced).max(axis=0, initial=1e-300)
-        used |= np.abs(reduced).min(axis=0, initial=np.inf) > 0  # a constant that is not zero: the intercept
+        reduced, values, visits = (differences_of if kind == "within" else means_of)(fit.design, fit.values)
+        used = used_columns(reduced)
         for term in (term for term in fit.model.test if fit.design.kinds.get(term) == kind):
             at = fit.design.terms[term][0]
             rest = np.flatnonzero(used & (np.arange(len(used)) != at))
             if not used[at] or len(reduced) <= len(rest) + 1:
                 continue
-            tests = freedman_lane(reduced[:, at], reduced[:, rest], values, seed=_SEED)
+            tests = freedman_lane(reduced[:, at], reduced[:, rest], values, seed=SEED)
             slopes = np.linalg.lstsq(reduced[:, [at, *rest]], values, rcond=None)[0][0]
             how = "with covariates approximate" if len(rest) > 1 else "exact but for the draw"
             for column, outcome in enumerate(fit.outcomes):
@@ -173,9 +173,14 @@ def permuted_rows(fits: Sequence[Fit], base: Base, kind: str) -> list[Row]:
     return rows
 
 
-def _differences_of(fit: Fit) -> tuple[Array, Array, int]:
-    """Design and outcomes of persons with two rows, later minus earlier."""
-    design = fit.design
+def used_columns(reduced: Array) -> NDArray[np.bool_]:
+    """Tell which columns of a reduced design say something: they vary, or are the (new) intercept."""
+    used = np.ptp(reduced, axis=0) > 1e-9 * np.abs(reduced).max(axis=0, initial=1e-300)
+    return used | (np.abs(reduced).min(axis=0, initial=np.inf) > 0)
+
+
+def differences_of(design: Design, values: Array) -> tuple[Array, Array, int]:
+    """Design and outcomes of persons with two rows, later minus earlier, and how many rows these are."""
     order = np.lexsort((design.rows, design.person))
     person = design.person[order]
     two = np.flatnonzero((person[1:] == person[:-1]) & (np.bincount(person)[person[1:]] == 2))
@@ -183,21 +188,21 @@ def _differences_of(fit: Fit) -> tuple[Array, Array, int]:
     sign = np.where(design.rows[second] > design.rows[first], 1.0, -1.0)[:, None]
     return (
         sign * (design.X[second] - design.X[first]),
-        sign * (fit.values[second] - fit.values[first]),
+        sign * (values[second] - values[first]),
         2 * len(two),
     )
 
 
-def _means_of(fit: Fit) -> tuple[Array, Array, int]:
-    """Design and outcomes averaged over each person's rows."""
-    size = np.bincount(fit.design.person)[:, None]
-    both = np.column_stack([fit.design.X, fit.values])
-    total = np.zeros((fit.design.people, both.shape[1]))
-    np.add.at(total, fit.design.person, both)
+def means_of(design: Design, values: Array) -> tuple[Array, Array, int]:
+    """Design and outcomes averaged over each person's rows, and how many rows these are."""
+    size = np.bincount(design.person)[:, None]
+    both = np.column_stack([design.X, values])
+    total = np.zeros((design.people, both.shape[1]))
+    np.add.at(total, design.person, both)
     means = total / size
     means[np.abs(means) <= 1e-12 * np.abs(both).max(axis=0)] = 0.0
-    p = fit.design.X.shape[1]
-    return means[:, :p], means[:, p:], len(fit.design.rows)
+    p = design.X.shape[1]
+    return means[:, :p], means[:, p:], len(design.rows)
 
 
 def cr2_rows(fits: Sequence[Fit], base: Base, plan: Plan) -> Iterator[Row]:

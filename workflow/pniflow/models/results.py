@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from pniflow.models.cohort import Cohort
 from pniflow.models.design import Design
 from pniflow.models.inference import two_sided_p
 from pniflow.models.structure import SESSION, Model, Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array: TypeAlias = NDArray[np.float64]
 Row: TypeAlias = dict[str, Any]
@@ -153,14 +156,15 @@ def _remarks(model: Model, design: Design, term: str) -> list[str]:
 
 def between_columns(design: Design) -> int:
     """Count the columns, without the intercept, that do not vary within persons."""
-    return sum(not _column_varies(design, column) for column in range(1, design.X.shape[1]))
+    return sum(not column_varies(design, column) for column in range(1, design.X.shape[1]))
 
 
 def _varies_within(design: Design, term: str) -> bool:
-    return any(_column_varies(design, column) for column in design.terms[term])
+    return any(column_varies(design, column) for column in design.terms[term])
 
 
-def _column_varies(design: Design, column: int) -> bool:
+def column_varies(design: Design, column: int) -> bool:
+    """Tell whether a column of the design differs between rows of one person."""
     values = design.X[:, column]
     first = np.zeros(design.people)
     first[design.person[::-1]] = values[::-1]
@@ -267,3 +271,18 @@ def tested(estimate: float, std_error: float, df: float) -> dict[str, float]:
     """Return t and its two-sided p."""
     statistic = estimate / std_error
     return {"statistic": statistic, "p_value": float(two_sided_p(np.array(statistic), np.array(df)))}
+
+
+def frame_of(rows: Sequence[Row], contract: str) -> pd.DataFrame:
+    """Return result rows as a table with the contract's columns; text blank where there is none."""
+    import pandas as pd
+
+    from pniflow import contracts
+
+    fields = contracts.contract(contract)["fields"]
+    dtypes = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
+    columns = {
+        field["name"]: pd.Series([row.get(field["name"]) for row in rows], dtype=dtypes[field["type"]])
+        for field in fields
+    }
+    return pd.DataFrame(columns)
