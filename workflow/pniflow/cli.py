@@ -39,6 +39,7 @@ COMMANDS = {
     "ingest-lesions": "pniflow.cat12",
     "ingest-protocol": "pniflow.cat12",
     "assemble-cohort": "pniflow.cohort",
+    "check-design": "pniflow.models",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
     "fit-over-genes": "pniflow.models",

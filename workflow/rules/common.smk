@@ -59,7 +59,7 @@ MODEL_TABLES = {
 }
 
 # What is written for people and the report, and no later step needs.
-FURTHER_TABLES = []
+FURTHER_TABLES = ["<results>/models/design.tsv"]
 if "expression" in study:
     FURTHER_TABLES += [
         "<results>/expression/sample_quality.tsv",

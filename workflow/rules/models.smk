@@ -27,3 +27,26 @@ rule fit_models:
         f" --excluded {{input.excluded}}{flags(MODEL_TABLES)}{RESOURCES}"
         " --models {input.models} --estimates {output.estimates}"
         " --sensitivity {output.sensitivity} --diagnostics {output.diagnostics} 2> {log}"
+
+
+rule check_design:
+    input:
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        models=plan.models_file,
+    output:
+        design="<results>/models/design.tsv",
+    log:
+        "<logs>/check_design.log",
+    benchmark:
+        "<benchmarks>/check_design.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("models"),
+    message:
+        "Type-I error and power of this study's design, by simulation"
+    shell:
+        "pniflow check-design --measures {input.measures} --participants {input.participants}"
+        f"{RESOURCES}"
+        " --models {input.models} --design {output.design} 2> {log}"

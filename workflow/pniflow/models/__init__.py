@@ -2,7 +2,8 @@
 
 `random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping
 factors or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models,
-`fit_over_genes` sets the field's ways of regressing on many genes side by side.
+`check_design` simulates what its design can find, `fit_over_genes` sets the field's ways of regressing on
+many genes side by side.
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_COMMANDS = {"fit_lmm": "single_fit", "fit_models": "prespecified", "fit_over_genes": "over_genes"}
+_COMMANDS = {
+    "check_design": "design_checks",
+    "fit_lmm": "single_fit",
+    "fit_models": "prespecified",
+    "fit_over_genes": "over_genes",
+}
 
 
 def __getattr__(name: str) -> Any:

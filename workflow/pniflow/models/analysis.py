@@ -176,16 +176,40 @@ def fit_groups(
 
     Parameters
     ----------
-    keep : (rows,) bool, optional
-        Rows of the cohort that may enter.
-    completers : bool
-        Only participants with a complete row at every session that the outcome's complete rows have.
+    keep, completers : optional
+        As for `design_groups`.
 
     Returns
     -------
     fits : list of Fit
     unfitted : mapping of str to (note, participants, rows)
         Outcomes that leave too little to fit.
+    """
+    groups, unfitted = design_groups(model, cohort, plan, keep, completers)
+    fits = [
+        fit_design(
+            model, design, {name: cohort.measures[name][design.rows] for name in outcomes}, plan.inference
+        )
+        for design, outcomes in groups
+    ]
+    return fits, unfitted
+
+
+def design_groups(
+    model: Model,
+    cohort: Cohort,
+    plan: Plan,
+    keep: NDArray[np.bool_] | None = None,
+    completers: bool = False,
+) -> tuple[list[tuple[Design, list[str]]], dict[str, tuple[str, int, int]]]:
+    """Return the designs of a model, each with the outcomes that have its rows, and what cannot be fitted.
+
+    Parameters
+    ----------
+    keep : (rows,) bool, optional
+        Rows of the cohort that may enter.
+    completers : bool
+        Only participants with a complete row at every session that the outcome's complete rows have.
     """
     variables = variables_of(model, cohort)
     complete = complete_rows(model, variables)
@@ -205,16 +229,11 @@ def fit_groups(
             unfitted[outcome] = ("not estimable: no complete rows", 0, 0)
         else:
             groups.setdefault(given.tobytes(), []).append(outcome)
-    fits = []
+    designs = []
     for mask, outcomes in groups.items():
         rows = np.flatnonzero(np.frombuffer(mask, dtype=bool))
-        design = build(model, variables, cohort, rows, plan.centred)
-        fits.append(
-            fit_design(
-                model, design, {name: cohort.measures[name][rows] for name in outcomes}, plan.inference
-            )
-        )
-    return fits, unfitted
+        designs.append((build(model, variables, cohort, rows, plan.centred), outcomes))
+    return designs, unfitted
 
 
 def fit_design(model: Model, design: Design, outcomes: Mapping[str, Array], inference: str) -> Fit:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pniflow.files import read_table, write_table
 from pniflow.models import branches, multiplicity, references, results, variants
 from pniflow.models import diagnostics as diagnosis
 from pniflow.models.cohort import read_cohort
 from pniflow.models.inference import one_blas_thread
-from pniflow.models.results import Row
+from pniflow.models.results import Row, frame_of
 from pniflow.models.sensitivity import Sources
 from pniflow.models.structure import Plan, read_models
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def fit_models(
@@ -130,18 +126,3 @@ def adjust_families(rows: Sequence[Row], plan: Plan) -> dict[str, int]:
         if tested:
             sizes[name] = len(tested)
     return sizes
-
-
-def frame_of(rows: Sequence[Row], contract: str) -> pd.DataFrame:
-    """Return result rows as a table with the contract's columns; text blank where there is none."""
-    import pandas as pd
-
-    from pniflow import contracts
-
-    fields = contracts.contract(contract)["fields"]
-    dtypes = {"string": "str", "number": "float64", "integer": "Int64", "boolean": "boolean"}
-    columns = {
-        field["name"]: pd.Series([row.get(field["name"]) for row in rows], dtype=dtypes[field["type"]])
-        for field in fields
-    }
-    return pd.DataFrame(columns)

@@ -115,6 +115,7 @@ class Plan:
     centred: bool
     alpha: float
     maps: tuple[Model, ...] = ()
+    design_checks: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_models(path: Path | str) -> Plan:
@@ -148,6 +149,7 @@ def read_models(path: Path | str) -> Plan:
         centred=defaults["covariates"]["numeric"] == "centred_on_participants",
         alpha=defaults["alpha"],
         maps=tuple(model for model in models if model.over),
+        design_checks=document["design_checks"],
     )
 
 
