@@ -268,6 +268,49 @@ def test_lesion_volumes_of_another_tool_come_as_one_table(tmp_path: Path) -> Non
         ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")
 
 
+LESION_STUDY = """title: t
+sessions: {ses-pre: {}, ses-post: {}}
+lesions:
+  file: mine.csv
+  columns: {participant: id, session: visit, volume: TLV, count: n}
+  unit: mm3
+  session_codes: {"1": ses-pre, "2": ses-post}
+"""
+
+
+def of_their_table(folder: Path, text: str) -> list[list[object]]:
+    (folder / "study.yaml").write_text(LESION_STUDY)
+    (folder / "mine.csv").write_text(text)
+    ingest_lesions(folder=folder / "mine.csv", study=folder / "study.yaml", lesions=folder / "lesions.tsv")
+    table = read_table(folder / "lesions.tsv", "lesions").astype(object)
+    return table.where(table.notna(), None).to_numpy().tolist()
+
+
+def test_lesion_volumes_of_a_table_as_the_study_names_its_columns(tmp_path: Path) -> None:
+    """A semicolon, decimal commas, cubic millimetres, the lab's own session codes; blank stays missing."""
+    text = "visit;id;n;TLV\n2;B;3;1500,5\n1;B;;250\n1;A;0;\n"
+    assert of_their_table(tmp_path, text) == [
+        ["A", "ses-pre", None, 0], ["B", "ses-post", 1.5005, 3], ["B", "ses-pre", 0.25, None],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("visit,id,TLV\n1,A,2\n", r"mine.csv: there is no column 'n' .lesions.columns.count in study.yaml."),
+        ("visit,id,n,TLV\n3,A,1,2\n", r"mine.csv: row 2 is of the session '3'"),
+        ("visit,id,n,TLV\n1,A,1,-2\n", r"row 2, column 'TLV' is '-2'; a number, zero or more"),
+        ("visit,id,n,TLV\n1,A,1,2\n2,A,1.5,2\n", r"row 3, column 'n' is '1.5'; a whole number"),
+        ("visit,id,n,TLV\n1,A,1,many\n", r"row 2, column 'TLV' is 'many'"),
+        ("visit,id,n,TLV\n1,A,1,2\n1,A,1,2\n", r"row 3 repeats participant A in ses-pre"),
+    ],
+)
+def test_lesion_tables_of_a_study_that_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        of_their_table(tmp_path, text)
+    assert not (tmp_path / "lesions.tsv").exists()
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [

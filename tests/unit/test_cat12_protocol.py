@@ -68,7 +68,7 @@ def test_headers_and_sidecars_become_a_row_per_image(tmp_path: Path) -> None:
     ]
     flair = table.loc["sub-1/ses-pre/anat/sub-1_ses-pre_FLAIR.nii.gz"]
     assert (flair["orientation"], flair["handedness"]) == ("LAS", "left")
-    assert table["flags"].isna().all()
+    assert table[["within_person", "in_study"]].isna().all(axis=None)
 
 
 def test_deviations_are_flagged_within_the_person_and_in_the_study(tmp_path: Path) -> None:
@@ -78,12 +78,44 @@ def test_deviations_are_flagged_within_the_person_and_in_the_study(tmp_path: Pat
             said = {"ManufacturersModelName": "Skyra", "EchoTime": 0.0042} if other else {}
             name = f"sub-{person}/ses-{session}/anat/sub-{person}_ses-{session}_T1w"
             image(tmp_path / "bids", name, said=said, voxel=1.2 if other else 1.0)
-    flags = read(tmp_path / "bids")["flags"]
-    assert flags.notna().sum() == 1
-    said = flags["sub-3/ses-pre/anat/sub-3_ses-pre_T1w.nii.gz"]
-    assert "voxels of 1.2 x 1.2 x 1.2 mm, not 1 mm isotropic" in said
-    assert "scanner_model Skyra differs from the person's first image Prisma" in said
-    assert "echo_time 0.0042 differs from the study's usual 0.003" in said
+    table = read(tmp_path / "bids")
+    assert table["in_study"].notna().sum() == table["within_person"].notna().sum() == 1
+    odd = table.loc["sub-3/ses-pre/anat/sub-3_ses-pre_T1w.nii.gz"]
+    assert "voxels of 1.2 x 1.2 x 1.2 mm, not 1 mm isotropic" in odd["in_study"]
+    assert "scanner_model Skyra differs from the person's first image Prisma" in odd["within_person"]
+    assert "echo_time 0.0042 differs from the study's usual 0.003" in odd["in_study"]
+
+
+def test_the_study_says_which_session_is_first_and_which_voxels_are_asked_for(tmp_path: Path) -> None:
+    """By the alphabet ses-post would come first; 1.2 mm is what this study asks for."""
+    for session, software in (("post", "XA30"), ("pre", "VE11C")):
+        said = {"SoftwareVersions": software}
+        image(tmp_path / "bids", f"sub-1/ses-{session}/anat/sub-1_ses-{session}_T1w", said=said, voxel=1.2)
+    image(tmp_path / "bids", "sub-2/anat/sub-2_T1w", said={"SoftwareVersions": "VE11C"}, voxel=1.2)
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "title: t\nsessions: {ses-pre: {}, ses-post: {}}\n"
+        "images: {folder: bids, voxel_size: 1.2, session: ses-pre}\n"
+    )
+    ingest_protocol(folder=tmp_path / "bids", study=study, protocol=tmp_path / "p.tsv")
+    table = read_table(tmp_path / "p.tsv", "protocol")
+    assert table[["participant_id", "session_id"]].to_numpy().tolist() == [
+        ["sub-1", "ses-pre"], ["sub-1", "ses-post"], ["sub-2", "ses-pre"],
+    ]  # fmt: skip
+    words = "software XA30 differs from {} VE11C"
+    assert table["within_person"].fillna("").tolist() == ["", words.format("the person's first image"), ""]
+    assert table["in_study"].fillna("").tolist() == ["", words.format("the study's usual"), ""]
+
+
+def test_a_sidecar_in_a_folder_above_holds_and_the_nearer_goes_before(tmp_path: Path) -> None:
+    for name in ("sub-1/ses-pre/anat/sub-1_ses-pre_T1w", "sub-2/ses-pre/anat/sub-2_ses-pre_T1w"):
+        image(tmp_path / "bids", name).with_name(f"{Path(name).name}.json").unlink()
+    (tmp_path / "bids/T1w.json").write_text('{"MagneticFieldStrength": 3, "SoftwareVersions": "VE11C"}')
+    (tmp_path / "bids/FLAIR.json").write_text('{"SoftwareVersions": "of another kind"}')
+    (tmp_path / "bids/sub-2/sub-2_T1w.json").write_text('{"SoftwareVersions": "XA30"}')
+    table = read(tmp_path / "bids")
+    assert table["field_strength"].tolist() == [3, 3]
+    assert table["software"].tolist() == ["VE11C", "XA30"]
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,40 @@ def test_freesurfers_versions_are_not_mixed_and_two_folders_of_one_scan_are_refu
         assemble_cohort(**paths)
 
 
+PROTOCOL = """participant_id session_id suffix voxel_x voxel_y voxel_z orientation handedness \
+repetition_time echo_time inversion_time flip_angle field_strength manufacturer scanner_model software \
+receive_coil source within_person in_study
+        A ses-pre T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma VE11C . A_pre . .
+        A ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma {} . A_post {} .
+        A ses-post FLAIR 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Skyra VE11C . A_flair . larger_voxels
+        C ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 1.5 GE Other old . C_post . ."""
+
+
+def test_images_measured_in_another_way_are_flagged(tmp_path: Path) -> None:
+    """C's second image was not processed, so its scanner is compared with nothing; FLAIR is no T1w."""
+    paths = write_study(tmp_path / "same", protocol=PROTOCOL.format("VE11C", "echo_time_differs"))
+    assemble_cohort(**paths)
+    flags = read_table(paths["out"] / "flags.tsv", "flags")
+    mine = flags[flags["item"].str.startswith("image ")]
+    assert mine[["session_id", "item", "rule", "reason"]].to_numpy().tolist() == [
+        ["ses-post", "image A_flair", "image unlike the others", "larger_voxels"],
+        ["ses-post", "image A_post", "image changes between sessions", "echo_time_differs"],
+    ]
+
+
+def test_another_scanner_software_is_refused_by_naming_the_images_unless_allowed(tmp_path: Path) -> None:
+    paths = write_study(tmp_path / "other", protocol=PROTOCOL.format("XA30", "software_differs"))
+    with pytest.raises(
+        InputError, match=r"mix versions of the scanner's software .VE11C: A_pre; XA30: A_post"
+    ):
+        assemble_cohort(**paths)
+    assemble_cohort(**paths, allow_mixed_versions=True)
+    flow = read_table(paths["out"] / "flow.tsv", "flow")
+    note = flow[(flow["branch"] == "imaging") & (flow["step"] == "complete")]["note"].iloc[0]
+    assert "MIXED, accepted" in note
+    assert "XA30: A_post" in note
+
+
 def test_a_study_without_records_takes_its_people_from_samples_and_scans(tmp_path: Path) -> None:
     """Only samples and scans: A, B, C are met there; D has neither."""
     study = STUDY.replace(

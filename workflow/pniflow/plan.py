@@ -34,6 +34,7 @@ _RAW_KEYS = (
     "cat12.scans",
     "freesurfer.folder",
     "lesions.folder",
+    "images.folder",
 )
 
 

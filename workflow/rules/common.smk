@@ -48,6 +48,8 @@ if "cat12" in study:
     COHORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
 if "freesurfer" in study:
     COHORT_TABLES["freesurfer"] = "<results>/cat12/freesurfer.parquet"
+if "images" in study:
+    COHORT_TABLES["protocol"] = "<results>/cat12/protocol.tsv"
 if "lesions" in study:
     COHORT_TABLES["lesions"] = "<results>/cat12/lesions.tsv"
 

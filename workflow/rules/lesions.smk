@@ -1,9 +1,11 @@
 # MRI: lesion load.
+LESIONS = "lesions.folder" if "folder" in study["lesions"] else "lesions.file"
 
 
 rule ingest_lesions:
     input:
-        folder=raw["lesions.folder"],
+        study=plan.study_file,
+        folder=raw[LESIONS],
     output:
         lesions="<results>/cat12/lesions.tsv",
     log:
@@ -13,10 +15,10 @@ rule ingest_lesions:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        digest=digest("lesions.folder"),
+        digest=digest(LESIONS),
         code=code_digest("cat12"),
     message:
         "Lesion load of each scan"
     shell:
-        f"pniflow ingest-lesions --folder {word(plan.raw['lesions.folder'])}"
-        " --lesions {output.lesions} 2> {log}"
+        f"pniflow ingest-lesions --folder {word(plan.raw[LESIONS])}"
+        " --study {input.study} --lesions {output.lesions} 2> {log}"

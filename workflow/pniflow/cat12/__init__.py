@@ -22,6 +22,7 @@ _PLACES = {
     "ingest_lesions": "lesions",
     "ingest_protocol": "protocol",
     "region_groups": "atlases",
+    "mixed_images": "comparability",
     "mixed_versions": "comparability",
 }
 

@@ -78,6 +78,30 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     return sentences
 
 
+def mixed_images(protocol: pd.DataFrame) -> list[str]:
+    """Say what is mixed among the scanners that measured T1w images: model, field strength, software.
+
+    Parameters
+    ----------
+    protocol : DataFrame
+        Contract `protocol`, of the images that are to be compared.
+
+    Returns
+    -------
+    list of str
+        One sentence per thing that is mixed, naming the images of each kind; empty when all is alike or not
+        known.
+    """
+    t1w = protocol[protocol["suffix"] == "T1w"]
+    scanner = t1w["manufacturer"].fillna("") + " " + t1w["scanner_model"].fillna("")
+    kinds = {
+        "scanners": scanner.str.strip().replace("", None),
+        "field strengths (T)": t1w["field_strength"],
+        "versions of the scanner's software": t1w["software"],
+    }
+    return [words for what, values in kinds.items() for words in _mixed(t1w["source"], values, what)]
+
+
 def _mixed(scans: pd.Series, values: pd.Series, what: str) -> list[str]:
     kinds = {value: list(group) for value, group in scans.groupby(values.astype("str").where(values.notna()))}
     if len(kinds) < 2:

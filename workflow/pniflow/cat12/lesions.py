@@ -1,4 +1,4 @@
-"""Lesion load: LST-AI's table of each scan."""
+"""Lesion load: LST-AI's table of each scan, or one table of any other tool."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import csv
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pniflow import contracts, files
 from pniflow.cat12.index import entities
+from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _COLUMNS = ("Num_Lesions", "Num_Vox", "Lesion_Volume")
+_UNITS = {"ml": 1.0, "mm3": 1000.0}
 
 
-def ingest_lesions(*, folder: Path, lesions: Path) -> None:
+def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) -> None:
     """Read the lesion volume and count of each scan, from LST-AI's lesion_stats.csv files or from one table.
 
     LST-AI writes mm3; the table holds ml.
@@ -23,22 +29,23 @@ def ingest_lesions(*, folder: Path, lesions: Path) -> None:
     ----------
     folder : Path
         Folder with files that end in lesion_stats.csv, participant and session in their names as in BIDS; or
-        a .tsv of any other tool with participant_id, session_id, lesion_volume (ml), lesion_count if known.
+        a table of any other tool (CSV, TSV, spreadsheet) with a row per scan.
+    study : Path, optional
+        study.yaml, which says what the columns of such a table are (`lesions.columns`, `lesions.unit`);
+        without it they are participant_id, session_id, lesion_volume (ml) and, if known, lesion_count.
     lesions : Path
         Table to write (contract `lesions`).
 
     Raises
     ------
     InputError
-        No such files, a name without sub- and ses-, two files of one session, a missing column, a value that
-        is no number.
+        No such files, a name without sub- and ses-, two files of one session, a missing column, a session
+        that the study does not have, a value that is no number or negative.
     """
     import pandas as pd
 
-    if folder.suffix == ".tsv":
-        table = files.read_table(folder)
-        table = table if "lesion_count" in table else table.assign(lesion_count=None)
-        files.write_table(contracts.checked(table, "lesions", str(folder)), lesions, "lesions")
+    if folder.is_file() or folder.suffix == ".tsv":
+        files.write_table(_of_table(folder, study), lesions, "lesions")
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder.")
@@ -70,6 +77,52 @@ def ingest_lesions(*, folder: Path, lesions: Path) -> None:
         )
     table = table.drop(columns="source").sort_values(["participant_id", "session_id"])
     files.write_table(table, lesions, "lesions")
+
+
+def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
+    """Read one table with a row per scan, as the study says what its columns are."""
+    from pniflow.study.belonging import named, sessions_of
+    from pniflow.study.rawtables import numbers, read_raw
+
+    if study is None:
+        table = files.read_table(path)
+        return contracts.checked(
+            table if "lesion_count" in table else table.assign(lesion_count=None), "lesions", str(path)
+        )
+    described = read_study(study)
+    section = described["lesions"]
+    columns = section["columns"]
+    raw = read_raw(path, path.name)
+    frame = raw.columns({new: raw.position(old, f"lesions.columns.{new}") for new, old in columns.items()})
+    frame["participant_id"] = named(frame["participant"], raw, columns["participant"])
+    frame["session_id"] = sessions_of(
+        frame["session"], section["session_codes"], described, path.name, "lesions.session_codes"
+    )
+    values = {}
+    for name in ("volume", "count"):
+        if name not in columns:
+            continue
+        values[name], wrong = numbers(frame[name])
+        wrong |= values[name] < 0
+        wrong |= (values[name] % 1 > 0) & (name == "count")
+        if wrong.any():
+            wanted = "a whole number" if name == "count" else "a number"
+            raise InputError(
+                f"{path.name}: row {frame.index[wrong][0]}, column '{columns[name]}' is"
+                f" '{frame[name][wrong].iloc[0][:20]}'; {wanted}, zero or more, or blank was expected."
+            )
+    again = frame[frame.duplicated(["participant_id", "session_id"])]
+    if len(again):
+        raise InputError(
+            f"{path.name}: row {again.index[0]} repeats participant {again['participant_id'].iloc[0]} in"
+            f" {again['session_id'].iloc[0]}; keep one row."
+        )
+    volume = values["volume"] / _UNITS[section["unit"]]
+    table = frame[["participant_id", "session_id"]].assign(
+        lesion_volume=volume, lesion_count=values.get("count")
+    )
+    table["lesion_count"] = table["lesion_count"].astype("Int64")
+    return table.sort_values(["participant_id", "session_id"])
 
 
 def _read(path: Path, source: str) -> tuple[float, int]:

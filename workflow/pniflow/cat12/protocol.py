@@ -16,6 +16,7 @@ import numpy as np
 
 from pniflow import files
 from pniflow.cat12.index import entities
+from pniflow.config import read_study
 from pniflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ _HEADER = 352
 _LARGEST_EXTENSION = 2**20
 
 
-def ingest_protocol(*, folder: Path, protocol: Path, isotropic: float = 1.0) -> None:
+def ingest_protocol(
+    *, folder: Path, study: Path | None = None, protocol: Path, isotropic: float = 1.0
+) -> None:
     """Read how each T1w and FLAIR image of a BIDS folder was measured, and flag what deviates.
 
     Headers only: no voxel is read. Text in a header or sidecar that could identify a person is refused, not
@@ -65,10 +68,13 @@ def ingest_protocol(*, folder: Path, protocol: Path, isotropic: float = 1.0) -> 
     ----------
     folder : Path
         A BIDS folder with sub-*/[ses-*/]anat images.
+    study : Path, optional
+        study.yaml: the order of sessions, the session of images whose names hold none, and the voxel size
+        asked for (`images.session`, `images.voxel_size`).
     protocol : Path
         Table to write (contract `protocol`), a row per image.
     isotropic : float
-        Voxel size that the protocol asks for (mm); others are flagged.
+        Voxel size that the protocol asks for (mm), without a study; others are flagged.
 
     Raises
     ------
@@ -77,58 +83,64 @@ def ingest_protocol(*, folder: Path, protocol: Path, isotropic: float = 1.0) -> 
     """
     import pandas as pd
 
-    rows = [_row(path, source, suffix) for path, source, suffix in _images(folder)]
+    described = read_study(study) if study else {"sessions": {}}
+    section = described.get("images", {"voxel_size": isotropic})
+    rows = [_row(path, source, suffix, folder) for path, source, suffix in _images(folder)]
     if not rows:
         raise InputError(
             f"{folder}: there are no images named sub-*_T1w.nii.gz or sub-*_FLAIR.nii.gz in this folder."
         )
-    table = pd.DataFrame(rows).sort_values(
-        ["participant_id", "session_id", "suffix", "source"], kind="stable"
+    table = pd.DataFrame(rows)
+    table["session_id"] = table["session_id"].fillna(section.get("session"))
+    order = {name: place for place, name in enumerate(described["sessions"])}
+    table = table.assign(place=table["session_id"].map(order)).sort_values(
+        ["participant_id", "place", "session_id", "suffix", "source"], kind="stable"
     )
-    table = table.reset_index(drop=True)
-    table["flags"] = ["; ".join(flags) for flags in deviations(table, isotropic)]
-    files.write_table(table, protocol, "protocol")
+    table = table.drop(columns="place").reset_index(drop=True)
+    files.write_table(deviations(table, section["voxel_size"]), protocol, "protocol")
 
 
-def deviations(table: pd.DataFrame, isotropic: float) -> list[list[str]]:
-    """Return for each image what deviates: from isotropic voxels, from the person's first image of that
-    kind, and from the most common value of the study.
+def deviations(table: pd.DataFrame, isotropic: float | None) -> pd.DataFrame:
+    """Add what deviates: `within_person`, from the person's first image of that kind; `in_study`, from
+    isotropic voxels and from the most common value of the study.
 
     Parameters
     ----------
     table : DataFrame
         Contract `protocol`, sorted by participant and session.
-    isotropic : float
+    isotropic : float, optional
         Voxel size asked for, in mm.
     """
     import pandas as pd
 
-    flags: list[list[str]] = [[] for _ in range(len(table))]
+    person: list[list[str]] = [[] for _ in range(len(table))]
+    study: list[list[str]] = [[] for _ in range(len(table))]
     voxels = table[["voxel_x", "voxel_y", "voxel_z"]].to_numpy()
-    for row in np.flatnonzero((np.abs(voxels - isotropic) > TOLERANCE["voxel_x"]).any(axis=1)):
-        flags[row].append(
-            f"voxels of {' x '.join(f'{size:.3g}' for size in voxels[row])} mm, not {isotropic:g} mm"
-            " isotropic"
-        )
-    compared = [
-        name
-        for name in table.columns
-        if name not in ("participant_id", "session_id", "suffix", "source", "flags")
-    ]
+    unlike = np.abs(voxels - (np.nan if isotropic is None else isotropic)) > TOLERANCE["voxel_x"]
+    for row in np.flatnonzero(unlike.any(axis=1)):
+        size = " x ".join(f"{size:.3g}" for size in voxels[row])
+        study[row].append(f"voxels of {size} mm, not {isotropic:g} mm isotropic")
+    places = ("participant_id", "session_id", "suffix", "source")
+    compared = [name for name in table.columns if name not in places]
     for name in compared:
         values = table[name]
         first = values.groupby([table["participant_id"], table["suffix"]]).transform("first")
         usual = values.groupby(table["suffix"]).transform(
             lambda group: group.mode().iloc[0] if group.notna().any() else None
         )
-        for reference, whose in ((first, "the person's first image"), (usual, "the study's usual")):
+        for reference, whose, flags in (
+            (first, "the person's first image", person),
+            (usual, "the study's usual", study),
+        ):
             if pd.api.types.is_numeric_dtype(values):
                 differs = (values - reference).abs() > TOLERANCE.get(name, _TOLERANCE)
             else:
                 differs = values.notna() & reference.notna() & (values != reference)
             for row in np.flatnonzero(differs.to_numpy(dtype=bool)):
                 flags[row].append(f"{name} {values[row]} differs from {whose} {reference[row]}")
-    return flags
+    return table.assign(within_person=["; ".join(words) for words in person]).assign(
+        in_study=["; ".join(words) for words in study]
+    )
 
 
 def _images(folder: Path) -> Iterator[tuple[Path, str, str]]:
@@ -143,7 +155,7 @@ def _images(folder: Path) -> Iterator[tuple[Path, str, str]]:
                 yield path, path.relative_to(folder).as_posix(), image["suffix"]
 
 
-def _row(path: Path, source: str, suffix: str) -> dict[str, Any]:
+def _row(path: Path, source: str, suffix: str, folder: Path) -> dict[str, Any]:
     import nibabel
 
     header = _header(path, source)
@@ -159,7 +171,7 @@ def _row(path: Path, source: str, suffix: str) -> dict[str, Any]:
         "orientation": "".join(code or "?" for code in nibabel.orientations.aff2axcodes(affine)),
         "handedness": "right" if np.linalg.det(affine[:3, :3]) > 0 else "left",
     }
-    return row | _sidecar(path, source) | {"source": source}
+    return row | _sidecar(path, suffix, folder) | {"source": source}
 
 
 def _header(path: Path, source: str) -> Any:
@@ -216,15 +228,25 @@ def _start(path: Path, source: str, size: int) -> bytes:
         raise InputError(f"{source}: the file cannot be read ({error}).") from None
 
 
-def _sidecar(path: Path, source: str) -> dict[str, Any]:
-    """Return what the JSON beside an image says, as far as it decides comparability; other keys are not
+def _sidecar(path: Path, suffix: str, folder: Path) -> dict[str, Any]:
+    """Return what the JSON files of an image say, as far as it decides comparability; other keys are not
     copied.
+
+    As BIDS has it, a file of that kind in a folder above holds for all images whose names have its entities,
+    and one nearer to the image goes before.
     """
-    beside = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
-    if not beside.is_file():
-        return dict.fromkeys(SIDECAR.values())
-    said = files.read_json(beside)
-    name = Path(source).with_name(beside.name).as_posix()
+    parts = set(path.name.partition(".")[0].split("_"))
+    row: dict[str, Any] = dict.fromkeys(SIDECAR.values())
+    for place in [place for place in reversed(path.parents) if place == folder or folder in place.parents]:
+        for beside in sorted(place.glob(f"*{suffix}.json"), key=lambda one: len(one.name)):
+            if set(beside.stem.split("_")) <= parts:
+                row |= _said(beside, beside.relative_to(folder).as_posix())
+    return row
+
+
+def _said(path: Path, name: str) -> dict[str, Any]:
+    """Read one sidecar: what it says of the columns of `SIDECAR`."""
+    said = files.read_json(path)
     if not isinstance(said, dict):
         raise InputError(f"{name}: a JSON object was expected.")
     for key, value in said.items():
@@ -235,13 +257,13 @@ def _sidecar(path: Path, source: str) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for key, column in SIDECAR.items():
         value = said.get(key)
+        if value is None:
+            continue
         if isinstance(value, list):
             value = " ".join(map(str, value))
-        if (
-            value is not None
-            and column not in TEXTS
-            and (isinstance(value, bool) or not isinstance(value, int | float))
-        ):
+        if column in TEXTS:
+            value = str(value)
+        elif isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError(f"{name}: {key} is '{str(value)[:40]}'; a number was expected.")
-        row[column] = str(value) if value is not None and column in TEXTS else value
+        row[column] = value
     return row

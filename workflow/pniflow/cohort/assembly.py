@@ -29,6 +29,7 @@ def assemble_cohort(
     quality: Path | None = None,
     freesurfer: Path | None = None,
     lesions: Path | None = None,
+    protocol: Path | None = None,
     minimum_quality: float = 60.0,
     allow_mixed_versions: bool = False,
     out: Path,
@@ -61,6 +62,8 @@ def assemble_cohort(
         FreeSurfer's regions.
     lesions : path, optional
         Lesion load by participant and session.
+    protocol : path, optional
+        How the raw images were measured.
     minimum_quality : float
         Scans rated lower (SIQR, else IQR, in percent) are left out and listed.
     allow_mixed_versions : bool
@@ -92,6 +95,7 @@ def assemble_cohort(
         "regions": (regions, "regions"),
         "freesurfer": (freesurfer, "regions"),
         "lesions": (lesions, "lesions"),
+        "protocol": (protocol, "protocol"),
     }
     paths = {name: path for name, (path, _) in contracts.items() if path is not None}
     tables = {name: read_table(path, contracts[name][1]) for name, path in paths.items()}
@@ -102,7 +106,7 @@ def assemble_cohort(
     when = with_numbers(read_table(sessions, "sessions"), described["exposures"], sessions)
     roster = enrol(described, people, when, places, (participants, sessions))
     branches = _branches(described, tables, paths, minimum_quality, allow_mixed_versions)
-    cohort = _joined(roster, branches, described)
+    cohort = _joined(roster, branches, described, tables.get("protocol"))
     words = dictionary(described, cohort["measures"])
     out = Path(out)
     for name, table in cohort.items():
@@ -152,7 +156,10 @@ def _branches(
 
 
 def _joined(
-    roster: Roster, branches: Mapping[str, Branch], study: Mapping[str, Any]
+    roster: Roster,
+    branches: Mapping[str, Branch],
+    study: Mapping[str, Any],
+    protocol: pd.DataFrame | None,
 ) -> dict[str, pd.DataFrame]:
     """Join the branches and describe the whole: contract -> table."""
     import pandas as pd
@@ -179,6 +186,7 @@ def _joined(
     used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
     odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
     odd += [flags.of_batches(used["expression"])] if "expression" in used else []
+    odd += [flags.of_protocol(protocol)] if protocol is not None else []
     units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}
     return {
         "measures": measures,

@@ -76,9 +76,10 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
             f"{paths['ctra']}: row {row + 2} is about sample {scores['sample_id'].iloc[row]}, which "
             f"{paths['samples'].name} does not have; add it there with its participant and session."
         )
-    refuse_twice(samples, "sample_id", "blood samples", paths["samples"])
+    kept = samples[samples["excluded"].isna()] if "excluded" in samples else samples
+    refuse_twice(kept, "sample_id", "blood samples", paths["samples"])
     exclusions = left_out.of_samples(samples, scores)
-    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=samples)
+    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=kept)
 
 
 def imaging(
@@ -99,7 +100,9 @@ def imaging(
     processed = listed[listed["rule"].isna() | (listed["rule"] == scanning.GATE)]
     refuse_twice(processed, "scan", "scans", paths[kinds[0]])
     globals, regions = tables.get("globals"), tables.get("regions")
-    note = scanning.compared(processed, globals, regions, allow_mixed_versions, paths[kinds[-1]])
+    note = scanning.compared(
+        processed, globals, regions, allow_mixed_versions, paths[kinds[-1]], tables.get("protocol")
+    )
     numbers = observations.of_scans(processed, regions, globals)
     exclusions = [left_out.of_scans(listed)]
     if scanning.thickness_differs(processed):

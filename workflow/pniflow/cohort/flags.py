@@ -73,6 +73,16 @@ def of_changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
     return flagged.assign(reason=pd.Series(words, index=odd.index, dtype="str"))[COLUMNS]
 
 
+def of_protocol(protocol: pd.DataFrame) -> pd.DataFrame:
+    """Flag images measured in another way than the person's first one, or than the study's others."""
+    import pandas as pd
+
+    kinds = {"within_person": "image changes between sessions", "in_study": "image unlike the others"}
+    parts = [protocol.assign(rule=rule, reason=protocol[column]) for column, rule in kinds.items()]
+    flagged = pd.concat(parts).dropna(subset=["reason"])
+    return flagged.assign(item="image " + flagged["source"], value=None)[COLUMNS]
+
+
 def of_batches(samples: pd.DataFrame) -> pd.DataFrame:
     """Flag batches of blood samples that are tied to sessions, so that a change could be the batch's."""
     import pandas as pd

@@ -71,6 +71,7 @@ def compared(
     regions: pd.DataFrame | None,
     allow_mixed: bool,
     path: Path,
+    protocol: pd.DataFrame | None = None,
 ) -> str:
     """Refuse scans that must not be mixed (versions, pipelines, settings) unless allowed; say what is mixed.
 
@@ -84,6 +85,8 @@ def compared(
         Go on, and say what is mixed.
     path : path
         Where the sentence says that the scans stand.
+    protocol : DataFrame, optional
+        How the images were measured.
 
     Raises
     ------
@@ -97,6 +100,8 @@ def compared(
     )
     held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
     mixed = cat12.mixed_versions(about, held)
+    if protocol is not None:
+        mixed += cat12.mixed_images(protocol.merge(scans[PLACE].drop_duplicates(), on=PLACE))
     if mixed and not allow_mixed:
         raise InputError(refusal(mixed, path))
     if mixed:
@@ -109,7 +114,7 @@ def refusal(mixed: list[str], path: Path) -> str:
     """Say what is mixed, and what to do about it."""
     more = f" ({len(mixed) - 1} more such differences)" if len(mixed) > 1 else ""
     return (
-        f"{path}: {mixed[0].rstrip('.')}; process all of them alike, or set "
+        f"{path}: {mixed[0].rstrip('.')}; compare only what was made alike, or set "
         f"cat12.allow_mixed_versions to true in config.yaml{more}."
     )
 

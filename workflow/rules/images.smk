@@ -1,0 +1,23 @@
+# MRI: how the raw images were measured.
+
+
+rule ingest_protocol:
+    input:
+        study=plan.study_file,
+        folder=raw["images.folder"],
+    output:
+        protocol="<results>/cat12/protocol.tsv",
+    log:
+        "<logs>/ingest_protocol.log",
+    benchmark:
+        "<benchmarks>/ingest_protocol.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        digest=digest("images.folder"),
+        code=code_digest("cat12"),
+    message:
+        "Protocol of each T1w and FLAIR image"
+    shell:
+        f"pniflow ingest-protocol --folder {word(plan.raw['images.folder'])}"
+        " --study {input.study} --protocol {output.protocol} 2> {log}"
