@@ -1,4 +1,4 @@
-# The report: one page that a reviewer can trace down to each number.
+# The report, as a page and on paper, which a reviewer can trace down to each number.
 
 
 rule render_report:
@@ -15,7 +15,8 @@ rule render_report:
         table1="<results>/cohort/table1.tsv",
         figures=collect("<results>/figures/{figure}.json", figure=FIGURES),
     output:
-        report="<results>/report/report.html",
+        page="<results>/report/report.html",
+        paper="<results>/report/report.pdf",
     log:
         "<logs>/render_report.log",
     benchmark:
@@ -32,4 +33,4 @@ rule render_report:
         " --measures {input.measures} --participants {input.participants}"
         " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
         f"{flags(REPORT_TABLES)}{RESOURCES}"
-        " --figures {input.figures} --out {output.report} 2> {log}"
+        " --figures {input.figures} --out {output.page} --pdf {output.paper} 2> {log}"

@@ -83,9 +83,14 @@ def over_genes(table: pd.DataFrame) -> list[Any]:
     caption = (
         "The same question asked over the genes in several ways; the composite score is the prespecified one."
     )
-    said = {"analysis": lambda name: _ANALYSES.get(name, name), "term": term_words}
+    said = {"analysis": analysis_words, "term": term_words}
     note = f"Estimates: change of the mean signed expression; {words.CTRA_SIGN}."
     return [Fold(["Other analyses over genes"], [listed(table, "over_genes", caption, note, said)])]
+
+
+def analysis_words(name: str) -> str:
+    """Return an analysis over genes in words."""
+    return str(_ANALYSES.get(name, name))
 
 
 def term_words(term: str) -> str:

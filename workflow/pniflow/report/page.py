@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pniflow.report.parts import Section, plain
+from pniflow.report.parts import BANNER, Section, plain
 
 _HERE = Path(__file__).resolve().parent
 
@@ -43,6 +43,7 @@ def write_page(
         title=title,
         subtitle=subtitle,
         simulated=simulated,
+        banner=BANNER,
         sections=sections,
         version=version,
         style=style,

@@ -35,7 +35,16 @@ class Number:
     table: str = "estimates"
 
 
-Text = Sequence["str | Number"]
+@dataclass(frozen=True)
+class Link:
+    """Words that lead somewhere: to an anchor of the report (`#methods`) or to a source on the web."""
+
+    text: str
+    target: str
+
+
+Text = Sequence["str | Number | Link"]
+BANNER = "Simulated data. The numbers here are made up; no statement about people follows from them."
 TO = f"{words.NBSP}to{words.NBSP}"  # keeps an interval on one line of a table
 
 

@@ -14,6 +14,7 @@ from pniflow.report import claims, further, methods
 from pniflow.report.answers import Context
 from pniflow.report.page import write_page
 from pniflow.report.parts import Picture
+from pniflow.report.printed import write_paper
 from pniflow.report.results import Results
 from pniflow.report.sections import all_sections
 from pniflow.resources import searched
@@ -29,6 +30,7 @@ def render_report(
     study: Path,
     estimates: Path,
     out: Path,
+    pdf: Path | None = None,
     measures: Path | None = None,
     sensitivity: Path | None = None,
     diagnostics: Path | None = None,
@@ -56,7 +58,7 @@ def render_report(
     figures: list[Path] | None = None,
     resources: Path | None = None,
 ) -> None:
-    """Write the report: one HTML file that holds everything and loads nothing.
+    """Write the report: one HTML file that holds everything and loads nothing, and the same as PDF.
 
     Parameters
     ----------
@@ -65,7 +67,9 @@ def render_report(
     estimates : Path
         Estimates (contract estimates).
     out : Path
-        The report.
+        The report as one HTML file.
+    pdf : Path, optional
+        The same report as PDF.
     measures, sensitivity, diagnostics, participants, flow, exclusions, table1 : Path, optional
         Tables of the run by the contract of the same name.
     genes : Path, optional
@@ -131,14 +135,15 @@ def render_report(
             files.read_json(normalization) if normalization else {},
             read_figures(figures or []),
         )
-        page = write_page(
-            title=results.study["title"],
-            subtitle=f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
-            simulated=results.study["simulated"],
-            sections=all_sections(results),
-            version=__version__,
-        )
-    files.write_text(out, page)
+        front = {
+            "title": results.study["title"],
+            "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
+            "simulated": results.study["simulated"],
+            "sections": all_sections(results),
+        }
+    files.write_text(out, write_page(version=__version__, **front))
+    if pdf:
+        files.write_bytes(pdf, write_paper(made=f"Made by pniflow {__version__}", **front))
 
 
 def _results(

@@ -1,0 +1,133 @@
+"""The report on paper: the page's numbers as strings, text as text, the same bytes everywhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_report_page import HOSTILE, run  # noqa: F401 (fixture)
+
+import made_results as made
+from conftest import lacking
+from pniflow.report import printed, render_report
+from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Row, Section, Table
+
+pytestmark = pytest.mark.xdist_group("figures")
+
+
+def text_of(pdf: Path, *options: str) -> str:
+    """Text of a PDF in the order in which it was set."""
+    if shutil.which("pdftotext") is None:
+        lacking("poppler", "pdftotext is not installed")
+    done = subprocess.run(
+        ["pdftotext", "-raw", "-enc", "UTF-8", *options, str(pdf), "-"], capture_output=True, check=True
+    )
+    return done.stdout.decode("utf-8")
+
+
+def squeezed(text: str) -> str:
+    """Text without white space, soft hyphens and end-of-line hyphens."""
+    return re.sub(r"\s|\u00ad|-", "", text.replace("\ufb01", "fi").replace("\ufb03", "ffi"))
+
+
+@pytest.fixture(scope="module")
+def both(run, tmp_path_factory) -> tuple[str, str, Path]:  # noqa: F811
+    folder = tmp_path_factory.mktemp("both")
+    render_report(**run, out=folder / "report.html", pdf=folder / "report.pdf")
+    return (folder / "report.html").read_text("utf-8"), text_of(folder / "report.pdf"), folder / "report.pdf"
+
+
+def test_each_answer_stands_on_paper_as_on_the_page(both):
+    page, paper, _ = both
+    sentences = re.findall(r'<li class="(?:shown|unclear|none)">(.*?)</li>', page, re.S)
+    assert len(sentences) > 20
+    found = squeezed(paper)
+    for sentence in sentences:
+        said = re.sub(r"<[^>]*>", "", sentence).replace("&#39;", "'").replace("&lt;", "<")
+        assert squeezed(said) in found, said
+
+
+def test_each_row_of_each_table_stands_on_paper_as_on_the_page(both):
+    page, paper, _ = both
+    found = squeezed(paper)
+    rows = 0
+    for table in re.findall(r"<table>.*?</table>", page, re.S):
+        if "as in estimates.tsv" in table or "as in sensitivity.tsv" in table or "every table" in table:
+            continue  # these stand in their files
+        for line in re.findall(r"<tr[^>]*><th scope=\"row\">.*?</tr>", table, re.S):
+            cells = [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", line, re.S)]
+            said = squeezed("".join(cells)).replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">")
+            assert said in found, cells
+            rows += 1
+    assert rows > 80
+
+
+def test_every_page_says_simulated(both):
+    pages = both[1].rstrip("\f").split("\f")
+    assert len(pages) > 4
+    assert all("SIMULATED DATA" in page for page in pages)
+
+
+def test_the_paper_is_tagged_titled_and_undated(both):
+    content = both[2].read_bytes()
+    assert b"pdfuaid" in content
+    assert b"CreationDate" not in content
+    assert b"/Alt" in content or b"StructTreeRoot" in content
+
+
+def test_the_same_paper_in_another_folder(run, tmp_path):  # noqa: F811
+    for name in ("one", "two"):
+        render_report(**run, out=tmp_path / name / "r.html", pdf=tmp_path / name / "r.pdf")
+    assert (tmp_path / "one/r.pdf").read_bytes() == (tmp_path / "two/r.pdf").read_bytes()
+
+
+def paper_of(text: str, folder: Path) -> str:
+    table = Table([text], ["Name", text], [Row([text], [[text]], remark=text), Row([text], [], group=True)])
+    blocks = [
+        Heading(text),
+        Paragraph([text, Number("1.5", text, text)]),
+        Listing([("shown", [text])]),
+        table,
+    ]
+    content = printed.write_paper(
+        title=text, subtitle=text, simulated=False, sections=[Section("a", text, blocks)], made="made"
+    )
+    (folder / "report.pdf").write_bytes(content)
+    return text_of(folder / "report.pdf")
+
+
+@pytest.mark.parametrize("text", [
+    HOSTILE.replace("\u202e", ""), "#panic(\"x\") $x^2$ *b* _i_ `r` @cite <l> // c /* d */ \\u{41}",
+    "#import \"/etc/passwd\": * #read(\"report.json\")", "Žluťoučký Ελλάδα Москва ½ µ → ≥",
+])  # fmt: skip
+def test_text_is_text_on_paper(text, tmp_path):
+    assert squeezed(paper_of(text, tmp_path)).count(squeezed(text)) >= 7
+
+
+def test_what_no_font_has_and_what_turns_lines_round_is_named(tmp_path):
+    paper = squeezed(paper_of("a\u202eb 测\ue000", tmp_path))
+    assert paper.count("a⟨U+202E⟩b⟨U+6D4B⟩⟨U+E000⟩") >= 7
+
+
+def test_a_table_too_wide_for_the_page_lies_on_its_side(tmp_path):
+    narrow = Table(["c"], ["a", "b"], [Row(["x"], [["1"]])], [0])
+    wide = Table(["c"], ["a"] + ["column"] * 24, [Row(["x"], [["1.2345 to 2.3456"]] * 24)], range(24))
+    assert [printed._table(table)["wide"] for table in (narrow, wide)] == [False, True]
+
+
+def test_links_to_the_web_stay_links_and_those_inside_are_text():
+    text = [Link("inside", "#methods"), " ", Link("source", "https://doi.org/10.1/x")]
+    assert printed._text(text) == ["inside ", ["source", "https://doi.org/10.1/x"]]
+
+
+def test_a_study_without_any_estimate_has_a_paper(tmp_path):
+    made.write_table(made.estimates().iloc[:0], tmp_path / "estimates.tsv", "estimates")
+    study = made.write_study(tmp_path, simulated=False)
+    paths = {"out": tmp_path / "r.html", "pdf": tmp_path / "r.pdf"}
+    render_report(study=study, estimates=tmp_path / "estimates.tsv", **paths)
+    text = text_of(paths["pdf"])
+    assert "No question was prespecified" in text
+    assert "SIMULATED" not in text
