@@ -50,6 +50,7 @@ COMMANDS = {
     "plot-flow": "pniflow.figures",
     "plot-quality": "pniflow.figures",
     "plot-standardized-change": "pniflow.figures",
+    "plot-power": "pniflow.figures",
     "render-report": "pniflow.report",
     "summarize-results": "pniflow.report",
     "trace": "pniflow.report",

@@ -121,6 +121,7 @@ RECORDS = [
 ]
 RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)
-FIGURES = ["flow", "paired_change", "standardized_change", "associations", "quality"]
+FIGURES = ["flow", "paired_change", "standardized_change", "associations", "power"]
+FIGURES += ["quality"]
 FIGURES += ["ctra_heatmap"] if "expression" in study else []
 FIGURES += ["regions"] if "cat12" in study else []

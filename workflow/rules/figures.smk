@@ -116,6 +116,34 @@ rule plot_quality:
         " --description {output.description} 2> {log}"
 
 
+rule plot_power:
+    input:
+        design="<results>/models/design.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/power.svg",
+            category="Figures",
+            caption="../report/power.rst",
+        ),
+        image="<results>/figures/power.png",
+        description="<results>/figures/power.json",
+    log:
+        "<logs>/plot_power.log",
+    benchmark:
+        "<benchmarks>/plot_power.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: power and type-I error of this design"
+    shell:
+        "pniflow plot-power --design {input.design} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
 if "expression" in study:
 
     rule plot_ctra_heatmap:

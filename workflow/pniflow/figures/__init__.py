@@ -4,6 +4,7 @@ from pniflow.figures.associations import plot_associations
 from pniflow.figures.ctra_heatmap import plot_ctra_heatmap
 from pniflow.figures.flow import plot_flow
 from pniflow.figures.paired_change import plot_paired_change
+from pniflow.figures.power import plot_power
 from pniflow.figures.quality import plot_quality
 from pniflow.figures.regions import plot_regions
 from pniflow.figures.standardized_change import plot_standardized_change
@@ -13,6 +14,7 @@ __all__ = [
     "plot_ctra_heatmap",
     "plot_flow",
     "plot_paired_change",
+    "plot_power",
     "plot_quality",
     "plot_regions",
     "plot_standardized_change",

@@ -192,7 +192,7 @@ def power_of(estimate: Array, reach: Array, shifts: Array, size: float) -> tuple
         What an effect of one adds.
     """
     hit = np.abs(estimate + shifts[:, None]) > reach
-    return hit.mean(axis=1), float(np.quantile(reach - estimate, _POWER, method="higher") / size)
+    return hit.mean(axis=1), float(np.quantile(reach - estimate, _POWER, method="inverted_cdf") / size)
 
 
 def _reaches(fit: RandomInterceptFit, place: int, plan: Plan) -> dict[str, tuple[Array, Array]]:

@@ -1,0 +1,141 @@
+"""Design checks: rejection shares are those of refitted shifted outcomes, and nothing observed enters."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import made_results
+from models_data import one_model, study, written
+from pniflow import figures
+from pniflow.errors import InputError
+from pniflow.models import check_design
+from pniflow.models.design_checks import null_outcomes, power_of
+from pniflow.models.random_intercept import random_intercept
+
+SPLIT = ["session", {"split": "pss10"}, "age"]
+TESTED = {"test": {"a_family": ["pss10_within", "pss10_between"]}}
+
+
+def checks(folder, measures, participants, models, **declared):
+    """Run check_design on written inputs; return its table."""
+    models = {**models, "design_checks": {"draws": 400, **declared}}
+    paths = written(folder, measures, participants, models)
+    check_design(
+        measures=paths["measures"],
+        participants=paths["participants"],
+        models=paths["models"],
+        design=folder / "design.tsv",
+    )
+    return pd.read_csv(folder / "design.tsv", sep="\t")
+
+
+def test_power_is_the_share_of_refits_of_shifted_outcomes_that_reject(tmp_path):
+    """An effect added to the outcomes themselves, fitted anew, gives the shares that the shift gives."""
+    measures, people = study(people=12, drop={"ctra": [(3, "ses-post")]})
+    table = checks(tmp_path, measures, people, one_model(["ctra"], SPLIT, **TESTED), effects=[0.4], icc=[0.3])
+    wide = measures.pivot(index=["participant_id", "session_id"], columns="measure", values="value")
+    wide = wide.reset_index().dropna(subset=["ctra", "pss10"])
+    session = (wide["session_id"] == "ses-post").to_numpy(float)
+    person = pd.factorize(wide["participant_id"])[0]
+    centred = wide["pss10"] - wide.groupby("session_id")["pss10"].transform("mean")
+    between = centred.groupby(wide["participant_id"]).transform("mean").to_numpy()
+    single = wide.groupby("participant_id")["ctra"].transform("size").to_numpy() == 1
+    within = np.where(single, 0.0, centred.to_numpy() - between)
+    age = wide["participant_id"].map(people.set_index("participant_id")["age"]).to_numpy()
+    design = np.column_stack([np.ones(len(wide)), session, within, between, age])
+    for term, column in (("pss10_within", 2), ("pss10_between", 3)):
+        draws = null_outcomes(person, 0.3, 20_000, seed=5)  # other draws: shares agree within their error
+        shifted = draws + 0.4 * (design[:, column] / design[:, column].std(ddof=1))[:, None]
+        rejected = (random_intercept(design, person, shifted).p_kr[column] < 0.05).mean()
+        own = table[(table["term"] == term) & (table["effect"] == 0.4) & (table["method"] == "kenward_roger")]
+        assert own["rejection"].item() == pytest.approx(rejected, abs=4 * own["mc_error"].item())
+        assert own["n_observations"].item() == 23 and own["n_pairs"].item() == 11
+
+
+def test_power_of_a_paired_change_is_that_of_the_noncentral_t(tmp_path):
+    """Complete pairs: power and the effect found in 80 % of draws are known exactly."""
+    models = one_model(["pss10", "gad7"], ["session"], test={"a_family": ["session"]})
+    table = checks(tmp_path, *study(people=14), models, effects=[0.3, 0.6], icc=[0.5], draws=20_000)
+    assert set(table["outcomes"]) == {"pss10 gad7"}
+
+    def power(effect: float) -> float:
+        shift, edge = effect / np.sqrt(2 * 0.5 / 14), stats.t.ppf(0.975, 13)
+        return float(stats.nct.sf(edge, 13, shift) + stats.nct.cdf(-edge, 13, shift))
+
+    paired = table[table["method"] == "paired_t"]
+    for row in paired.itertuples():
+        assert row.rejection == pytest.approx(0.05 if row.effect == 0 else power(row.effect), abs=0.011)
+        assert row.mc_error == pytest.approx(np.sqrt(row.rejection * (1 - row.rejection) / 20_000))
+    smallest = optimize.brentq(lambda effect: power(effect) - 0.8, 0.1, 2)
+    assert paired["detectable_80"].iloc[0] == pytest.approx(smallest, abs=0.015)
+    kept = table[table["method"].isin(["kenward_roger", "sign_flip"])]
+    assert (kept[kept["effect"] == 0]["rejection"] < 0.056).all()
+    assert table[(table["method"] == "wald_z") & (table["effect"] == 0)]["rejection"].item() > 0.06
+
+
+def test_observed_outcomes_do_not_enter(tmp_path):
+    """Only which outcomes are there matters, not their values, nor the participants' names and order."""
+    measures, people = study(drop={"ctra": [(2, "ses-pre")]})
+    models = one_model(["ctra"], SPLIT, **TESTED)
+    first = checks(tmp_path / "a", measures, people, models)
+    other = measures.copy()
+    other.loc[other["measure"] == "ctra", "value"] *= -7.5
+    names = {name: f"sub-{99 - number}" for number, name in enumerate(people["participant_id"])}
+    other["participant_id"] = other["participant_id"].map(names)
+    people = people.assign(participant_id=people["participant_id"].map(names))
+    second = checks(tmp_path / "b", other.iloc[::-1], people, models)
+    exact = ["term", "n_participants", "n_observations", "effect", "method"]
+    pd.testing.assert_frame_equal(first[exact], second[exact])
+    assert np.abs(first["rejection"] - second["rejection"]).max() <= 1 / 400  # a draw on the edge
+
+
+def test_joint_tests_and_studies_with_one_session(tmp_path):
+    """Three sessions are tested by F; one session by least squares."""
+    sessions = ("ses-pre", "ses-post", "ses-fu")
+    models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
+    three = checks(tmp_path / "3", *study(sessions=sessions), models, effects=[1.5], draws=2000)
+    null, strong = (three.loc[three["effect"] == effect, "rejection"].item() for effect in (0, 1.5))
+    assert null == pytest.approx(0.05, abs=0.02) and strong > 0.98
+    models = one_model(["pss10"], ["age"], test={"a_family": ["age"]}, random=[])
+    one = checks(tmp_path / "1", *study(sessions=("ses-pre",)), models, effects=[0.5], draws=4000)
+    assert one["icc"].isna().all() and set(one["method"]) == {"ols_t", "wald_z"}
+    own = one[one["method"] == "ols_t"].set_index("effect")["rejection"]
+    shift, edge = 0.5 * np.sqrt(22), stats.t.ppf(0.975, 21)
+    assert own[0.0] == pytest.approx(0.05, abs=0.014)
+    assert own[0.5] == pytest.approx(stats.nct.sf(edge, 21, shift), abs=0.03)
+
+
+def test_the_detectable_effect_by_hand():
+    """The fourth of five distances from estimate to significance, in units of the effect."""
+    estimate, reach = np.array([0.0, 0.5, -0.5, 1.0, -1.0]), np.array([1.0, 1.0, 1.0, 1.5, 1.5])
+    shares, found = power_of(estimate, reach, np.array([0.0, 1.2]), size=2.0)
+    assert list(shares) == [0.0, 0.6]
+    assert found == 1.5 / 2
+
+
+def test_an_effect_must_be_declared_above_zero(tmp_path):
+    """Zero is the type-I error and always there."""
+    models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
+    with pytest.raises(InputError, match="effects"):
+        checks(tmp_path, *study(), models, effects=[0])
+
+
+def test_the_figure_shows_the_tables_numbers(tmp_path):
+    """Caption and alternative text carry the effect found in 80 % of draws and the type-I error."""
+    models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
+    table = checks(tmp_path, *study(), models)
+    out = {name: tmp_path / f"power.{end}" for name, end in (("figure", "svg"), ("image", "png"))}
+    about = made_results.write_study(tmp_path)
+    figures.plot_power(
+        design=tmp_path / "design.tsv", study=about, description=tmp_path / "power.json", **out
+    )
+    words = json.loads((tmp_path / "power.json").read_text())
+    own = table[table["method"] == "kenward_roger"]
+    assert f"change {own['detectable_80'].iloc[0]:.2f} SD" in words["caption"]
+    assert f"Kenward-Roger {own['rejection'].iloc[0]:.3f}" in words["alt"]
+    assert words["n"] == 23 and out["image"].stat().st_size > 10_000

@@ -1,0 +1,182 @@
+"""Power and type-I error of the study's own design, from the simulated design checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow import files, words
+from pniflow.config import read_study
+from pniflow.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TITLE = "What this design can find"
+_OWN = ("kenward_roger", "satterthwaite", "ols_t")
+_KINDS = {  # name, colour, marker: neither colour nor marker alone carries the meaning
+    "change": ("change", style.BLUE, "o"),
+    "within": ("slope within persons", style.VERMILLION, "s"),
+    "between": ("slope between persons", style.GREEN, "^"),
+    "other": ("pooled and other terms", style.GREY, "D"),
+}
+_METHODS = {
+    "kenward_roger": ("Kenward-Roger", "full"),
+    "satterthwaite": ("Satterthwaite", "full"),
+    "ols_t": ("t of least squares", "full"),
+    "sign_flip": ("sign flips", "left"),
+    "wald_z": ("Wald z", "none"),
+}
+_MOST = 3  # panels of power, one for each ICC
+
+Row = Mapping[str, Any]
+
+
+def plot_power(*, design: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
+    """Draw power against effect and type-I error of the prespecified tests.
+
+    Parameters
+    ----------
+    design : Path
+        Design checks (contract design_checks).
+    study : Path
+        study.yaml.
+    figure, image, description : Path
+        The figure as SVG, as PNG, and its caption as JSON.
+    """
+    about = read_study(study)
+    sessions = len(about["sessions"])
+    rows = [
+        {**row, "kind": kind_of(row["term"], sessions)}
+        for row in words.records(files.read_table(design, "design_checks"))
+    ]
+    paths = {"figure": figure, "image": image, "description": description}
+    if not rows:
+        style.save_empty(_TITLE, "No test of this study could be simulated.", about["simulated"], **paths)
+        return
+    panels = list(dict.fromkeys(row["icc"] for row in rows if words.given(row["icc"])))[:_MOST] or [None]
+    with style.drawing():
+        drawn = style.new_figure(style.TWO_COLUMNS, 76)
+        axes = drawn.subplots(1, len(panels) + 1, width_ratios=[1.0] * len(panels) + [1.1])
+        for number, (panel, icc) in enumerate(zip(axes, panels, strict=False)):
+            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc], number == 0)
+            if icc is not None:
+                panel.set_title(f"Power, ICC {icc:g}", loc="left")
+        _draw_errors(axes[-1], rows)
+        style.save(drawn, _describe(rows, about["simulated"]), **paths)
+
+
+def kind_of(term: str, sessions: int) -> str:
+    """Return what a tested term is: change, within, between or other."""
+    kind = words.term_of(term, sessions).kind
+    return kind if kind in _KINDS else "other"
+
+
+def power_lines(rows: Sequence[Row]) -> dict[tuple[int, str], list[tuple[float, float]]]:
+    """Return (design, term) -> effects and rejections of the study's own method, in order of effect."""
+    lines: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for row in rows:
+        if row["method"] in _OWN:
+            lines.setdefault((row["design"], row["term"]), []).append((row["effect"], row["rejection"]))
+    return {key: sorted(points) for key, points in lines.items()}
+
+
+def detectable(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return (kind, unit) -> smallest and largest effect found in 80 % of draws by the study's own method."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if row["method"] in _OWN and words.given(row["detectable_80"]):
+            found.setdefault((row["kind"], row["effect_unit"]), []).append(row["detectable_80"])
+    return {key: (min(values), max(values)) for key, values in found.items()}
+
+
+def _draw_power(axes: Axes, rows: Sequence[Row], labelled: bool) -> None:
+    kinds = {(row["design"], row["term"]): row["kind"] for row in rows}
+    for key, points in power_lines(rows).items():
+        _, colour, marker = _KINDS[kinds[key]]
+        axes.plot(*zip(*points, strict=True), marker, linestyle="-", color=colour, markersize=2.6,
+                  linewidth=0.7, alpha=0.6)  # fmt: skip
+    for share, name in ((0.8, "80 %"), (max(row["alpha"] for row in rows), "level")):
+        axes.axhline(share, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
+        axes.annotate(name, (1, share), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                      size=6, color=style.GREY)  # fmt: skip
+    axes.set(ylim=(0, 1.02), xlim=(0, None), xlabel="Effect (SD of the outcome; slopes: per SD of the term)")
+    if labelled:
+        axes.set_ylabel("Share of simulated outcomes found")
+        used = [kind for kind in _KINDS if kind in kinds.values()]
+        handles = [
+            axes.plot([], [], marker=_KINDS[kind][2], color=_KINDS[kind][1], markersize=3.5)[0]
+            for kind in used
+        ]
+        axes.legend(handles, [_KINDS[kind][0] for kind in used], loc="lower right", bbox_to_anchor=(1, 0.06))
+
+
+def _draw_errors(axes: Axes, rows: Sequence[Row]) -> None:
+    null = [row for row in rows if row["effect"] == 0]
+    kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in null)]
+    methods = [method for method in _METHODS if any(row["method"] == method for row in null)]
+    alpha, error = max(row["alpha"] for row in null), max(row["mc_error"] for row in null)
+    axes.axvspan(alpha - 2 * error, alpha + 2 * error, color="#E6E8EA", linewidth=0, zorder=0)
+    axes.axvline(alpha, color=style.GREY, linewidth=0.6, zorder=0)
+    for place, kind in enumerate(kinds):
+        for method in methods:
+            shares = [row["rejection"] for row in null if row["kind"] == kind and row["method"] == method]
+            height = place + 0.22 * (methods.index(method) - (len(methods) - 1) / 2)
+            _, colour, marker = _KINDS[kind]
+            look: dict[str, Any] = {"color": colour, "markersize": 4, "markeredgewidth": 0.7, "alpha": 0.7}
+            heights = np.full(len(shares), height)
+            axes.plot(shares, heights, marker, linestyle="none", fillstyle=_METHODS[method][1], **look)
+    handles = [
+        axes.plot([], [], "o", color=style.BLACK, markersize=4, fillstyle=_METHODS[method][1],
+                  markeredgewidth=0.7)[0]
+        for method in methods
+    ]  # fmt: skip
+    axes.legend(handles, [_METHODS[method][0] for method in methods], loc="upper right")
+    names = [_KINDS[kind][0].replace(" persons", "\npersons") for kind in kinds]
+    axes.set_yticks(np.arange(len(kinds)), names)
+    axes.set(ylim=(len(kinds) - 0.4, -0.6 - 0.22 * len(methods)), xlim=(0, None))
+    axes.set(xlabel="Share found where there is nothing")
+    axes.set_title("Type-I error", loc="left")
+    axes.tick_params(axis="y", length=0)
+
+
+def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
+    own = next(row["method"] for row in rows if row["method"] in _OWN)
+    iccs = sorted({row["icc"] for row in rows if words.given(row["icc"])})
+    draws = max(row["draws"] for row in rows)
+    parts = []
+    for (kind, unit), (low, high) in detectable(rows).items():
+        size = (
+            words.number(low)
+            if round(low, 2) == round(high, 2)
+            else f"{words.number(low)} to {words.number(high)}"
+        )
+        parts.append(f"{_KINDS[kind][0]} {size} {'SD per SD' if 'per SD' in unit else 'SD'}")
+    errors = {
+        name: [row["rejection"] for row in rows if row["effect"] == 0 and row["method"] == name]
+        for name in (own, "wald_z")
+    }
+    level = ", ".join(
+        f"{_METHODS[name][0]} {words.number(np.mean(shares), 3)}" for name, shares in errors.items() if shares
+    )
+    found = f"Found in 80 % of draws ({_METHODS[own][0]}): {'; '.join(parts)}."
+    persons = words.persons([row["n_participants"] for row in rows])
+    caption = (
+        "Left: how often the prespecified tests find an effect of a declared size, one line for each design "
+        "and term, with the people, visits and covariates of this study and simulated outcomes"
+        + (f" (ICC {' and '.join(f'{icc:g}' for icc in iccs)})" if iccs else "")
+        + f". {found} Right: how often they reject where there is no effect (on average {level}); the band "
+        f"is two Monte-Carlo errors of {draws} draws. Tests are not adjusted for their family, and no "
+        f"observed effect enters. {persons[0].upper()}{persons[1:]}."
+    )
+    return style.describe(
+        title=_TITLE,
+        caption=caption,
+        alt=f"Curves of power against effect and dots of type-I error. {found} Type-I error: {level}.",
+        n=max(row["n_participants"] for row in rows),
+        keys=[],
+        simulated=simulated,
+    )
