@@ -35,6 +35,8 @@ _RAW_KEYS = (
     "freesurfer.folder",
     "lesions.folder",
     "images.folder",
+    "lesions.folder",
+    "lesions.file",
 )
 
 
