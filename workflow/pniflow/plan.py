@@ -226,6 +226,9 @@ def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
     return own, tuple(leads)
 
 
+_CODE = (".py", ".j2", ".css", ".js", ".typ")
+
+
 @functools.cache
 def _modules(name: str) -> tuple[Path, ...]:
     """Return the file of a module, or all files of a subpackage; nothing for what is not pniflow's."""
@@ -234,7 +237,7 @@ def _modules(name: str) -> tuple[Path, ...]:
         return ()
     base = _LIBRARY.joinpath(*rest.split("."))
     if base.is_dir():
-        return tuple(sorted(path for path in base.rglob("*") if path.suffix in (".py", ".j2", ".css")))
+        return tuple(sorted(path for path in base.rglob("*") if path.suffix in _CODE))
     return (base.with_suffix(".py"),) if base.with_suffix(".py").is_file() else ()
 
 
