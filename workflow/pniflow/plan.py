@@ -33,7 +33,6 @@ _RAW_KEYS = (
     "cat12.folder",
     "cat12.scans",
     "freesurfer.folder",
-    "lesions.folder",
     "images.folder",
     "lesions.folder",
     "lesions.file",
