@@ -43,6 +43,7 @@ COMMANDS = {
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
     "fit-over-genes": "pniflow.models",
+    "fit-surface": "pniflow.models",
     "plot-paired-change": "pniflow.figures",
     "plot-ctra-heatmap": "pniflow.figures",
     "plot-associations": "pniflow.figures",

@@ -122,7 +122,7 @@ def fit_rows(fit: Fit, column: int, sizes: Mapping[str, tuple[Array, str]], plan
                 n_observations=len(design.rows),
                 icc=tests.icc[column],
                 singular=bool(tests.singular[column]) if model.random else None,
-                note=joined(note, *_remarks(model, design, term)),
+                note=joined(note, *remarks(model, design, term)),
             )
         )
     return rows
@@ -133,7 +133,7 @@ def is_change(model: Model) -> bool:
     return [term.name for term in model.terms] == [SESSION]
 
 
-def _remarks(model: Model, design: Design, term: str) -> list[str]:
+def remarks(model: Model, design: Design, term: str) -> list[str]:
     """Return what a reader of this row must know about it."""
     kind = design.kinds.get(term)
     words = []
