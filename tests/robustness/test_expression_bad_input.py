@@ -345,18 +345,8 @@ def test_an_unknown_gene_set_lists_what_there_is(tmp_path, capsys):
     )
 
 
-def test_a_baseline_that_no_sample_has(tmp_path, capsys):
+def test_a_baseline_without_the_table_of_samples(tmp_path, capsys):
     path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
-    sheet = write_samples(tmp_path / "samples.tsv", ["a", "b"])
-    assert_refused(
-        capsys,
-        "score-ctra",
-        tmp_path,
-        ["'ses-first' has 0 of the samples"],
-        expression=path,
-        samples=sheet,
-        baseline="ses-first",
-    )
     assert_refused(
         capsys, "score-ctra", tmp_path, ["--baseline needs --samples"], expression=path, baseline="ses-pre"
     )

@@ -127,7 +127,7 @@ def test_every_default_of_a_schema_passes_the_schema() -> None:
     empty = config.checked({}, "config", "config.yaml")
     assert config.checked(empty, "config", "config.yaml") == empty
     assert empty["cat12"]["minimum_quality"] == 60
-    assert empty["expression"]["ctra"] == {"gene_set": "ctra53", "variant": "mean_z"}
+    assert empty["expression"]["ctra"] == {"gene_set": "ctra53", "variant": "mean_z", "parts": False}
 
 
 def test_the_shipped_configs_are_valid(root: Path) -> None:

@@ -207,6 +207,15 @@ def test_z_against_the_baseline_takes_its_mean_and_deviation_from_the_first_sess
     np.testing.assert_allclose(scores["ctra_baseline_z"], wanted, atol=1e-12)
 
 
+def test_fewer_than_two_baseline_samples_give_no_z_against_them_and_it_is_said(tmp_path, capsys):
+    table = expression()
+    sheet = write_samples(tmp_path / "samples.tsv", list(table.columns))
+    scores, _ = score(table, tmp_path, samples=sheet, baseline="ses-later")
+    assert "ctra_baseline_z" not in scores
+    assert scores["note"].eq("fewer than two samples of ses-later: no z against them").all()
+    assert "fewer than two samples of ses-later" in capsys.readouterr().err
+
+
 def test_parts_are_given_and_no_score_where_a_component_has_no_gene(tmp_path):
     table = expression().drop(index=["JCHAIN", "IGLL1", "IGLL3P"])
     full, _ = score(expression(), tmp_path)

@@ -146,6 +146,9 @@ def _sentence(error: Any) -> str:
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
         return f"{where} is {_shown(error.instance)}; one of {choices} was expected."
+    if error.validator == "oneOf" and all(set(one) == {"required"} for one in error.validator_value):
+        names = " and ".join(name for one in error.validator_value for name in one["required"])
+        return f"{where} needs exactly one of the keys {names}."
     if error.validator in _RULE_WORDS:
         expected = _RULE_WORDS[error.validator].format(error.validator_value)
         return f"{where} is {_shown(error.instance)}; {expected}."

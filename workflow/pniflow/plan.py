@@ -30,6 +30,7 @@ _RAW_KEYS = (
     "bids.paths",
     "expression.matrix",
     "expression.samples",
+    "expression.tx2gene",
     "cat12.folder",
     "cat12.scans",
     "freesurfer.folder",
@@ -59,6 +60,13 @@ class Plan:
     models_file: str
     data_folder: str
     raw: dict[str, str]
+
+    def quantifications(self) -> list[str]:
+        """Return the files of one sample each, as folders, files and patterns; empty where there are none."""
+        given = self.study.get("expression", {}).get("quantifications", [])
+        return [
+            os.path.join(self.data_folder, name) for name in ([given] if isinstance(given, str) else given)
+        ]
 
     def absent(self) -> list[str]:
         """Return the keys whose raw file is not there (never for a simulated study, which is made first)."""
@@ -127,6 +135,9 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
     """Yield (key, file name) of each raw file, refusing names that leave the data folder."""
     found = [(key, study.get(key.split(".")[0], {}).get(key.split(".")[1])) for key in _RAW_KEYS]
     found += [(f"assays.{name}", assay["file"]) for name, assay in study["assays"].items()]
+    given = study.get("expression", {}).get("quantifications", [])
+    given = [given] if isinstance(given, str) else given
+    found += [(f"expression.quantifications.{number}", _fixed(name)) for number, name in enumerate(given)]
     found += [(f"tables.{number}", table["file"]) for number, table in enumerate(study["tables"])]
     if "bids" in study:
         found.append(("bids.folder", str(PurePosixPath(study["bids"]["folder"]) / "participants.tsv")))
@@ -139,6 +150,14 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
                 "a name relative to the data folder, without '..', was expected."
             )
         yield key, name
+
+
+def _fixed(pattern: str) -> str:
+    """Return what a pattern names for certain: the folder before its first part with a wildcard."""
+    parts = PurePosixPath(pattern).parts
+    certain = next((number for number, part in enumerate(parts) if set("*?[") & set(part)), len(parts))
+    # What stands behind the wildcard must not leave the data folder either.
+    return str(PurePosixPath(*parts[:certain])) if ".." not in parts else pattern
 
 
 def shell_prefix(library: str, deployed: bool) -> str:

@@ -1,9 +1,12 @@
 # Gene expression: from what the sequencing core delivered to the CTRA score.
+GIVEN = study["expression"]
+FOLDERS = [key for key in raw if key.startswith("expression.quantifications.")]
+DELIVERED = [key for key in ("expression.matrix", "expression.tx2gene") if key in raw]
 
 
 rule ingest_expression:
     input:
-        matrix=raw["expression.matrix"],
+        [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
     output:
         levels="<results>/expression/levels.parquet",
@@ -15,13 +18,23 @@ rule ingest_expression:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        unit=study["expression"]["unit"],
+        unit=GIVEN["unit"],
+        format=GIVEN["format"],
+        strand=GIVEN["strandedness"],
+        delivered="".join(
+            words(f"--{key.split('.')[1]}", [plan.raw[key]]) for key in DELIVERED
+        ),
+        quantifications=words("--quantifications", plan.quantifications()),
+        housekeeping=words("--housekeeping", GIVEN["housekeeping"]),
+        mangled=switch("allow-mangled", GIVEN["allow_mangled"]),
+        digest=[digest(key) for key in FOLDERS],
         code=code_digest("expression"),
     message:
         "Expression levels by gene, identifiers resolved: {params.unit}"
     shell:
-        f"pniflow ingest-expression --matrix {word(plan.raw['expression.matrix'])}"
-        " --unit {params.unit}"
+        "pniflow ingest-expression --unit {params.unit} --format {params.format}"
+        " --strand {params.strand}{params.delivered}{params.quantifications}"
+        "{params.housekeeping}{params.mangled}"
         " --samples {input.samples} --out {output.levels} --genes {output.genes} 2> {log}"
 
 
@@ -63,6 +76,8 @@ rule score_ctra:
         "../../envs/pniflow.yaml"
     params:
         gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
+        baseline=next(iter(study["sessions"])),
+        parts=switch("parts", config["expression"]["ctra"]["parts"]),
         variant=lookup(dpath="expression/ctra/variant", within=config),
         code=code_digest("expression"),
     message:
@@ -70,7 +85,8 @@ rule score_ctra:
     shell:
         "pniflow score-ctra --expression {input.expression}"
         " --samples {input.samples} --participants {input.participants}"
-        " --gene-set {params.gene_set} --variant {params.variant}"
+        " --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
+        "{params.parts}"
         f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"
 

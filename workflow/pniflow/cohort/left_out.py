@@ -45,12 +45,15 @@ def of_samples(samples: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
         + lost["genes_missing"].astype("str")
         + " missing"
     )
+    excluded = lost.reindex(columns=["excluded"])["excluded"]
     if "note" in lost:
         words = words.where(lost["note"].isna(), words + "; " + lost["note"].astype("str"))
     return lost.assign(
         item="sample " + lost["sample_id"],
         rule=absent[lost.index].map({True: "sample not scored", False: "score not computable"}),
-        reason=words.mask(absent[lost.index], "the sample has no column in the expression matrix"),
+        reason=words.mask(absent[lost.index], "the sample has no column in the expression matrix").mask(
+            excluded.notna(), "excluded by the study: " + excluded.astype("str")
+        ),
     )[COLUMNS]
 
 

@@ -66,7 +66,8 @@ def score_ctra(
     samples : path, optional
         Table of samples (contract samples), for z against the baseline.
     baseline : str, optional
-        Session whose samples give mean and standard deviation for the sensitivity ctra_baseline_z.
+        Session whose samples give mean and standard deviation for the sensitivity ctra_baseline_z; of fewer
+        than two samples there is none, and the note says so.
     participants : path, optional
         Table of participants: where B-cell depletion or interferon treatment is recorded (b_cell_depletion,
         interferon_treated), the note says which score is without the affected component.
@@ -126,7 +127,8 @@ def score_ctra(
             bool(lacking) and name in filters, scoring.mean_over_genes(z, used & ~out, weight)
         )
     reference = _baseline(table, samples, baseline)
-    if reference is not None:
+    thin = reference is not None and reference.sum() < 2
+    if reference is not None and not thin:
         again = scoring.z_scores(values, reference)
         columns["ctra_baseline_z"] = _blank_if(bool(lacking), scoring.mean_over_genes(again, used, weight))
     columns |= {
@@ -134,7 +136,8 @@ def score_ctra(
         for gene in symbols("leukocyte8")
         if gene in table.genes
     }
-    note = _note(int(used.sum()), chosen, lacking, participants, expression)
+    remarks = [f"fewer than two samples of {baseline}: no z against them"] if thin else []
+    note = _note(int(used.sum()), chosen, lacking, remarks + _treated(participants), expression)
     write_table(_frame({"sample_id": table.samples, **columns, "note": note}), scores, "ctra_scores")
     write_table(_gene_table(chosen, table, values, z, status, floored, filters), genes, "ctra_genes")
 
@@ -206,13 +209,7 @@ def _baseline(table: Expression, samples: Path | None, session: str | None) -> n
             "score-ctra: --baseline needs --samples, the table that says which sample is of which session."
         )
     sheet = read_table(samples, "samples").set_index("sample_id")["session_id"]
-    chosen = np.array([sheet.get(sample) == session for sample in table.samples])
-    if chosen.sum() < 2:
-        raise InputError(
-            f"{samples}: session '{session}' has {chosen.sum()} of the samples; z values against it need"
-            " at least two."
-        )
-    return chosen
+    return np.array([sheet.get(sample) == session for sample in table.samples])
 
 
 def _without(table: Expression, exclude: list[str], source: Path) -> Expression:
@@ -244,14 +241,12 @@ def _treated(participants: Path | None) -> list[str]:
     ]
 
 
-def _note(
-    used: int, chosen: GeneSet, lacking: list[str], participants: Path | None, source: Path
-) -> str | None:
+def _note(used: int, chosen: GeneSet, lacking: list[str], remarks: list[str], source: Path) -> str | None:
     """Say what a reader must know of the score; also on stderr."""
     notes = [f"no {part} gene: no score" for part in lacking]
     if used < FEW_GENES * len(chosen.genes):
         notes.append(f"{used} of the {len(chosen.genes)} genes of {chosen.name} used")
-    notes += _treated(participants)
+    notes += remarks
     if notes:
         print(f"{source}: {'; '.join(notes)}.", file=sys.stderr)
     return "; ".join(notes) or None

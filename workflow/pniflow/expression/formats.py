@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,9 +80,12 @@ def _number(cell: str) -> bool:
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
-    """Replace a folder by the files in it and below, in order of name; RCC files go before others."""
+    """Replace patterns by what fits them, and a folder by the files in it and below, in order of name.
+
+    Of a folder with RCC files only these count.
+    """
     found: list[Path] = []
-    for path in paths:
+    for path in [one for given in paths for one in _matching(given)]:
         if not path.is_dir():
             found.append(path)
             continue
@@ -91,6 +95,16 @@ def expand(paths: Sequence[Path]) -> list[Path]:
             raise InputError(f"{path}: the folder has no files.")
         found += counts or inside
     return found
+
+
+def _matching(path: Path) -> list[Path]:
+    """Return the files and folders that fit a pattern; a name without wildcard stands for itself."""
+    if path.exists() or not set("*?[") & set(str(path)):
+        return [path]
+    matching = sorted(Path(name) for name in glob.glob(str(path)))
+    if not matching:
+        raise InputError(f"{path}: no file fits this pattern; correct it.")
+    return matching
 
 
 def sample_name(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -46,13 +46,14 @@ def ingest_expression(
         or blank; a featureCounts table, a GEO series matrix, a nanoString collector export, a table of qPCR
         Ct values; or a folder of files of one sample each.
     quantifications : list of paths
-        Files of one sample each, or their folder: STAR ReadsPerGene, htseq-count, salmon, kallisto, RSEM
-        genes, nanoString RCC.
+        Files of one sample each, their folder, or a pattern (rna/*/quant.sf): STAR ReadsPerGene, htseq-count,
+        salmon, kallisto, RSEM genes, nanoString RCC.
     unit : str
         What the numbers are: counts, tpm, log2, or ct (qPCR threshold cycles).
     samples : path, optional
         Table of samples (contract samples). Its samples and the file's must be the same; names that differ
-        only as R's make.names would change them are matched.
+        only as R's make.names would change them are matched. A sample with a reason in the column `excluded`
+        is left out.
     out : path
         The levels (contract levels).
     genes : path, optional
@@ -78,19 +79,45 @@ def ingest_expression(
         raise InputError("ingest-expression: give either --matrix or --quantifications.")
     paths = formats.expand(quantifications or [matrix])  # type: ignore[list-item]
     form = _format(paths, format)
+    sheet = None if samples is None else read_table(samples, "samples")
+    excluded = [] if sheet is None or "excluded" not in sheet else _excluded(sheet)
+    wanted = Wanted(unit, housekeeping or [], excluded)
     if form == "matrix":
-        gathered, said = _from_matrix(paths[0], unit, housekeeping or [])
+        gathered, said = _from_matrix(paths[0], wanted)
     else:
-        gathered, said = _from_samples(paths, form, unit, strand, tx2gene, housekeeping or [])
+        gathered, said = _from_samples(paths, form, wanted, strand, tx2gene)
     gathered.finish(allow_mangled)
     ids = gathered.samples
     source = matrix or paths[0]
-    if samples is not None:
-        ids = match_samples(ids, list(read_table(samples, "samples")["sample_id"]), source, samples)
+    if samples is not None and sheet is not None:
+        expected = [sample for sample in sheet["sample_id"] if sample not in set(excluded)]
+        ids = match_samples(ids, expected, source, samples)
     write_table(gathered.table(ids, said), out, "levels")
     if genes is not None:
         table = match_table(gathered.labels, gathered.matches, gathered.known)
         write_table(table, genes, "gene_match")
+
+
+class Wanted(NamedTuple):
+    """What is to be gathered: the unit, the panel's own reference genes, and samples to leave out."""
+
+    unit: str
+    housekeeping: list[str]
+    excluded: list[str]
+
+    def accumulator(self, source: Path, samples: list[str], estimated: bool = False) -> Accumulator:
+        """Return an empty accumulator for all samples but those left out."""
+        names = {*self.excluded, *map(make_name, self.excluded)}
+        kept = np.array([label not in names and make_name(label) not in names for label in samples], bool)
+        if not kept.any():
+            raise InputError(f"{source}: the study excludes all samples; keep at least one.")
+        return Accumulator(
+            source, samples, self.unit, gene_map(), self.housekeeping, estimated, None if kept.all() else kept
+        )
+
+
+def _excluded(sheet: pd.DataFrame) -> list[str]:
+    return list(sheet["sample_id"][sheet["excluded"].notna()])
 
 
 def _format(paths: Sequence[Path], asked: str) -> str:
@@ -118,21 +145,21 @@ def _format(paths: Sequence[Path], asked: str) -> str:
     return kinds[0]
 
 
-def _from_matrix(path: Path, unit: str, housekeeping: list[str]) -> tuple[Accumulator, str]:
+def _from_matrix(path: Path, wanted: Wanted) -> tuple[Accumulator, str]:
     """Read a matrix block by block."""
-    if unit == "ct" and is_long_table(path):
+    if wanted.unit == "ct" and is_long_table(path):
         samples, block = read_long_table(path)
-        gathered = Accumulator(path, samples, unit, gene_map(), housekeeping)
+        gathered = wanted.accumulator(path, samples)
         gathered.add(block)
         return gathered, "qPCR, a row per well"
     layout = read_layout(path)
     if layout.genes_are_rows:
-        gathered = Accumulator(path, samples_of(layout), unit, gene_map(), housekeeping)
+        gathered = wanted.accumulator(path, samples_of(layout))
         for block in read_blocks(layout):
             gathered.add(block, layout.entrez)
         return gathered, "matrix"
     block, samples = _transposed(layout)
-    gathered = Accumulator(path, samples, unit, gene_map(), housekeeping)
+    gathered = wanted.accumulator(path, samples)
     gathered.add(block)
     return gathered, "matrix, samples in rows"
 
@@ -154,7 +181,7 @@ def _once(path: Path, samples: list[str], what: str) -> None:
 
 
 def _from_samples(
-    paths: Sequence[Path], form: str, unit: str, strand: str, tx2gene: Path | None, housekeeping: list[str]
+    paths: Sequence[Path], form: str, wanted: Wanted, strand: str, tx2gene: Path | None
 ) -> tuple[Accumulator, str]:
     """Read files of one sample each."""
     said = form
@@ -174,7 +201,7 @@ def _from_samples(
         names, quantified = formats.read_rcc_export(paths[0])
     else:
         names = [formats.sample_name(path) for path in paths]
-        quantified = [formats.read_quantification(path, form, unit) for path in paths]
+        quantified = [formats.read_quantification(path, form, wanted.unit) for path in paths]
     _once(paths[0].parent, names, "file")
     if form in formats.BY_TRANSCRIPT and tx2gene is not None:
         genes_of = formats.read_tx2gene(tx2gene)
@@ -184,9 +211,9 @@ def _from_samples(
         ]
         said = f"{form}, transcripts summed to genes"
     labels, values = formats.stack(quantified)
-    chosen = housekeeping or list(quantified[0].housekeeping)
+    wanted = wanted._replace(housekeeping=wanted.housekeeping or list(quantified[0].housekeeping))
     source = paths[0] if len(paths) == 1 else paths[0].parent
-    gathered = Accumulator(source, names, unit, gene_map(), chosen, estimated=form in formats.HEADERS)
+    gathered = wanted.accumulator(source, names, estimated=form in formats.HEADERS)
     gathered.add(Block(labels, values))
     return gathered, said
 

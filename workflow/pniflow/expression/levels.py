@@ -44,6 +44,8 @@ class Accumulator:
         Row labels of the panel's own reference genes.
     estimated : bool
         Counts are estimates (salmon, kallisto, RSEM) and may be fractional.
+    kept : bool array, optional
+        Which columns of the blocks count; all without it.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Accumulator:
         known: GeneMap,
         housekeeping: Sequence[str] = (),
         estimated: bool = False,
+        kept: np.ndarray | None = None,
     ) -> None:
-        self.source, self.samples, self.unit, self.known = str(source), list(samples), unit, known
+        self.source, self.unit, self.known, self.kept = str(source), unit, known, kept
+        self.samples = [label for place, label in enumerate(samples) if kept is None or kept[place]]
         self.linear = unit in LINEAR
         self.whole = unit == "counts" and not estimated
         self.housekeeping: dict[str, np.ndarray | None] = dict.fromkeys(housekeeping)
@@ -72,6 +76,8 @@ class Accumulator:
 
     def add(self, block: Block, entrez: bool = False) -> None:
         """Add some rows."""
+        if self.kept is not None:
+            block = Block(block.labels, block.values[:, self.kept])
         keep = [SUMMARY.fullmatch(label) is None for label in block.labels]
         labels = [label for label, stays in zip(block.labels, keep, strict=True) if stays]
         values = block.values if all(keep) else block.values[np.array(keep)]

@@ -52,7 +52,7 @@ def assess_samples(
         Table of participants: `sex` and `b_cell_depletion` are compared with expression where they are
         recorded.
     out : path
-        One row per sample (contract sample_quality).
+        One row per sample (contract sample_quality); of a sample that the study excludes only the reason.
 
     Raises
     ------
@@ -83,6 +83,9 @@ def assess_samples(
     own, other, who = concordance(level, list(table["participant_id"]))
     result["own_distance"], result["other_distance"], result["other_participant"] = own, other, who
     result["flags"] = _flags(result)
+    if "excluded" in sheet:
+        left = sheet[sheet["excluded"].notna()]
+        result = pd.concat([result, left], ignore_index=True)[list(result.columns)]
     write_table(result, out, "sample_quality")
 
 

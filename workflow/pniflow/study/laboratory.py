@@ -10,6 +10,7 @@ import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.study.belonging import named, sessions_of
+from pniflow.study.fields import Field
 from pniflow.study.rawtables import inside, numbers, read_raw
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ _LIMITS = ("", "LOD", "LOQ", "LLOD", "LLOQ")  # what may stand behind '<' in pla
 def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     """Read the sample sheet; `attrs['rows']` holds each sample's row in the file.
 
-    The session may lie in several columns, whose values are joined by '-'.
+    The session may lie in several columns, whose values are joined by '-'. Further columns that the study
+    names stand behind; a sample it excludes has the reason in the column `excluded`.
     """
     import pandas as pd
 
@@ -41,6 +43,8 @@ def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     }
     if "batch" in columns:
         positions["batch"] = table.position(columns["batch"], f"{place}.batch")
+    further = _further(columns["further"], f"{place}.further")
+    positions |= {name: table.position(column, f"{place}.further.{name}") for name, column in further.items()}
     frame = table.columns(positions)
     if frame.empty:
         raise InputError(f"{table.name}: the sample sheet has no rows.")
@@ -67,12 +71,54 @@ def read_samples(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
     )
     if "batch" not in frame:
         frame["batch"] = ""
-    frame["batch"] = frame["batch"].where(frame["batch"] != "")
-    result = frame[["sample_id", "participant_id", "session_id", "batch"]]
+    _refuse_dates(frame, further, table.name)
+    names = ["batch", *further]
+    frame[names] = frame[names].where(frame[names] != "")
+    result = frame[["sample_id", "participant_id", "session_id", "batch", *further]]
+    if rules["exclude"]:
+        result = result.assign(excluded=_excluded(frame["sample_id"], rules["exclude"], table.name))
     rows = list(result.index)
     result = result.reset_index(drop=True)
     result.attrs["rows"] = rows
     return result
+
+
+_DATE = r"\d{4}[-./]\d\d?[-./]\d\d?.*|\d\d?[-./]\d\d?[-./]\d{2,4}.*"
+_OWN = ("sample_id", "participant_id", "session_id", "batch", "excluded")
+
+
+def _further(columns: Mapping[str, str], place: str) -> Mapping[str, str]:
+    """Return the further columns of the sample sheet; none may bear another column's name or hold persons."""
+    for name, column in columns.items():
+        if name in _OWN:
+            raise InputError(f"study.yaml: {place} names a column '{name}', which the table of samples has.")
+        if refusal := Field(column).refusal:
+            raise InputError(
+                f"study.yaml: {place}.{name} names the column '{column}', which {refusal}; it never leaves "
+                "ingestion, so name another column or remove the key."
+            )
+    return columns
+
+
+def _refuse_dates(frame: pd.DataFrame, further: Mapping[str, str], source: str) -> None:
+    for name, column in further.items():
+        dated = frame[name].str.fullmatch(_DATE)
+        if dated.any():
+            raise InputError(
+                f"{source}: the column '{column}' (expression.columns.further.{name}) holds dates (row "
+                f"{dated.idxmax()}); dates never leave ingestion, so name another column or remove the key."
+            )
+
+
+def _excluded(samples: pd.Series, reasons: Mapping[str, str], source: str) -> pd.Series:
+    """Return the reason by sample; a sample that the sheet lacks is refused."""
+    unknown = sorted(set(reasons) - set(samples))
+    if unknown:
+        raise InputError(
+            f"study.yaml: expression.exclude names the sample {listing(unknown)}, which {source} does not "
+            "have; correct its name."
+        )
+    return samples.map(dict(reasons))
 
 
 def read_assays(study: Mapping[str, Any], data: Path) -> pd.DataFrame:
