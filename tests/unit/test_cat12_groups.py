@@ -97,9 +97,16 @@ def test_anterior_insula_thickness_of_hcp_is_weighted_by_template_vertices() -> 
 
 @pytest.mark.parametrize("values", [{"lAAIC": 4.0, "lAVI": 3.0}, {"lAAIC": 4.0, "lAVI": 3.0, "lMI": np.nan}])
 def test_a_group_with_a_part_missing_is_missing(values: dict[str, float]) -> None:
-    groups = region_groups(rows("aparc_HCP_MMP1", values, "thickness")).set_index("measure")["value"]
+    right = {"rAAIC": 4.5, "rAVI": 3.5, "rMI": 5.5}
+    groups = region_groups(rows("aparc_HCP_MMP1", values | right, "thickness")).set_index("measure")["value"]
     assert np.isnan(groups["aparc_HCP_MMP1.anterior_insula.left.thickness"])
     assert np.isnan(groups["aparc_HCP_MMP1.anterior_insula.left_minus_right.thickness"])
+    assert not np.isnan(groups["aparc_HCP_MMP1.anterior_insula.right.thickness"])
+
+
+def test_a_side_that_no_file_holds_is_no_measure() -> None:
+    groups = region_groups(rows("lpba40", {"lIns": 6.0}, "gm_volume"))
+    assert groups["measure"].tolist() == ["lpba40.insula.left.gm_volume"]
 
 
 def test_old_and_new_hammers_have_one_insula_each() -> None:

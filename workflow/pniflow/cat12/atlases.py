@@ -172,7 +172,8 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
         with side left, right or left_minus_right. Volumes are sums (ml). Thickness is the mean of the
         regions, weighted by the vertices each has on CAT12's 32k template (mm), because label files hold no
         areas. left_minus_right is left - right (mm) for thickness and (left - right) / (left + right) for
-        volumes (unit 1). A group of which a part is missing or NaN is missing (NaN).
+        volumes (unit 1). A group of which a part is missing or NaN is missing (NaN); one side
+        alone has no asymmetry.
 
     Raises
     ------
@@ -227,12 +228,14 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     sums = sums.sort_values(["scan", "written", "group", "metric", "hemisphere", "value"]).drop_duplicates(
         ["scan", "written", "group", "metric", "hemisphere"]
     )
-    sides = sums.pivot(index=["scan", "written", "group", "metric"], columns="hemisphere", values="value")
-    sides = sides.reindex(columns=["left", "right"]).reset_index()
-    left, right = sides["left"], sides["right"]
-    thick = sides["metric"] == "thickness"
-    sides["left_minus_right"] = (left - right).where(thick, (left - right) / (left + right))
-    long = sides.melt(["scan", "written", "group", "metric"], var_name="hemisphere", value_name="value")
+    place = ["scan", "written", "group", "metric"]
+    left, right = (sums[sums["hemisphere"] == side].set_index(place)["value"] for side in ("left", "right"))
+    pairs = pd.concat({"left": left, "right": right}, axis=1, join="inner").reset_index()
+    difference = pairs["left"] - pairs["right"]
+    thick = pairs["metric"] == "thickness"
+    value = difference.where(thick, difference / (pairs["left"] + pairs["right"]))
+    asymmetry = pairs[place].assign(hemisphere="left_minus_right", value=value)
+    long = pd.concat([sums[[*place, "hemisphere", "value"]], asymmetry], ignore_index=True)
     long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
     ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
     long["unit"] = long["metric"].map({"thickness": "mm"}).fillna("ml").where(~ratio, "1")
