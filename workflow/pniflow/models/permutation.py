@@ -19,7 +19,7 @@ from pniflow.models.inference import Array, one_blas_thread
 
 _TIE = 1e-9  # statistics closer than this are equal: sums in another order, or equal data
 _EXACT = 2e9  # multiplications up to which all sign flips are tried
-_SHUFFLES, _OUTCOMES = 250, 1024  # worked on at once; counts of one block fit in a byte
+_SHUFFLES, _OUTCOMES = 250, 256  # worked on at once, in cache; counts of one block fit in a byte
 _FLIPS = 4096  # where all are tried
 
 
