@@ -76,11 +76,11 @@ def test_each_figure_comes_as_vector_picture_and_description(drawn):
         assert about[name]["figure"] == f"{name}.svg"
 
 
-def test_figures_are_as_wide_as_a_journals_page(drawn):
+def test_figures_are_as_wide_as_a_journals_column(drawn):
     folder, _ = drawn
     for name in NAMES:
         width = Image.open(folder / f"{name}.png").width
-        assert width == pytest.approx(180 / 25.4 * 300, abs=1)
+        assert width == pytest.approx(89 / 25.4 * 300, abs=1)
 
 
 def test_files_are_the_same_bytes_in_another_folder(drawn, tmp_path):
@@ -196,6 +196,11 @@ def test_mean_and_interval_are_those_of_t():
     mean, half = mean_interval(np.array([[3.0, np.nan]]))
     assert mean[0] == 3
     assert np.isnan([half[0], mean[1]]).all()
+
+
+def test_the_quantile_of_t_is_scipys():
+    for df in (1, 2, 3, 4, 19, 22, 499, 1000):
+        assert style.t_quantile(df) == pytest.approx(stats.t.ppf(0.975, df), rel=1e-12)
 
 
 def test_expression_is_shown_as_z_over_all_samples():

@@ -24,7 +24,7 @@ NBSP = "\u00a0"  # keeps a number and its sign or unit on one line
 LEVEL = f"95{NBSP}%"
 CTRA_SIGN = "higher CTRA = more adverse: more inflammatory, less interferon and antibody gene expression"
 COMPONENT_SIGN = "higher = more expression"
-_CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
+CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
 _SIDES = {"left": "left", "right": "right", "left_minus_right": "left minus right", "both": "both sides"}
 
 
@@ -193,7 +193,7 @@ def sign_note(*measures: str) -> str:
     notes = []
     if any(measure.startswith("ctra") for measure in measures):
         notes.append(CTRA_SIGN)
-    if any(measure in _CTRA_COMPONENTS for measure in measures):
+    if any(measure in CTRA_COMPONENTS for measure in measures):
         notes.append(COMPONENT_SIGN)
     return "; ".join(notes)
 

@@ -11,15 +11,16 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.paired_change import direction_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Associations within and between persons"
 _KINDS = {
-    "within": "Within persons\n(session to session)",
-    "between": "Between persons\n(persons' means)",
-    "pooled": "Pooled\n(all sessions together)",
+    "within": "Within persons\n(session to\nsession)",
+    "between": "Between\npersons\n(their means)",
+    "pooled": "Pooled\n(all sessions\ntogether)",
 }
 _COLOURS = {"within": style.BLUE, "between": style.VERMILLION, "pooled": style.GREY}
 
@@ -60,18 +61,15 @@ def plot_associations(
     with style.drawing():
         blocks = [_block(shown, outcome) for outcome in outcomes]
         heights = [len(predictors) for predictors in blocks]
-        drawn = style.new_figure(style.TWO_COLUMNS, 22 * len(blocks) + 5.2 * sum(heights))
+        drawn = style.new_figure(style.ONE_COLUMN, 26 * len(blocks) + 4.2 * sum(heights))
         kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in shown)]
         grid = drawn.subplots(len(blocks), len(kinds), sharex="row", height_ratios=heights, squeeze=False)
         for line, outcome in enumerate(outcomes):
             for axes, kind in zip(grid[line], kinds, strict=True):
                 part = [row for row in shown if row["outcome"] == outcome and row["kind"] == kind]
-                draw_forest(axes, part, blocks[line], scale, _COLOURS[kind])
-                axes.set_title(_KINDS[kind], weight="bold", size=6.8)
-                axes.set_xlabel(_axis_label(outcome, bool(scale)))
-            grid[line, 0].set_yticks(
-                np.arange(len(blocks[line])), [words.label(name).short for name in blocks[line]]
-            )
+                draw_forest(axes, part, blocks[line], scale, _COLOURS[kind], named=kind == kinds[0])
+                axes.set_title(_KINDS[kind], weight="bold", size=6.5)
+            grid[line, len(kinds) // 2].set_xlabel(_axis_label(outcome, bool(scale)))
         style.save(drawn, _describe(shown, bool(scale), about["simulated"]), **paths)
 
 
@@ -98,29 +96,20 @@ def draw_forest(
     predictors: Sequence[str],
     scale: Mapping[str, float],
     colour: str,
+    named: bool,
 ) -> None:
     """Draw estimates and intervals, one line per predictor; filled where the adjusted p is below .05."""
-    style.zero_line(axes)
+    style.forest(axes, [style.row_name(name) for name in predictors])
+    axes.tick_params(axis="y", labelleft=named)
+    places, values, clear = [], [], []
     for row in rows:
-        if not words.given(row["estimate"]):
-            continue
-        place = predictors.index(row["predictor"])
         factor = scale.get(row["predictor"], 1.0)
-        ends = [row["conf_low"], row["conf_high"]]
-        if all(words.given(end) for end in ends):
-            axes.plot([factor * end for end in ends], [place, place], color=colour, linewidth=1.1)
+        parts = [row[name] for name in ("estimate", "conf_low", "conf_high")]
+        places.append(predictors.index(row["predictor"]))
+        values.append([factor * part if words.given(part) else np.nan for part in parts])
         p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
-        clear = words.given(p) and p < 0.05
-        axes.plot(
-            factor * row["estimate"], place, "o", markersize=4, color=colour,
-            markerfacecolor=colour if clear else "white",
-        )  # fmt: skip
-    axes.set_ylim(len(predictors) - 0.4, -0.6)
-    axes.set_yticks([])
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color="#E6E8EA", linewidth=0.5)
-    axes.set_axisbelow(True)
+        clear.append(words.given(p) and p < 0.05)
+    style.intervals(axes, places, values, colour, filled=clear)
 
 
 def _block(rows: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
@@ -130,7 +119,8 @@ def _block(rows: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
 def _axis_label(outcome: str, scaled: bool) -> str:
     label = words.label(outcome)
     unit = f" ({label.unit})" if label.unit else ""
-    return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'}"
+    direction = f"\n{direction_words(outcome)}" if direction_words(outcome) else ""
+    return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor{direction}"
 
 
 def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) -> dict[str, Any]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TITLE = "CTRA genes by person and session"
-_COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
+COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
+_NAMES, _TOP = 16.0, 34.0  # mm: where the genes' names end, where the heatmap begins
 _LIMIT = 2.5  # colours end here; more extreme z keep the end's colour
 
 
@@ -85,7 +86,7 @@ def plot_ctra_heatmap(
 def used_genes(table: pd.DataFrame) -> pd.DataFrame:
     """Return gene, component and weight of the genes that entered the score, component by component."""
     used = table[table["status"] == "used"]
-    rank = used["component"].map({name: place for place, name in enumerate(_COMPONENTS)})
+    rank = used["component"].map({name: place for place, name in enumerate(COMPONENTS)})
     return used.assign(_rank=rank).sort_values(["_rank", "gene"], kind="stable").drop(columns="_rank")
 
 
@@ -109,101 +110,109 @@ def standardized(levels: np.ndarray) -> np.ndarray:
 def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: Sequence[str]) -> Figure:
     from matplotlib.colors import Normalize
 
-    count, rows, change = len(sessions), len(genes), len(sessions) > 1
-    heights = [14, 2.2 * rows, 2.2]
-    drawn = style.new_figure(style.TWO_COLUMNS, 28 + sum(heights))
-    ratios = [1.0] * count + [0.21 * count if change else 0.25]
-    grid = drawn.add_gridspec(3, len(ratios), width_ratios=ratios, height_ratios=heights)
+    count, change = len(sessions), len(sessions) > 1
+    tall, beside = 2.35 * len(genes), 21 if change else 0
+    drawn = style.new_figure(style.ONE_COLUMN, _TOP + tall + 33)
+    wide = (style.ONE_COLUMN - _NAMES - 2 - beside) / count
     highest = float(np.max(np.abs(above), where=np.isfinite(above), initial=0)) * 1.1 or 1.0
     columns = np.arange(blocks.shape[2])
     for block in range(count):
-        top, main = drawn.add_subplot(grid[0, block]), drawn.add_subplot(grid[1, block])
-        colours = np.where(above[block] > 0, style.VERMILLION, style.BLUE)
-        top.bar(columns, np.nan_to_num(above[block]), color=colours, width=0.8)
+        left = _NAMES + block * wide
+        top = style.axes_at(drawn, left, _TOP - 16, wide - 2, 14)
+        main = style.axes_at(drawn, left, _TOP, wide - 2, tall)
+        up = above[block] > 0
+        for some, colour in ((up, style.VERMILLION), (~up & np.isfinite(above[block]), style.BLUE)):
+            thick = 0.8 * (wide - 2) / len(columns) * 72 / 25.4
+            top.vlines(columns[some], 0, above[block][some], colors=colour, linewidth=thick)
         top.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-highest, highest), xticks=[])
         style.zero_line(top, vertical=False)
-        top.set_title(_wrapped(sessions[block], count), weight="bold", size=7.5 if count < 4 else 6)
+        top.set_title(_wrapped(sessions[block], wide), weight="bold", size=6.5)
         top.tick_params(labelleft=block == 0)
-        main.set_facecolor("#DDDDDD")
-        norm = Normalize(-_LIMIT, _LIMIT)
+        main.set_facecolor("#C9C9C9")
         picture = main.imshow(  # the last block's carries the colour bar
             blocks[block],
             cmap=style.DIVERGING,
-            norm=norm,
+            norm=Normalize(-_LIMIT, _LIMIT),
             aspect="auto",
             interpolation="nearest",
-            rasterized=True,
         )
         main.set(xticks=[], yticks=[])
-        if block == (count - 1) // 2:
-            main.set_xlabel("persons, in each block in order of their mean CTRA")
         if block == 0:
-            top.set_ylabel("CTRA score")
+            top.set_ylabel("CTRA\n(higher =\nadverse)", size=style.SMALLEST)
             _gene_names(main, genes)
-    _component_names(drawn.add_subplot(grid[0, -1]), genes)
+    drawn.text(
+        (_NAMES + wide * count / 2) / style.ONE_COLUMN, 31.5 / (_TOP + tall + 33),
+        "persons, in each block\nin order of their mean CTRA", ha="center", va="top",
+    )  # fmt: skip
+    _component_names(drawn, genes)
     if change:
-        text = _wrapped(f"{sessions[-1]} minus {sessions[0]}", 3)
-        _draw_change(drawn.add_subplot(grid[1, -1]), blocks[-1] - blocks[0], genes, text)
-    bar = drawn.colorbar(
-        picture, cax=drawn.add_subplot(grid[2, :count]), orientation="horizontal", extend="both"
-    )
-    bar.set_label("z of log2 expression, each gene over all samples (blue: below its mean, red: above)")
+        axes = style.axes_at(drawn, style.ONE_COLUMN - beside + 1, _TOP, beside - 3, tall)
+        text = _wrapped(f"of z ({sessions[-1]} minus {sessions[0]})", beside)
+        _draw_change(axes, blocks[-1] - blocks[0], genes, text)
+    under = style.axes_at(drawn, _NAMES, _TOP + tall + 19, style.ONE_COLUMN - _NAMES - 6, 2)
+    bar = drawn.colorbar(picture, cax=under, orientation="horizontal", extend="both")
+    bar.set_label("z of log2 expression, each gene over all samples\n(blue: below its mean, red: above)")
     bar.outline.set_linewidth(0.4)
     return drawn
 
 
-def _wrapped(text: str, blocks: int) -> str:
-    """Break a session's label into lines that fit over its block."""
+def _wrapped(text: str, width: float) -> str:
+    """Break a label into lines that fit a width in millimetres; at most three."""
     import textwrap
 
-    return textwrap.fill(text, max(8, 60 // blocks))
+    return "\n".join(textwrap.wrap(text, max(6, int(width / 1.4)), max_lines=3, placeholder="…"))
 
 
 def _gene_names(axes: Axes, genes: pd.DataFrame) -> None:
     """Write gene names in their component's colour, with a bar in that colour."""
-    axes.set_yticks(np.arange(len(genes)), list(genes["gene"]), size=5)
-    axes.tick_params(axis="y", length=0, pad=6)
+    axes.set_yticks(np.arange(len(genes)), list(genes["gene"]), size=style.SMALLEST)
+    axes.tick_params(axis="y", length=0, pad=5)
     for text, component in zip(axes.get_yticklabels(), genes["component"], strict=True):
-        text.set_color(_COMPONENTS[component])
-    for component, colour in _COMPONENTS.items():
+        text.set_color(COMPONENTS[component])
+    for component, colour in COMPONENTS.items():
         rows = np.nonzero((genes["component"] == component).to_numpy())[0]
         if len(rows):
             ends = [rows[0] - 0.5, rows[-1] + 0.5]
             beside = axes.get_yaxis_transform()
-            axes.plot([-0.018, -0.018], ends, color=colour, linewidth=3, transform=beside, clip_on=False)
+            axes.plot([-0.045, -0.045], ends, color=colour, linewidth=2, transform=beside, clip_on=False)
 
 
-def _component_names(axes: Axes, genes: pd.DataFrame) -> None:
-    """Write each component with its number of genes and its sign in the score."""
-    axes.set_axis_off()
-    axes.text(0, 1, "Weight in the score", va="top", size=6.5, transform=axes.transAxes)
-    for place, (component, colour) in enumerate(_COMPONENTS.items(), start=1):
+def _component_names(drawn: Figure, genes: pd.DataFrame) -> None:
+    """Write in a legend on top each component with its number of genes and its sign in the score."""
+    from matplotlib.lines import Line2D
+
+    handles, names = [], []
+    for component, colour in COMPONENTS.items():
         part = genes[genes["component"] == component]
         if len(part):
             sign = "+" if float(part["weight"].iloc[0]) > 0 else words.MINUS
-            text = f"{sign} {component} ({len(part)})"
-            axes.text(
-                0, 1 - 0.3 * place, text, va="top", color=colour, weight="bold", transform=axes.transAxes
-            )
+            handles.append(Line2D([], [], color=colour, linewidth=3))
+            names.append(f"{sign} {component} ({len(part)})")
+    legend = drawn.legend(
+        handles, names, loc="upper left", ncols=3, handlelength=0.8, columnspacing=1,
+        title="Genes by component and weight in the score", title_fontsize=6.2, alignment="left",
+    )  # fmt: skip
+    for text, handle in zip(legend.get_texts(), handles, strict=True):
+        text.set(color=handle.get_color(), weight="bold")
 
 
 def _draw_change(axes: Axes, difference: np.ndarray, genes: pd.DataFrame, text: str) -> None:
     """Draw each gene's mean paired difference in z with its 95 % interval."""
     mean, half = mean_interval(difference.T)
-    for component, colour in _COMPONENTS.items():
+    for component, colour in COMPONENTS.items():
         rows = np.nonzero((genes["component"] == component).to_numpy())[0]
         axes.errorbar(mean[rows], rows, xerr=half[rows], fmt="o", color=colour, markersize=2, linewidth=0.7)
     style.zero_line(axes)
     axes.set(ylim=(len(genes) - 0.5, -0.5), yticks=[])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"mean change of z\n({text})")
+    axes.set_xlabel(f"mean change\n{text}")
 
 
 def _describe(
     people: int, samples: int, genes: pd.DataFrame, sessions: Sequence[str], simulated: bool
 ) -> dict[str, Any]:
     counts = genes["component"].value_counts()
-    parts = ", ".join(f"{counts[name]} {name}" for name in _COMPONENTS if name in counts)
+    parts = ", ".join(f"{counts[name]} {name}" for name in COMPONENTS if name in counts)
     caption = (
         f"{words.plural(len(genes), 'gene')} of the score ({parts}) in {words.plural(samples, 'sample')} of"
         f" {words.plural(people, 'person')}; the same order of persons in each block, grey where there is"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Flow of participants"
+_NAMES, _LINE = 23.0, 11.0  # mm: where the branches' names end, height of a branch
 BRANCHES = {
     "questionnaires": "Questionnaires",
     "assays": "Assays",
@@ -42,12 +45,13 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
     sessions = words.session_words(about)
     branches = [name for name in BRANCHES if any(branch == name for _, branch, _ in counts)]
     with style.drawing():
-        width = style.TWO_COLUMNS if len(branches) > 2 else style.ONE_COLUMN
-        drawn = style.new_figure(width, 34 + 17 * len(sessions))
+        width = style.ONE_COLUMN if len(sessions) <= 3 else style.TWO_COLUMNS
+        height = 26 + _LINE * len(branches)
+        drawn = style.new_figure(width, height + 4)
         axes = drawn.add_subplot()
-        axes.set(xlim=(0, max(len(branches), 1)), ylim=(-len(sessions) - 1.9, 1), xticks=[], yticks=[])
+        axes.set(xlim=(0, width), ylim=(height, 0))  # millimetres
         axes.set_axis_off()
-        _draw_all(axes, counts, branches, sessions)
+        _draw_all(axes, counts, branches, sessions, width)
         text = _describe(counts, branches, sessions, about["simulated"])
         style.save(drawn, text, figure=figure, image=image, description=description)
 
@@ -63,35 +67,44 @@ def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], i
     }
 
 
-def _draw_all(axes: Axes, counts: Counts, branches: Sequence[str], sessions: Mapping[str, str]) -> None:
-    middle = max(len(branches), 1) / 2
+def _draw_all(
+    axes: Axes, counts: Counts, branches: Sequence[str], sessions: Mapping[str, str], width: float
+) -> None:
+    """Draw the participants on top, then a line per branch: each session, and who is there at each."""
     lines = [f"Enrolled: {counts.get(('enrolled', 'all', ''), 0)}"]
     for step in ("course completed", "course not completed"):
         if (step, "all", "") in counts:
             lines.append(f"{step}: {counts[step, 'all', '']}")
-    _box(axes, middle, 0.45, "\n".join(lines), style.BLACK)
-    for place, branch in enumerate(branches):
-        centre = place + 0.5
-        axes.plot([middle, centre], [0.2, -0.42], color=style.GREY, linewidth=0.7, zorder=0)
-        axes.text(centre, -0.6, BRANCHES[branch], ha="center", va="center", weight="bold", size=7.5)
-        for line, (session, label) in enumerate(sessions.items(), start=1):
-            numbers = {
-                step: counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")
-            }
-            if numbers["assessed"] is None:
+    names = [*(_short(label) for label in sessions.values()), "every session"]
+    names = names[: None if len(sessions) > 1 else 1]
+    across = _NAMES + (np.arange(len(names)) + 0.5) * (width - _NAMES) / len(names)
+    _box(axes, (width + _NAMES) / 2, 6, "\n".join(lines), style.BLACK)
+    for x, name in zip(across, names, strict=True):
+        axes.text(x, 18, name, ha="center", va="center", weight="bold")
+    for line, branch in enumerate(branches):
+        y = 26 + _LINE * line
+        axes.text(0, y, BRANCHES[branch], ha="left", va="center", weight="bold")
+        axes.plot(across[[0, -1]], [y, y], color=style.GREY, linewidth=0.7, zorder=0)
+        for x, session in zip(across, sessions, strict=False):
+            here = {step: counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")}
+            if here["assessed"] is None:
                 continue
-            text = f"{label}\nassessed {numbers['assessed']}"
-            if numbers["excluded"]:
-                text += f", excluded {numbers['excluded']}"
-            _box(axes, centre, -0.3 - line, f"{text}\nusable {numbers['usable']}", style.BLUE)
+            parts = [f"{here['assessed']} assessed"]
+            if here["excluded"]:
+                parts.append(f"{here['excluded']} excluded")
+            _box(axes, x, y, "\n".join([*parts, f"{here['usable']} usable"]), style.BLUE)
         complete = counts.get(("complete", branch, ""))
         if complete is not None and len(sessions) > 1:
-            _box(axes, centre, -1.3 - len(sessions), f"every session: {complete}", style.GREEN)
+            _box(axes, across[-1], y, str(complete), style.GREEN)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 16 else label[:15] + "…"
 
 
 def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour, "linewidth": 0.9}
-    axes.text(x, y, text, ha="center", va="center", size=6.5, linespacing=1.35, bbox=frame, zorder=3)
+    frame = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colour, "linewidth": 0.9}
+    axes.text(x, y, text, ha="center", va="center", size=6.2, linespacing=1.25, bbox=frame, zorder=3)
 
 
 def _describe(

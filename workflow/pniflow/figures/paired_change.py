@@ -14,9 +14,11 @@ from pniflow.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _TITLE = "Change between the sessions"
 _MOST_PANELS = 12
+_LONGEST = 24  # characters of a session's label under a panel
 _MOST_VECTOR_LINES = 400  # beyond it the lines are drawn as pixels, so that files stay small
 
 
@@ -57,22 +59,30 @@ def plot_paired_change(
         values[str(name)] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
     units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
     nothing = np.full((len(people), len(sessions)), np.nan)
+    labels = list(sessions.values())
     with style.drawing():
-        columns = min(4 if len(sessions) <= 3 else 2, len(shown))
-        lines = -(-len(shown) // columns)
-        width = style.TWO_COLUMNS if columns > 2 or len(sessions) > 3 else style.ONE_COLUMN
-        longest = max(len(label) for label in sessions.values())
-        drawn = style.new_figure(
-            width, 6 + (50 + (longest if longest > 12 or len(sessions) > 3 else 0)) * lines
-        )
-        grid = drawn.subplots(lines, columns, squeeze=False)
-        for axes, (outcome, terms) in zip(grid.flat, shown.items(), strict=False):
-            unit = units.get(outcome)
-            draw_panel(axes, values.get(outcome, nothing), terms, list(sessions.values()), unit)
-        for axes in grid.flat[len(shown) :]:
-            axes.set_axis_off()
-        text = _describe(shown, values, list(sessions.values()), about["simulated"])
-        style.save(drawn, text, **paths)
+        drawn, panels = panel_grid(len(shown), labels)
+        for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
+            draw_panel(axes, outcome, values.get(outcome, nothing), terms, labels, units.get(outcome))
+        style.save(drawn, _describe(shown, values, labels, about["simulated"]), **paths)
+
+
+def panel_grid(count: int, sessions: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Return a figure of one column's width with panels, two beside each other where labels are short."""
+    crowded = is_crowded(sessions)
+    columns = 1 if len(sessions) > 4 else min(2, count)
+    lines = -(-count // columns)
+    longest = min(max(len(label) for label in sessions), _LONGEST) if crowded else 0
+    drawn = style.new_figure(style.ONE_COLUMN, 6 + (44 + longest) * lines)
+    axes = drawn.subplots(lines, columns, squeeze=False).ravel()
+    for rest in axes[count:]:
+        rest.set_axis_off()
+    return drawn, list(axes[:count])
+
+
+def is_crowded(sessions: Sequence[str]) -> bool:
+    """Return True where the sessions' labels do not fit beside each other under a panel."""
+    return sum(len(session) for session in sessions) > 20
 
 
 def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:
@@ -108,29 +118,58 @@ def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean, half : array (sessions,)
         NaN where there are no values, half NaN below two.
     """
-    from scipy.special import stdtrit
-
     there = np.isfinite(values)
     n = there.sum(axis=0)
     total = np.where(there, values, 0.0).sum(axis=0)
     mean = np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
     squares = (np.where(there, values - mean, 0.0) ** 2).sum(axis=0)
     variance = np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1)
-    quantile = stdtrit(np.maximum(n - 1, 1).astype(float), 0.975)
+    quantile = np.array([style.t_quantile(max(int(count) - 1, 1)) for count in n])
     return mean, quantile * np.sqrt(np.divide(variance, n, out=np.full(n.shape, np.nan), where=n > 1))
 
 
 def draw_panel(
     axes: Axes,
+    outcome: str,
     values: np.ndarray,
     terms: Sequence[Mapping[str, Any]],
     sessions: Sequence[str],
     unit: str | None,
 ) -> None:
     """Draw one measure: pale lines of persons, mean with 95 % interval, the estimate above."""
+    about = words.label(outcome)
+    draw_persons(axes, values)
+    lines = estimate_lines(terms, "") if terms else []  # the unit stands at the axis
+    axes.set_title(about.short, weight="bold", loc="left", pad=3 + 7.5 * len(lines))
+    if lines:
+        axes.annotate(
+            "\n".join(lines), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points",
+            size=style.SMALLEST, linespacing=1.15, in_layout=False,
+        )  # fmt: skip
+    crowded = is_crowded(sessions)
+    axes.set_xticks(
+        np.arange(len(sessions)),
+        [text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in sessions],
+        rotation=45 if crowded else 0,
+        ha="right" if crowded else "center",
+        rotation_mode="anchor" if crowded else None,
+    )
+    axes.set_xlim(-0.4, len(sessions) - 0.6)
+    direction = direction_words(outcome)
+    axes.set_ylabel((unit or about.unit or "value") + (f"\n({direction})" if direction else ""))
+
+
+def draw_persons(axes: Axes, values: np.ndarray) -> None:
+    """Draw each person's line from session to session, and the mean with its 95 % interval.
+
+    Parameters
+    ----------
+    values : array (people, sessions)
+        NaN where a person has no value.
+    """
     from matplotlib.collections import LineCollection
 
-    x = np.arange(len(sessions), dtype=float)
+    x = np.arange(values.shape[1], dtype=float)
     some = values[np.isfinite(values).any(axis=1)]
     complete = some[np.isfinite(some).sum(axis=1) > 1]
     paths = [np.column_stack([x, line])[np.isfinite(line)] for line in complete]
@@ -145,26 +184,16 @@ def draw_panel(
     aside = x + (np.where(x == 0, -0.16, 0.16) if len(x) <= 3 else 0)
     axes.plot(aside, mean, color=style.BLUE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=3)
     axes.errorbar(
-        aside, mean, yerr=half, fmt="o", color=style.BLUE, markersize=4, linewidth=1.4, capsize=2, zorder=4
+        aside, mean, yerr=half, fmt="o", color=style.BLUE, markersize=3.5, linewidth=1.3, capsize=2, zorder=4
     )
-    outcome = terms[0]["outcome"]
-    about = words.label(outcome)
-    axes.set_title(about.short, weight="bold", loc="left", pad=4 + 9 * (1 + len(terms)))
-    for place, text in enumerate(reversed(estimate_lines(terms, unit or about.unit))):
-        axes.annotate(
-            text, (0, 1), (0, 3 + 9 * place), xycoords="axes fraction", textcoords="offset points", size=6.2
-        )
-    crowded = len(sessions) > 3 or any(len(session) > 12 for session in sessions)
-    axes.set_xticks(x, sessions, rotation=45 if crowded else 0, ha="right" if crowded else "center")
-    axes.set_xlim(-0.4, len(sessions) - 0.6)
-    direction = direction_words(outcome)
-    axes.set_ylabel(f"{unit or about.unit or 'value'}{f' ({direction})' if direction else ''}")
 
 
 def direction_words(outcome: str) -> str:
     """Return which direction is which, for the axis."""
     if outcome.startswith("ctra"):
         return "higher = more adverse"
+    if outcome in words.CTRA_COMPONENTS:
+        return "higher = more expression"
     better = words.label(outcome).better
     return f"{better} is better" if better else ""
 

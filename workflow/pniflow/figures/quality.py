@@ -51,13 +51,14 @@ def plot_quality(
     domains = [name for name in _DOMAINS if name in set(table["domain"])]
     share = shares(table, people, list(sessions), domains)
     marks = table[table["measure"] == ("siqr" if (table["measure"] == "siqr").any() else "iqr")]
+    labels = list(sessions.values())
     with style.drawing():
-        drawn = style.new_figure(style.TWO_COLUMNS, 34 + min(2.9 * len(people), 150))
-        ratios = [2.4, 1.0] if len(marks) else [1.0]
-        grid = drawn.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)
-        _draw_shares(grid[0, 0], share, people, domains, list(sessions.values()))
-        if len(marks):
-            _draw_marks(grid[0, 1], marks, sessions)
+        heights = [30 + min(2.6 * len(people), 150)] + [44] * bool(len(marks))
+        drawn = style.new_figure(style.ONE_COLUMN, sum(heights))
+        upper, *lower = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        _draw_shares(upper, share, people, domains, labels)
+        for axes in lower:
+            _draw_marks(axes, marks, sessions)
         text = _describe(share, people, domains, sessions, len(marks), about["simulated"])
         style.save(drawn, text, figure=figure, image=image, description=description)
 
@@ -89,40 +90,56 @@ def _draw_shares(
 ) -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
-    colours = LinearSegmentedColormap.from_list("share", ["#FFFFFF", "#9CC9E8", style.BLUE])
+    # A little is told from nothing at a glance: colours begin well below white.
+    colours = LinearSegmentedColormap.from_list("share", ["#CFE3F2", "#7DB8DE", style.BLUE]).with_extremes(
+        under="#FFFFFF"
+    )
     flat = share.reshape(len(people), -1)
-    picture = axes.imshow(flat, cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set_xticks(np.arange(flat.shape[1]), list(sessions) * len(domains), rotation=45, ha="right")
+    picture = axes.imshow(flat, cmap=colours, vmin=1e-9, vmax=1, aspect="auto", interpolation="nearest")
+    crowded = len(domains) * sum(len(session) + 1 for session in sessions) > 62
+    axes.set_xticks(
+        np.arange(flat.shape[1]),
+        [text if len(text) <= 20 else text[:19] + "…" for text in sessions] * len(domains),
+        rotation=90 if crowded else 0,
+        size=style.SMALLEST,
+    )
     for place in range(len(domains) + 1):
         axes.axvline(place * len(sessions) - 0.5, color=style.BLACK, linewidth=0.6)
+    axes.hlines(np.arange(len(people) + 1) - 0.5, -0.5, flat.shape[1] - 0.5, color=style.FAINT, linewidth=0.3)
     for place, name in enumerate(domains):
-        axes.text(
-            (place + 0.5) * len(sessions) - 0.5, -0.8, _DOMAINS[name], ha="center", va="bottom", weight="bold"
-        )
+        where = ((place + 0.5) / len(domains), 1)
+        axes.annotate(
+            _DOMAINS[name], where, (0, 2), xycoords="axes fraction", textcoords="offset points", ha="center",
+            weight="bold", size=style.SMALLEST,
+        )  # fmt: skip
     if len(people) <= _FEW:
-        axes.set_yticks(np.arange(len(people)), list(people), size=5.5)
+        axes.set_yticks(np.arange(len(people)), list(people), size=style.SMALLEST)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(people)} persons")
     axes.tick_params(length=0)
     bar = axes.figure.colorbar(picture, ax=axes, location="bottom", fraction=0.03, aspect=40, pad=0.02)
-    bar.set_label("share of the branch's measures that are there (white: none)")
+    bar.set_ticks([1e-9, 0.5, 1], labels=["a little", "half", "all"])
+    bar.set_label("of the branch's measures are there (white: none)")
     bar.outline.set_linewidth(0.4)
 
 
 def _draw_marks(axes: Axes, marks: pd.DataFrame, sessions: Mapping[str, str]) -> None:
     """Draw each scan's quality mark, a person's scans joined."""
+    from matplotlib.collections import LineCollection
+
     wide = marks.pivot(index="participant_id", columns="session_id", values="value").reindex(
         columns=list(sessions)
     )
-    x = np.arange(len(sessions))
-    for line in wide.to_numpy(dtype=float):
-        axes.plot(x, line, "-o", color=style.GREY, linewidth=0.5, markersize=2, alpha=0.7)
-    axes.set_xticks(x, list(sessions.values()))
+    x, values = np.arange(len(sessions), dtype=float), wide.to_numpy(dtype=float)
+    paths = [np.column_stack([x, line])[np.isfinite(line)] for line in values]
+    alpha = float(np.clip(25 / max(len(paths), 1), 0.1, 0.8))
+    axes.add_collection(LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha))
+    axes.plot(x, values.T, ".", color=style.GREY, markersize=3, alpha=alpha)
+    axes.set_xticks(x, [text if len(text) <= 20 else text[:19] + "…" for text in sessions.values()])
     axes.set_xlim(-0.4, len(sessions) - 0.6)
     axes.invert_yaxis()
-    axes.set_ylabel(f"{words.label(str(marks['measure'].iloc[0])).short} (1 best, 6 worst)")
-    axes.set_title("Image quality", weight="bold")
+    axes.set_ylabel(f"{words.label(str(marks['measure'].iloc[0])).short}\n(1 best, 6 worst)")
 
 
 def _describe(
@@ -139,7 +156,7 @@ def _describe(
         " there; white where there is none."
     )
     if scans:
-        caption += f" Right: CAT12's quality mark of {words.plural(scans, 'scan')}, higher up is better."
+        caption += f" Below: CAT12's quality mark of {words.plural(scans, 'scan')}, higher up is better."
     some = (share > 0).sum(axis=0)
     parts = []
     for place, domain in enumerate(domains):

@@ -23,6 +23,7 @@ _SIDES = {  # colour, marker, place beside the row's middle
     "left_minus_right": (style.GREY, "D", 0.24),
     "both": (style.BLACK, "o", 0.0),
 }
+_NAMES, _TOP, _ROW, _HEADING = 26.0, 21.0, 7.2, 19.0  # mm: labels, top of the forest, its rows, headings
 _KINDS = ("change", "within", "between", "level")
 
 
@@ -99,8 +100,6 @@ def in_percent(rows: Sequence[Mapping[str, Any]], baseline: pd.DataFrame) -> lis
 
 
 def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
-    from matplotlib.lines import Line2D
-
     places = list(
         dict.fromkeys((row["region"].group, row["region"].metric, row["region"].atlas) for row in rows)
     )
@@ -110,47 +109,56 @@ def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
     )
     maps = [row for row in rows if _on_surface(row)]
     views = _views(maps)
-    width = style.TWO_COLUMNS
-    heights = [9.0 * len(places) + 14] + [24.0] * len(views)
-    drawn = style.new_figure(width, sum(heights) + 12 + (10 if maps else 0))
-    grid = drawn.add_gridspec(len(heights), 2 * len(columns), height_ratios=heights)
-    first = None
-    for number, column in enumerate(columns):
-        axes = drawn.add_subplot(grid[0, 2 * number : 2 * number + 2], sharey=first)
-        first = first or axes
-        style.zero_line(axes)
-        for row in rows:
-            if (row["kind"], row["predictor"]) != column:
-                continue
-            colour, marker, aside = _SIDES[row["region"].side]
-            at = places.index((row["region"].group, row["region"].metric, row["region"].atlas)) + aside
-            middle, low, high = row["percent"]
-            axes.plot([low, high], [at, at], color=colour, linewidth=1.1)
-            axes.plot(middle, at, marker, color=colour, markersize=3.8)
-        axes.set_ylim(len(places) - 0.4, -0.6)
-        axes.set_title(_heading(*column, sessions), weight="bold", size=6.8)
-        axes.set_xlabel(
-            "% of baseline mean"
-            + ("" if column[0] in ("change", "level") else f" per SD of {_predictor(column[1])}")
-        )
-        axes.grid(axis="x", color="#E6E8EA", linewidth=0.5)
-        axes.set_axisbelow(True)
-        axes.tick_params(axis="y", length=0, labelleft=number == 0)
-        axes.spines["left"].set_visible(False)
-    if first is not None:
-        first.set_yticks(np.arange(len(places)), [_place(*place) for place in places])
-    used = [side for side in _SIDES if any(row["region"].side == side for row in rows)]
-    handles = [Line2D([], [], color=_SIDES[s][0], marker=_SIDES[s][1], markersize=3.8) for s in used]
-    drawn.legend(handles, [s.replace("_", " ") for s in used], loc="outside upper left", ncols=len(used))
+    shown = [column for column in columns if any((row["kind"], row["predictor"]) == column for row in maps)]
+    tall, brain_height = _ROW * len(places), 25.0 / max(len(views), 1)
+    beneath = _TOP + tall + 21
+    height = beneath + len(shown) * brain_height + (16 if shown else 0)
+    drawn = style.new_figure(style.ONE_COLUMN, height)
+    wide = (style.ONE_COLUMN - _NAMES - 2) / len(columns)
+    grid = [style.axes_at(drawn, _NAMES + at * wide, _TOP, wide - 3, tall) for at in range(len(columns))]
+    handles: dict[str, Any] = {}
+    for axes, column in zip(grid, columns, strict=True):
+        style.forest(axes, [_place(*place) for place in places])
+        axes.tick_params(axis="y", labelleft=axes is grid[0])
+        for side, (colour, marker, aside) in _SIDES.items():
+            some = [
+                row for row in rows
+                if (row["kind"], row["predictor"]) == column and row["region"].side == side
+            ]  # fmt: skip
+            if some:
+                at = [
+                    places.index((row["region"].group, row["region"].metric, row["region"].atlas)) + aside
+                    for row in some
+                ]
+                style.intervals(axes, at, [row["percent"] for row in some], colour, marker, size=3.2)
+                handles.setdefault(side.replace("_", " "), axes.lines[-1])
+        axes.set_title(_heading(*column, sessions), weight="bold", size=6.5)
+        if column[0] in ("change", "level"):
+            axes.set_xlabel("% of baseline")
+        else:
+            axes.set_xlabel(f"% of baseline\nper SD of\n{_predictor(column[1])}")
+    drawn.legend(handles.values(), handles.keys(), loc="upper left", ncols=len(handles))
     if maps:
-        _draw_maps(drawn, grid, maps, columns, views)
+        _draw_maps(drawn, beneath, brain_height, maps, shown, views, sessions)
     return drawn
 
 
 def _draw_maps(
-    drawn: Any, grid: Any, maps: Sequence[Mapping[str, Any]], columns: Sequence[Any], views: Sequence[bool]
+    drawn: Figure,
+    top: float,
+    height: float,
+    maps: Sequence[Mapping[str, Any]],
+    columns: Sequence[tuple[str, str]],
+    views: Sequence[bool],
+    sessions: Sequence[str],
 ) -> None:
-    """Draw under each column of the forest the left and right surface in the colours of its estimates."""
+    """Draw for each column of the forest the left and right surface in the colours of its estimates.
+
+    Parameters
+    ----------
+    top, height : float
+        Where the first line of brains begins and how high each is, in millimetres.
+    """
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -159,26 +167,30 @@ def _draw_maps(
     norm, colours = Normalize(-most, most), matplotlib.colormaps[style.DIVERGING]
     atlas = maps[0]["region"].atlas
     parts = region_parts(atlas)
-    all_axes = []
-    for line, inner in enumerate(views, start=1):
-        for number, column in enumerate(columns):
-            for offset, side in enumerate(("left", "right")):
-                axes = drawn.add_subplot(grid[line, 2 * number + offset])
-                values = {
-                    part: row["percent"][0]
-                    for row in maps
-                    if (row["kind"], row["predictor"]) == column
-                    and row["region"].side == side
-                    and row["region"].atlas == atlas
-                    for part in parts.get((row["region"].group, row["region"].metric), ())
-                }
-                brain.draw_brain(axes, side, atlas, values, norm, colours, inner)
-                axes.set_title(f"{side}, {'inner' if inner else 'outer'} side", size=6, pad=2)
-                all_axes.append(axes)
-    bar = drawn.colorbar(
-        ScalarMappable(norm, colours), ax=all_axes, location="bottom", fraction=0.08, aspect=60, pad=0.02
-    )
-    bar.set_label("thickness on the surface, % as in the column above (blue: less, red: more)")
+    sides = [(side, inner) for inner in views for side in ("left", "right")]
+    wide = (style.ONE_COLUMN - _HEADING - 1) / len(sides)
+    for line, column in enumerate(columns):
+        here = [row for row in maps if (row["kind"], row["predictor"]) == column]
+        for at, (side, inner) in enumerate(sides):
+            axes = style.axes_at(drawn, _HEADING + at * wide, top + line * height, wide - 1, height - 2)
+            values = {
+                name: row["percent"][0]
+                for row in here
+                if row["region"].side == side and row["region"].atlas == atlas
+                for name in parts.get((row["region"].group, row["region"].metric), ())
+            }
+            brain.draw_brain(axes, side, atlas, values, norm, colours, inner)
+            if line == 0:
+                axes.set_title(f"{side},\n{'inner' if inner else 'outer'} side", size=6.2, pad=2)
+            if at == 0:
+                text = _heading(column[0], column[1], sessions)
+                axes.annotate(
+                    text, (0, 0.5), (-_HEADING * 72 / 25.4 + 3, 0), xycoords="axes fraction",
+                    textcoords="offset points", va="center", weight="bold", size=6.2,
+                )  # fmt: skip
+    beside = style.axes_at(drawn, 12, top + len(columns) * height + 3, style.ONE_COLUMN - 24, 2)
+    bar = drawn.colorbar(ScalarMappable(norm, colours), cax=beside, orientation="horizontal")
+    bar.set_label("thickness on the surface, % as above (blue: less, red: more)")
     bar.outline.set_linewidth(0.4)
 
 
@@ -214,7 +226,8 @@ def _views(maps: Sequence[Mapping[str, Any]]) -> list[bool]:
 
 def _place(group: str, metric: str, atlas: str) -> str:
     what = metric.replace("_", " ").replace("gm ", "grey matter ")
-    return f"{group.replace('_', ' ')}\n{what}"
+    name = group.replace("_", " ")
+    return f"{name[:1].upper()}{name[1:]}\n{what}"
 
 
 def _predictor(name: str) -> str:
@@ -226,8 +239,8 @@ def _heading(kind: str, predictor: str, sessions: Sequence[str]) -> str:
         return "Asymmetry\n(against zero)"
     if kind == "change":
         last = predictor.removeprefix("ses-") if predictor else sessions[-1]
-        return f"Change\n({last} minus {sessions[0]})"
-    return f"On {_predictor(predictor)}\n({kind} persons)"
+        return f"Change\n({last} minus\n{sessions[0]})"
+    return f"On {_predictor(predictor)}\n({kind}\npersons)"
 
 
 def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, Any]:

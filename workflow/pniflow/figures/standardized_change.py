@@ -51,7 +51,7 @@ def plot_standardized_change(
         return
     labels = list(words.session_words(about).values())
     with style.drawing():
-        drawn = style.new_figure(style.ONE_COLUMN, 18 + 4.1 * len(shown))
+        drawn = style.new_figure(style.ONE_COLUMN, 18 + 3.9 * len(shown))
         axes = drawn.subplots()
         draw_effects(axes, shown)
         kind = words.effect_kind(shown[0]["effect_size_kind"])
@@ -92,25 +92,26 @@ def direction(row: Mapping[str, Any]) -> str:
 
 def draw_effects(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw the forest, a thin line between families."""
-    style.zero_line(axes)
-    for place, row in enumerate(rows):
-        colour, marker = _LOOKS[direction(row)]
-        axes.plot(list(row["interval"]), [place, place], color=colour, linewidth=1.1)
-        axes.plot(row["effect_size"], place, marker, color=colour, markersize=3.8)
-        if place and row["family"] != rows[place - 1]["family"]:
+    style.forest(axes, [style.row_name(row["outcome"]) for row in rows])
+    directions = [direction(row) for row in rows]
+    handles = {}
+    for name, (colour, marker) in _LOOKS.items():
+        places = [place for place, of in enumerate(directions) if of == name]
+        if places:
+            values = [(rows[place]["effect_size"], *rows[place]["interval"]) for place in places]
+            style.intervals(axes, places, values, colour, marker)
+            handles[name] = axes.lines[-1]
+    for place in range(1, len(rows)):
+        if rows[place]["family"] != rows[place - 1]["family"]:
             axes.axhline(place - 0.5, color=style.PALE, linewidth=0.5)
-    axes.set_yticks(np.arange(len(rows)), [words.label(row["outcome"]).short for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color="#E6E8EA", linewidth=0.5)
-    axes.set_axisbelow(True)
-    used = [name for name in _LOOKS if any(direction(row) == name for row in rows)]
-    handles = [
-        axes.plot([], [], marker=_LOOKS[name][1], color=_LOOKS[name][0], markersize=3.8)[0] for name in used
-    ]
     axes.legend(
-        handles, used, loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3, columnspacing=1, handlelength=1.4
+        handles.values(),
+        handles.keys(),
+        loc="lower center",
+        bbox_to_anchor=(0.4, 1),
+        ncols=3,
+        columnspacing=1,
+        handlelength=1.4,
     )
 
 
