@@ -76,6 +76,7 @@ REPORT_TABLES = {
     "flags": "<results>/cohort/flags.tsv",
     "dictionary": "<results>/cohort/dictionary.tsv",
     "windows": "<results>/study/windows.tsv",
+    "design": "<results>/models/design.tsv",
 }
 if config["questionnaires"]["instruments"]:
     REPORT_TABLES["scales"] = "<results>/questionnaires/scales.tsv"
@@ -83,9 +84,18 @@ if config["questionnaires"]["instruments"]:
 if "expression" in study:
     REPORT_TABLES["genes"] = "<results>/expression/ctra_genes.tsv"
     REPORT_TABLES["normalization"] = "<results>/expression/normalization.json"
+    REPORT_TABLES["sample_quality"] = "<results>/expression/sample_quality.tsv"
+    REPORT_TABLES["over_genes"] = "<results>/models/over_genes.tsv"
+    REPORT_TABLES["gene_estimates"] = "<results>/models/gene_estimates.tsv"
 if "cat12" in study:
     REPORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
     REPORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
+# What the report says of the score of each blood sample.
+CTRA_SCORE = (
+    "--gene-set {gene_set} --variant {variant}".format(**config["expression"]["ctra"])
+    if "expression" in study
+    else ""
+)
 
 
 def flags(names):
