@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import made_results as made
-from pniflow import words
+from pniflow import contracts, words
 from pniflow.files import write_table, write_text
 from pniflow.report import further, render_report
 from pniflow.report.parts import Number, plain
@@ -40,15 +40,50 @@ OVER_GENES = pd.DataFrame(
     }
 )
 
+DESIGN = pd.DataFrame(
+    {
+        "design": 1,
+        "models": "change_pro",
+        "outcomes": "pss10 gad7",
+        "families": "pro_change",
+        "term": "session",
+        "n_participants": 21,
+        "n_pairs": 20,
+        "n_observations": 41,
+        "icc": 0.5,
+        "effect": [0.0, 0.5, 0.0],
+        "effect_unit": "SD",
+        "method": ["kenward_roger", "kenward_roger", "wald_z"],
+        "draws": 1000,
+        "alpha": 0.05,
+        "rejection": [0.0512, 0.634, 0.081],
+        "mc_error": 0.007,
+        "detectable_80": 0.6249,
+    }
+)
+CLUSTERS = pd.DataFrame(
+    {
+        "model": ["m"],
+        "outcome": ["thickness"],
+        "term": ["session"],
+        "correction": ["tfce"],
+        "hemisphere": ["left"],
+        "cluster": [1],
+        "size": [120],
+        "extent": [85.25],
+        "p_tfce": [0.0004],
+        "n_participants": [20],
+        "n_observations": [40],
+        "elements": [20484],
+    }
+)
+
 
 def write(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
     for name, frame in frames.items():
-        rules = name if further.has_contract(name) else None
-        if rules:
-            from pniflow import contracts
-
-            for field in contracts.contract(name)["fields"]:
-                frame = frame if field["name"] in frame else frame.assign(**{field["name"]: None})
+        rules = {"design": "design_checks"}.get(name, name)
+        for field in contracts.contract(rules)["fields"]:
+            frame = frame if field["name"] in frame else frame.assign(**{field["name"]: None})
         write_table(frame, folder / f"{name}.tsv", rules)
     return {name: folder / f"{name}.tsv" for name in frames}
 
@@ -63,10 +98,8 @@ def numbers(table) -> dict[tuple[str, str], str]:
     [
         ("sample_quality", SAMPLES, "quality", "Blood samples assessed: 2; with something notable: 1."),
         ("over_genes", OVER_GENES, "ctra", "regression over genes (legacy, not for inference)"),
-        ("design", pd.DataFrame({"test": ["change"], "p_below_05": [0.0531], "power": [0.8125]}),
-         "sensitivity", "What this design can show"),
-        ("clusters", pd.DataFrame({"model": ["m"], "size_mm2": [120.5], "p_fwe": [0.0004]}),
-         "mri", "Clusters of vertices"),
+        ("design", DESIGN, "sensitivity", "What this design can show"),
+        ("clusters", CLUSTERS, "mri", "Clusters of vertices"),
         ("peaks", pd.DataFrame({"model": pd.Series([], dtype=str)}), "mri",
          "Peaks over the cortical surface: none."),
     ],
@@ -121,3 +154,20 @@ def test_a_studys_own_labels_and_keys_come_first(tmp_path):
         assert words.label("gad7").long == "Anxiety (GAD-7)"
     assert words.label("pss10").long == "Perceived stress (PSS-10)"
     assert words.label("ours_sum").long == "ours sum"
+
+
+def test_power_stands_beside_the_error_of_the_studys_own_inference():
+    (fold,) = further.design(DESIGN)
+    (table,) = fold.blocks
+    assert table.columns[4:7] == ["type-I error", "power at 0.50", "found in 80 %"]
+    assert len(table.rows) == 1
+    assert [plain(cell) for cell in table.rows[0].cells] == [
+        "session", "21", "0.500", "0.051", "0.634", "0.625", "SD",
+    ]  # fmt: skip
+    assert ("1/session/0.5/0.5/kenward_roger", "rejection") in numbers(table)
+
+
+def test_a_cluster_has_the_key_of_its_row():
+    table = further.surfaces({"clusters": CLUSTERS.assign(region=None)})[0]
+    assert numbers(table)["m/thickness/session/tfce/1", "p_tfce"] == "<\u00a0.001"
+    assert numbers(table)["m/thickness/session/tfce/1", "extent"] == "85.2"

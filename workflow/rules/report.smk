@@ -5,6 +5,7 @@ rule render_report:
     input:
         **REPORT_TABLES,
         study=plan.study_file,
+        models=plan.models_file,
         estimates="<results>/models/estimates.tsv",
         sensitivity="<results>/models/sensitivity.tsv",
         diagnostics="<results>/models/diagnostics.tsv",
@@ -17,6 +18,7 @@ rule render_report:
     output:
         page="<results>/report/report.html",
         paper="<results>/report/report.pdf",
+        references="<results>/report/references.bib",
     log:
         "<logs>/render_report.log",
     benchmark:
@@ -24,13 +26,15 @@ rule render_report:
     conda:
         "../../envs/pniflow.yaml"
     params:
+        score=CTRA_SCORE,
         code=code_digest("report"),
     message:
         "Report"
     shell:
-        "pniflow render-report --study {input.study}"
+        "pniflow render-report --study {input.study} --models {input.models}"
         " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
         " --measures {input.measures} --participants {input.participants}"
         " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
-        f"{flags(REPORT_TABLES)}{RESOURCES}"
-        " --figures {input.figures} --out {output.page} --pdf {output.paper} 2> {log}"
+        f"{flags(REPORT_TABLES)}{RESOURCES} {{params.score}}"
+        " --figures {input.figures} --out {output.page} --pdf {output.paper}"
+        " --references {output.references} 2> {log}"

@@ -38,9 +38,21 @@ _ANALYSES = {
 }
 
 
+_CONTRACTS = {"design": "design_checks"}
+_SHOWN = {
+    "over_genes": "analysis term estimate conf_low conf_high std_error p_value p_permutation n_participants"
+    " n_genes evidence",
+    "gene_estimates": "gene component term estimate conf_low conf_high p_value p_adjusted n_participants",
+    "clusters": "outcome term correction hemisphere region direction size extent extent_unit p_fwe p_tfce"
+    " n_participants",
+    "peaks": "outcome term hemisphere region estimate conf_low conf_high p_value p_fwe p_tfce n_participants",
+}
+_OWN = ("kenward_roger", "satterthwaite", "ols_t")  # inference of the prespecified analysis
+
+
 def has_contract(name: str) -> bool:
     """Tell whether a table has a contract in `workflow/schemas`."""
-    return (shipped("schemas") / f"{name}.table.yaml").is_file()
+    return (shipped("schemas") / f"{_CONTRACTS.get(name, name)}.table.yaml").is_file()
 
 
 def read(path: Path, name: str) -> pd.DataFrame:
@@ -48,7 +60,7 @@ def read(path: Path, name: str) -> pd.DataFrame:
     import pandas as pd
 
     if has_contract(name):
-        return files.read_table(path, name)
+        return files.read_table(path, _CONTRACTS.get(name, name))
     table = files.read_table(path)
     for column in table.columns:
         numbers = pd.to_numeric(table[column], errors="coerce")
@@ -115,11 +127,44 @@ def genes(table: pd.DataFrame) -> list[Any]:
 
 
 def design(table: pd.DataFrame) -> list[Any]:
-    """Errors and power of the design, found by simulation."""
-    if not len(table):
+    """Errors and power of the prespecified tests in this design, found by simulation."""
+    own = table[table["method"].isin(_OWN)]
+    if not len(own):
         return []
-    caption = "What this design can show: how often its tests err and how often they find, by simulation."
-    return [listed(table, "design", caption)]
+    effects = sorted(effect for effect in own["effect"].unique() if effect)
+    grouped: dict[tuple[Any, ...], dict[float, tuple[str, Mapping[str, Any]]]] = {}
+    keys = _keys(own, "design", [])
+    for key, row in zip(keys, words.records(own), strict=True):
+        place = (row["outcomes"], row["term"], row["icc"], row["effect_unit"])
+        grouped.setdefault(place, {})[row["effect"]] = (key, row)
+    lines = []
+    for (outcomes, term, _, unit), found in grouped.items():
+        first, one = found.get(0.0) or next(iter(found.values()))
+        cells: list[Text] = [[term_words(term)]]
+        cells += [[_number(one, name, first, "design")] for name in ("n_participants", "icc")]
+        for effect in (0.0, *effects):
+            shown = found.get(effect)
+            cells.append([_share(*shown) if shown else words.NONE])
+        cells += [[_number(one, "detectable_80", first, "design")], [unit]]
+        lines.append(Row([_outcomes(outcomes)], cells))
+    caption = [
+        "What this design can show: share of simulated outcomes in which the prespecified test rejects,"
+        " without an effect (type-I error) and at declared effects (power); not adjusted for the family."
+    ]
+    power = [f"power at {words.number(effect, 2)}" for effect in effects]
+    columns = ["Outcomes", "Term", "n", "ICC", "type-I error", *power, "found in 80 %", "effect in"]
+    block = Table(caption, columns, lines, range(1, len(columns) - 2))
+    return [Fold(["Type-I error and power of each prespecified test"], [block])]
+
+
+def _share(key: str, row: Mapping[str, Any]) -> Number:
+    return Number(words.number(row["rejection"], 3), key, "rejection", "design")
+
+
+def _outcomes(names: str) -> str:
+    labels = list(dict.fromkeys(words.label(name).short for name in str(names).split()))
+    more = f" and {len(labels) - 4} more" if len(labels) > 4 else ""
+    return "; ".join(labels[:4]) + more
 
 
 def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
@@ -132,7 +177,8 @@ def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
     for name, caption in captions.items():
         table = tables.get(name)
         if table is not None and len(table):
-            blocks.append(listed(table, name, caption))
+            said = {"term": term_words, "outcome": lambda outcome: words.label(outcome).long}
+            blocks.append(listed(table, name, caption, "", said))
         elif table is not None:
             blocks.append(Paragraph([f"{caption.split(' ')[0]} over the cortical surface: none."]))
     return blocks
@@ -160,7 +206,8 @@ def listed(
     """
     import pandas as pd
 
-    kept = [column for column in table.columns if table[column].notna().any()]
+    chosen = [column for column in _SHOWN.get(name, "").split() if column in table]
+    kept = [column for column in chosen or table.columns if table[column].notna().any()]
     numbers = [column for column in kept if pd.api.types.is_numeric_dtype(table[column])
                and not pd.api.types.is_bool_dtype(table[column])]  # fmt: skip
     paired = {"conf_low", "conf_high"} <= set(numbers)
@@ -169,7 +216,7 @@ def listed(
     lines = []
     for key, row in zip(keys[:_MOST], words.records(table.head(_MOST)), strict=True):
         for column, write in (said or {}).items():
-            row[column] = write(str(row[column]))
+            row[column] = write(str(row[column])) if column in row else ""
         cells = [_cell(row, column, key, name, column in numbers, paired) for column in columns]
         lines.append(Row(cells[0], cells[1:]))
     if len(table) > _MOST:
@@ -181,7 +228,7 @@ def listed(
 
 def _keys(table: pd.DataFrame, name: str, texts: Sequence[str]) -> list[str]:
     """Return the key of each row: the primary key of the table's contract, else its texts."""
-    primary = contracts.contract(name)["primaryKey"] if has_contract(name) else texts
+    primary = contracts.contract(_CONTRACTS.get(name, name))["primaryKey"] if has_contract(name) else texts
     found = [column for column in primary if column in table]
     records = words.records(table[found]) if found else [{"row": place} for place in range(len(table))]
     return ["/".join("" if value is None else str(value) for value in row.values()) for row in records]

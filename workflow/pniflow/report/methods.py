@@ -1,67 +1,82 @@
-"""Methods and software, written from what was fitted and what the files say, never from a template."""
+"""Methods, written from what was fitted and what the files say, never from a template of what might be."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pniflow import __version__, words
-from pniflow.report.parts import Heading, Listing, Paragraph, Row, Table
+from pniflow import words
+from pniflow.report import methods_statistics as statistics
+from pniflow.report.parts import Heading, Listing, Paragraph, Text
+from pniflow.report.references import Bibliography
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "statsmodels",
-    "nibabel",
-    "matplotlib",
-    "jinja2",
-    "t1prep",
-)
 _NORMALIZED = {
-    "reference_genes": "by the mean of stable reference genes (Eisenberg & Levanon 2013)",
+    "reference_genes": "by the mean of stable reference genes",
     "cpm": "to counts per million",
+    "tmm": "by trimmed means of M values (TMM)",
     "none": "not at all (the data came normalized)",
 }
-_ADJUSTED = {
-    "bh": "Benjamini-Hochberg (false discovery rate)",
-    "holm": "Holm (family-wise error)",
-    "none": "Not adjusted",
+_VARIANTS = {
+    "mean_z": "the mean over genes of weight times z of log2 expression, z over all samples",
+    "mean_log2": "the mean over genes of weight times log2 expression",
+    "balanced": "the mean of the components' means of weight times z, each component alike",
 }
+Rows = Sequence[Mapping[str, Any]]
 
 
 def methods(
     study: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
+    rows: Rows,
     tables: Mapping[str, pd.DataFrame],
     documents: Mapping[str, Any],
+    bibliography: Bibliography,
 ) -> list[Any]:
-    """Return the methods as headed paragraphs."""
-    blocks: list[Any] = [Heading("Design"), Paragraph([_design(study)])]
-    parts = {
-        "Questionnaires": " ".join(filter(None, (_questionnaires(study, rows), _unverified(study)))),
-        "Laboratory assays": _assays(study),
-        "Gene expression": _expression(study, tables, documents),
-        "MRI": _imaging(study, tables),
-        "Statistics": _statistics(rows, tables),
-        "Multiple tests": _multiplicity(rows, tables),
-        "Missing data": _missing(rows),
+    """Return the methods as headed paragraphs.
+
+    Parameters
+    ----------
+    study : dict
+        The checked study.yaml.
+    rows : list of dict
+        Estimates, each with its key.
+    tables : dict
+        Name -> table of the run.
+    documents : dict
+        normalization: what normalize-expression reports; plan: models.yaml; gene_set, variant: the score.
+    bibliography : Bibliography
+        Gathers what is cited.
+    """
+    blocks: list[Any] = [Heading("Design", "methods-design"), Paragraph([_design(study)])]
+    plan = documents.get("plan") or {}
+    parts: dict[tuple[str, str], Text] = {
+        ("Questionnaires", "instruments"): _questionnaires(study, rows, tables, bibliography),
+        ("Laboratory assays", "assays"): _assays(study, bibliography),
+        ("Gene expression", "expression"): _expression(study, tables, documents, bibliography),
+        ("MRI", "mri"): _imaging(study, rows, tables, bibliography),
+        ("Exclusions", "exclusions"): _exclusions(tables),
+        ("Statistics", "statistics"): statistics.fitted(rows, bibliography),
     }
-    for title, text in parts.items():
+    for (title, anchor), text in parts.items():
         if text:
-            blocks += [Heading(title), Paragraph([text])]
+            blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
+    blocks += statistics.models_by_family(rows, plan)
+    rest: dict[tuple[str, str], Text] = {
+        ("Multiple tests", "multiplicity"): statistics.multiplicity(rows, tables, bibliography),
+        ("Sensitivity analyses", "sensitivity"): statistics.varied(tables, bibliography),
+        ("Missing data", "missing"): statistics.missing(rows, bibliography),
+    }
+    for (title, anchor), text in rest.items():
+        if text:
+            blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
     left_out = _left_out(tables)
     if left_out:
-        text = "Planned in the models file and not fitted, because the study lacks the data:"
+        planned: Text = ["Planned in the models file and not fitted, because the study lacks the data:"]
         blocks += [
-            Heading("Planned and not fitted"),
-            Paragraph([text]),
+            Heading("Planned and not fitted", "methods-not-fitted"),
+            Paragraph(planned),
             Listing([("", [one]) for one in left_out]),
         ]
     return blocks
@@ -78,26 +93,42 @@ def _design(study: Mapping[str, Any]) -> str:
     )
 
 
-def _questionnaires(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def _questionnaires(
+    study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
+) -> Text:
     modelled = {row["outcome"] for row in rows} | {words.term_of(row["term"]).of for row in rows}
     scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
         key = words.instrument_key(name)
         if key is None:
             scored.setdefault("by a key file of the study's own", []).append(name)
-            continue
-        if modelled & set(key["scales"]):
+        elif modelled & set(key["scales"]):
             share = f"{key['missing']['minimum_share'] * 100:g}{words.NBSP}%"
             rule = f"where at least {share} of a scale's items were answered"
-            scored.setdefault(rule, []).append(key["title"])
-    if not scored:
-        return ""
-    listed = "; ".join(f"{_joined(names)}, {rule}" for rule, names in scored.items())
-    return (
-        f"Scored from items: {listed}. An item that was not answered counts as the person's mean of the"
-        " scale,"
-        " never as zero."
-    )
+            scored.setdefault(rule, []).append(name)
+    text: list[Any] = []
+    for rule, names in scored.items():
+        text.append("; " if text else "Scored from items: ")
+        for place, name in enumerate(names):
+            text.append("" if not place else " and " if place == len(names) - 1 else ", ")
+            text += [_title(name), *bibliography.cite_instrument(name)]
+        text.append(f", {rule}")
+    if text:
+        text.append(
+            ". An item that was not answered counts as the person's mean of the scale, never as zero."
+        )
+        if "reliability" in tables:
+            text += [
+                " Internal consistency is given as Cronbach's α", *bibliography.cite("reliability"),
+                " and McDonald's ω.",
+            ]  # fmt: skip
+    text.append((" " if text else "") + _unverified(study))
+    return [part for part in text if part]
+
+
+def _title(name: str) -> str:
+    key = words.instrument_key(name)
+    return str(key["title"]) if key else name
 
 
 def _unverified(study: Mapping[str, Any]) -> str:
@@ -127,109 +158,97 @@ def instrument(name: str) -> str:
     return str(key["title"]) if key else label
 
 
-def _assays(study: Mapping[str, Any]) -> str:
-    sentences = []
+def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
+    sentences: list[Any] = []
     for name, about in study.get("assays", {}).items():
         scale = {"natural": "natural logarithm", "none": "as measured"}.get(about["log"], about["log"])
         limit = about.get("detection_limit")
         text = f"{name.replace('_', ' ')} in {about['unit']}, analysed as {scale}"
+        sentences.append(f"{text[:1].upper()}{text[1:]}")
         if words.given(limit):
             stand = about["below_limit_as"].replace("_", " ").replace("sqrt2", "√2")
-            text += f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}"
-        sentences.append(text)
-    return f"{_joined(sentences)[:1].upper()}{_joined(sentences)[1:]}." if sentences else ""
+            sentences.append(f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}")
+            if about["below_limit_as"] == "limit_sqrt2":
+                sentences += bibliography.cite("limit_sqrt2")
+        sentences.append(". ")
+    return sentences
 
 
 def _expression(
-    study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], documents: Mapping[str, Any]
-) -> str:
+    study: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    documents: Mapping[str, Any],
+    bibliography: Bibliography,
+) -> Text:
     if "expression" not in study:
-        return ""
-    sentences = [f"Levels came as {study['expression']['unit']}"]
+        return []
+    text: list[Any] = [f"Levels came as {study['expression']['unit']}"]
     report = documents.get("normalization") or {}
     if report.get("method"):
-        sentences[0] += f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}"
+        text.append(f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}")
+        text += bibliography.cite(report["method"])
+        found = report.get("references_found")
+        if found:
+            text.append(f" ({words.plural(len(found), 'gene')})")
+        if words.given(report.get("floor")):
+            text.append(f", values below {report['floor']:g} set to it before log2")
+    text.append(". ")
     genes = tables.get("ctra_genes")
     if genes is not None and len(genes):
         used = genes[genes["status"] == "used"]
         counts = used["component"].value_counts(sort=False)
         parts = ", ".join(f"{count} {name}" for name, count in counts.items())
-        sentences.append(
-            f"The CTRA score of a sample is the mean over {words.plural(len(used), 'gene')} ({parts}) of"
-            " weight times z of log2"
-            " expression, z over all samples"
+        name = documents.get("gene_set")
+        chosen = f" of the set {name}" if name else ""
+        variant = documents.get("variant")
+        how = _VARIANTS.get(variant or "mean_z", f"the variant {variant}")
+        text.append(
+            f"The conserved transcriptional response to adversity (CTRA) of a sample is {how}; it rests on"
+            f" {words.plural(len(used), 'gene')}{chosen} ({parts})"
         )
-    sentences.append(f"Sign: {words.CTRA_SIGN}")
-    return ". ".join(sentences) + "."
+        text += [*bibliography.cite("ctra", *([name] if name else [])), ". "]
+    return [*text, f"Sign: {words.CTRA_SIGN}."]
 
 
-def _imaging(study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
-    if "cat12" not in study:
-        return ""
-    scans = tables.get("globals")
-    versions = []
-    if scans is not None and "cat_version" in scans:
-        versions = sorted(str(version) for version in scans["cat_version"].dropna().unique())
-    named = f"CAT12 ({', '.join(versions)})" if versions else "CAT12 (version not recorded)"
-    return (
-        f"Region volumes and thickness were read from the outputs of {named}; within-person averages are"
-        " never used as a"
-        f" time point. Lesions before segmentation: {study['cat12']['lesion_handling']}."
-    )
+def _imaging(
+    study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
+) -> Text:
+    text: list[Any] = []
+    if "cat12" in study:
+        scans = tables.get("globals")
+        versions = []
+        if scans is not None and "cat_version" in scans:
+            versions = sorted(str(version) for version in scans["cat_version"].dropna().unique())
+        text += [
+            "Region volumes and thickness were read from the outputs of CAT12 ",
+            f"({', '.join(versions)})" if versions else "(version not recorded)",
+            *bibliography.cite("cat12"),
+            "; within-person averages are never used as a time point. Lesions before segmentation:"
+            f" {study['cat12']['lesion_handling']}.",
+        ]
+    regions = [words.region_of(str(row["outcome"])) for row in rows]
+    atlases = list(dict.fromkeys(region.atlas for region in regions if region))
+    if atlases:
+        text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
+        for place, atlas in enumerate(atlases):
+            text += [", " if place else "", atlas, *bibliography.cite(atlas)]
+        text.append(".")
+    if "lesions" in study:
+        tool = bibliography.cite("lst_ai") if "folder" in study["lesions"] else []
+        named = "the output of LST-AI" if tool else "a table"
+        text += [f"{' ' if text else ''}Lesion volumes were read from {named}", *tool, "."]
+    return [part for part in text if part]
 
 
-def _statistics(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]) -> str:
-    kinds = list(dict.fromkeys(str(row["method"]) for row in rows if words.given(row["method"])))
-    if not kinds:
-        return ""
-    count = len({row["model"] for row in rows})
-    text = f"{words.plural(count, 'model')}, fitted by {_joined(kinds)}."
-    if any("REML" in kind for kind in kinds):
-        text += " Mixed models have a random intercept per person; intervals are 95 %, tests are two-sided."
-    if any(words.term_of(row["term"]).kind == "within" for row in rows):
-        text += (
-            " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
-            " from it"
-            " (within), after removing session means."
-        )
-    singular = sum(
-        bool(row["singular"]) for row in rows if words.given(row["singular"]) and words.given(row["family"])
-    )
-    if singular:
-        text += (
-            f" In {words.plural(singular, 'tested row')} the variance between persons was estimated at zero."
-        )
-    return text
-
-
-def _multiplicity(rows: Sequence[Mapping[str, Any]], tables: Mapping[str, pd.DataFrame]) -> str:
-    families = tables.get("diagnostics")
-    if families is not None:
-        families = families[(families["table"] == "families") & (families["quantity"] == "m_planned")]
-    if families is None or not len(families):
-        names = list(dict.fromkeys(row["family"] for row in rows if words.given(row["family"])))
-        return (
-            f"p-values are adjusted within {words.plural(len(names), 'family', 'families')} of tests."
-            if names
-            else ""
-        )
-    grouped: dict[str, list[str]] = {}
-    for name, value, note in zip(families["family"], families["value"], families["note"], strict=True):
-        adjust = re.search(r"adjustment (\w+)", str(note))
-        how = _ADJUSTED.get(adjust.group(1), adjust.group(1)) if adjust else "adjustment not recorded"
-        grouped.setdefault(how, []).append(f"{name} ({int(value)})")
-    listed = "; ".join(f"{how}: {', '.join(names)}" for how, names in grouped.items())
-    return f"Families of tests were declared beforehand, with their planned number of tests. {listed}."
-
-
-def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return ""
-    return (
-        "Each model uses every row that has the outcome and all terms; nothing is imputed. This holds for"
-        " mixed models if"
-        " data are missing at random given what the model contains."
-    )
+def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
+    table = tables.get("exclusions")
+    if table is None:
+        return []
+    if not len(table):
+        return ["Nothing that was collected was left out."]
+    counts = table["rule"].value_counts(sort=False).sort_index()
+    listed = "; ".join(f"{rule} ({count})" for rule, count in counts.items())
+    return [f"Left out, by rule: {listed}. Each is listed with its reason under quality and exclusions."]
 
 
 def _left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -241,20 +260,10 @@ def _left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     for model, outcome, note in zip(table["model"], table["outcome"], table["note"], strict=True):
         name = f"{model} ({words.label(outcome).long})" if words.given(outcome) else str(model)
         reasons.setdefault(str(note), []).append(name)
-    return [f"{_joined(names)}: {reason}." for reason, names in reasons.items()]
+    return [f"{joined(names)}: {reason}." for reason, names in reasons.items()]
 
 
-def _joined(texts: Sequence[str]) -> str:
+def joined(texts: Sequence[str]) -> str:
+    """Return texts as a list in a sentence: "a, b and c"."""
     texts = list(texts)
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
-
-
-def software() -> list[Any]:
-    """Return the versions of pniflow and of the packages it runs on."""
-    rows = [Row(["pniflow"], [[__version__]])]
-    for package in _PACKAGES:
-        try:
-            rows.append(Row([package], [[metadata.version(package)]]))
-        except metadata.PackageNotFoundError:
-            continue
-    return [Table(["Versions of the software that made this report."], ["Package", "Version"], rows)]

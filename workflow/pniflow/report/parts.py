@@ -26,13 +26,14 @@ class Number:
     field : str
         Column of that row.
     table : str
-        estimates, sensitivity, table1, flow, diagnostics.
+        estimates, sensitivity, table1, flow, ...
     """
 
     text: str
     key: str
     field: str
     table: str = "estimates"
+    target = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Listing:
 
     items: Sequence[tuple[str, Text]]
     kind: str = "list"
+    anchors: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Heading:
     """A heading inside a section."""
 
     text: str
+    anchor: str = ""
     kind: str = "heading"
 
 

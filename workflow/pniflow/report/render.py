@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files, words
 from pniflow.config import read_study
 from pniflow.errors import InputError
-from pniflow.report import claims, further, methods
+from pniflow.report import claims, further
 from pniflow.report.answers import Context
+from pniflow.report.methods import methods
 from pniflow.report.page import write_page
 from pniflow.report.parts import Picture
 from pniflow.report.printed import write_paper
+from pniflow.report.references import Bibliography
 from pniflow.report.results import Results
 from pniflow.report.sections import all_sections
+from pniflow.report.software import software
 from pniflow.resources import searched
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ def render_report(
     estimates: Path,
     out: Path,
     pdf: Path | None = None,
+    references: Path | None = None,
+    models: Path | None = None,
     measures: Path | None = None,
     sensitivity: Path | None = None,
     diagnostics: Path | None = None,
@@ -55,6 +60,8 @@ def render_report(
     design: Path | None = None,
     peaks: Path | None = None,
     clusters: Path | None = None,
+    gene_set: str | None = None,
+    variant: str | None = None,
     figures: list[Path] | None = None,
     resources: Path | None = None,
 ) -> None:
@@ -70,6 +77,10 @@ def render_report(
         The report as one HTML file.
     pdf : Path, optional
         The same report as PDF.
+    references : Path, optional
+        What the methods cite, as a BibTeX file.
+    models : Path, optional
+        models.yaml, by which the models were fitted.
     measures, sensitivity, diagnostics, participants, flow, exclusions, table1 : Path, optional
         Tables of the run by the contract of the same name.
     genes : Path, optional
@@ -92,6 +103,8 @@ def render_report(
         Errors and power of the design.
     peaks, clusters : Path, optional
         Peaks and clusters of the maps over the cortical surface.
+    gene_set, variant : str, optional
+        Gene set and variant of the CTRA score.
     figures : list of Path, optional
         The figures' descriptions (JSON); each SVG lies beside its description.
     resources : Path, optional
@@ -132,8 +145,14 @@ def render_report(
             estimates,
             {name: further.read(path, name) for name, path in given.items() if path},
             _measures(measures),
-            files.read_json(normalization) if normalization else {},
+            {
+                "normalization": files.read_json(normalization) if normalization else {},
+                "plan": files.read_yaml(models) if models else {},
+                "gene_set": gene_set,
+                "variant": variant,
+            },
             read_figures(figures or []),
+            bibliography := Bibliography(),
         )
         front = {
             "title": results.study["title"],
@@ -142,6 +161,8 @@ def render_report(
             "sections": all_sections(results),
         }
     files.write_text(out, write_page(version=__version__, **front))
+    if references:
+        files.write_text(references, bibliography.bibtex())
     if pdf:
         files.write_bytes(pdf, write_paper(made=f"Made by pniflow {__version__}", **front))
 
@@ -151,8 +172,9 @@ def _results(
     estimates: Path,
     tables: Mapping[str, pd.DataFrame],
     measures: tuple[dict[str, str], dict[str, str]],
-    normalization: Mapping[str, Any],
+    documents: Mapping[str, Any],
     figures: Mapping[str, Picture],
+    bibliography: Bibliography,
 ) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
@@ -165,6 +187,11 @@ def _results(
         key: row for key, some in variants.items() for row in some if row["variant"].startswith("equivalence")
     }
     context = Context(words.session_words(about), units, equivalence=equivalence)
+    written = {
+        "methods": methods(about, rows, tables, documents, bibliography),
+        "software": software(bibliography),
+        "claims": claims.comparison(rows, context),
+    }
     return Results(
         study=about,
         rows=rows,
@@ -173,9 +200,8 @@ def _results(
         domains=domains,
         tables=tables,
         figures=figures,
-        methods=methods.methods(about, rows, tables, {"normalization": normalization}),
-        software=methods.software(),
-        claims=claims.comparison(rows, context),
+        references=[bibliography.listing()] if bibliography.cited else [],
+        **written,
     )
 
 

@@ -44,6 +44,7 @@ class Results:
     methods: Sequence[Any] = ()
     software: Sequence[Any] = ()
     claims: Sequence[Any] = ()
+    references: Sequence[Any] = ()
 
 
 def figures(results: Results, *names: str) -> list[Any]:

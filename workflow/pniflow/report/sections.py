@@ -29,6 +29,7 @@ def all_sections(results: Results) -> list[Section]:
         Section("estimates", "All estimates", _estimates(results)),
         Section("dictionary", "Data dictionary", _dictionary(results)),
         Section("software", "Software", list(results.software)),
+        Section("references", "References", list(results.references)),
     ]
     return [section for section in written if section.blocks]
 

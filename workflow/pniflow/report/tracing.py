@@ -94,10 +94,14 @@ def find_model(name: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def formula(model: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
-    """Return a planned model in words: fixed terms, random intercept, sample, method."""
+def formula(model: Mapping[str, Any], plan: Mapping[str, Any], *, words_only: bool = False) -> list[str]:
+    """Return a planned model in words: fixed terms, random intercept, sample, method.
+
+    With `words_only` a predictor that stands for several keeps its word in braces.
+    """
     defaults = plan.get("defaults", {})
-    fixed = ", ".join(_term(term, model["values"]) for term in model["fixed"])
+    values = {word: f"{{{word}}}" for word in model["values"]} if words_only else model["values"]
+    fixed = ", ".join(_term(term, values) for term in model["fixed"])
     random = model.get("random", defaults.get("random", []))
     method = defaults.get("method", {})
     sample = {**defaults.get("sample", {}), **model.get("sample", {})}

@@ -1,0 +1,163 @@
+"""Methods say what was fitted and cite works for it; the bibliography holds these works and no others."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+import made_results as made
+from pniflow.files import read_yaml
+from pniflow.report import methods as module
+from pniflow.report.methods_statistics import models_by_family
+from pniflow.report.parts import Link, Paragraph, plain
+from pniflow.report.references import Bibliography
+from pniflow.resources import find
+from pniflow.words import estimate_rows
+
+STUDY = {
+    **made.STUDY,
+    "instruments": {"pss10": {}, "gad7": {}},
+    "assays": {
+        "hair_cortisol": {
+            "unit": "pg/mg",
+            "log": "natural",
+            "detection_limit": 0.5,
+            "below_limit_as": "half_limit",
+        }
+    },
+    "expression": {"unit": "counts"},
+    "cat12": {"lesion_handling": "filled"},
+}
+
+
+def written(study=STUDY, rows=None, tables=None, documents=None) -> tuple[dict[str, str], Bibliography]:
+    """Headings with the paragraphs below them, and the bibliography."""
+    bibliography = Bibliography()
+    rows = estimate_rows(made.estimates()) if rows is None else rows
+    blocks = module.methods(study, rows, tables or {}, documents or {}, bibliography)
+    texts, title = {}, ""
+    for block in blocks:
+        if block.kind == "heading":
+            title = block.text
+        elif isinstance(block, Paragraph):
+            texts[title] = texts.get(title, "") + plain(block.text)
+    return texts, bibliography
+
+
+def test_what_was_fitted_is_said_and_cited():
+    documents = {
+        "normalization": {"method": "reference_genes", "references_found": ["GPI"], "floor": 0.125},
+        "gene_set": "ctra53",
+        "variant": "balanced",
+    }
+    genes = pd.DataFrame({"gene": ["IL6", "MX1"], "component": ["inflammatory", "interferon"]})
+    versions = pd.DataFrame({"cat_version": ["12.9", "12.8.1 r2041", "12.9"]})
+    tables = {"ctra_genes": genes.assign(status="used"), "globals": versions}
+    texts, bibliography = written(tables=tables, documents=documents)
+    assert re.match(
+        r"Scored from items: Perceived Stress Scale, 10 items \[1, 2, 3\] and Gen", texts["Questionnaires"]
+    )
+    assert "Hair cortisol in pg/mg, analysed as natural logarithm" in texts["Laboratory assays"]
+    assert "by the mean of stable reference genes" in texts["Gene expression"]
+    assert "(1 gene), values below 0.125" in texts["Gene expression"]
+    assert "2 genes of the set ctra53 (1 inflammatory, 1 interferon)" in texts["Gene expression"]
+    assert "each component alike" in texts["Gene expression"]
+    assert "CAT12 (12.8.1 r2041, 12.9)" in texts["MRI"]
+    assert "Lesions before segmentation: filled." in texts["MRI"]
+    assert "Atlases: aparc_a2009s" in texts["MRI"]
+    assert "fitted by REML, Kenward-Roger" in texts["Statistics"]
+    for key in ("kenward_roger", "reml", "ctra53", "reference_genes", "cat12", "aparc_a2009s"):
+        assert key in bibliography.cited
+
+
+def test_what_was_not_done_is_neither_said_nor_cited():
+    study = {**made.STUDY, "instruments": {}, "assays": {}}
+    rows = [row for row in estimate_rows(made.estimates()) if row["model"] == "change_pro"]
+    texts, bibliography = written(study, rows)
+    assert list(texts) == ["Design", "Statistics", "Multiple tests", "Missing data"]
+    assert set(bibliography.cited) == {"reml", "kenward_roger", "hedges_g_av", "missing_at_random"}
+    fitted = [{**row, "method": "REML, Satterthwaite"} for row in rows]
+    assert "satterthwaite" in written(study, fitted)[1].cited
+    assert "kenward_roger" not in written(study, fitted)[1].cited
+
+
+def test_adjustments_are_those_of_the_families():
+    families = pd.DataFrame(
+        {"family": ["a", "b", "c"], "value": [6, 2, 3],
+         "note": ["primary; adjustment bh", "adjustment holm", "adjustment none"]}
+    ).assign(table="families", quantity="m_planned")  # fmt: skip
+    text = written(tables={"diagnostics": families.assign(model=None, outcome=None)})[0]["Multiple tests"]
+    assert re.search(r"Benjamini-Hochberg .*: a \(6\); Holm .*: b \(2\); Not adjusted: c \(3\)\.$", text)
+
+
+def test_exclusions_are_counted_by_rule():
+    table = pd.DataFrame({"rule": ["not answered", "average scan", "not answered"]})
+    text = written(tables={"exclusions": table})[0]["Exclusions"]
+    assert text.startswith("Left out, by rule: average scan (1); not answered (2).")
+
+
+def test_each_family_has_its_models_in_words(root):
+    plan = read_yaml(root / "config" / "models.yaml")
+    rows = estimate_rows(made.estimates())
+    (table,) = models_by_family(rows, plan)
+    lines = {plain(row.head): [plain(cell) for cell in row.cells] for row in table.rows}
+    assert lines["ctra_on_{predictor}"] == [
+        "ctra_within (secondary); ctra_between (secondary)",
+        "CTRA",
+        "intercept, session, {predictor} split into within and between persons, age, bmi, b_cell_depletion;"
+        " random: intercept per participant",
+    ]
+    assert lines["change_pro"][0] == "pro_change (primary)"
+
+
+def test_a_citation_leads_to_its_work_and_a_work_has_one_number():
+    bibliography = Bibliography()
+    first, again = bibliography.cite("bh", "holm"), bibliography.cite("bh")
+    assert plain(first) == " [1, 2]"
+    assert plain(again) == " [1]"
+    assert [part.target for part in first if isinstance(part, Link)] == ["#ref-1", "#ref-2"]
+    listing = bibliography.listing()
+    assert listing.anchors == ["ref-1", "ref-2"]
+    assert plain(listing.items[1][1]) == (
+        "2. Holm S (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of"
+        " Statistics 6:65–70."
+    )
+    assert bibliography.cite("nothing") == []
+
+
+def test_an_instrument_is_cited_by_the_sources_of_its_key():
+    bibliography = Bibliography()
+    assert plain(bibliography.cite_instrument("gad7")) == " [1, 2]"
+    assert plain(bibliography.cite_instrument("phq9")) == " [3, 2]"
+    assert bibliography.cited["gad7_1"] == {
+        "title": "Spitzer, Kroenke, Williams, Löwe 2006",
+        "doi": "10.1001/archinte.166.10.1092",
+    }
+
+
+def entries(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^@\w+\{(\w+),\n(.*?)\n\}$", text, re.M | re.S))
+
+
+def test_the_bibliography_is_bibtex_and_has_what_was_cited():
+    bibliography = Bibliography()
+    bibliography.cite("matplotlib", "sign_flip_maxt", "bh")
+    bibliography.cite_instrument("pss10")
+    found = entries(bibliography.bibtex())
+    assert set(found) == {"matplotlib", "sign_flip_maxt", "bh", "pss10_1", "pss10_2", "pss10_3"}
+    assert "@book{sign_flip_maxt," in bibliography.bibtex()
+    assert r"Wu \& Amtmann 2013" in found["pss10_3"]
+    assert "doi = {10.1155/2013/608356}" in found["pss10_3"]
+    for entry in found.values():
+        assert entry.count("{") == entry.count("}")
+
+
+@pytest.mark.parametrize("key", sorted(read_yaml(find("references", "references"))))
+def test_every_work_says_who_what_where_and_when(key):
+    work = read_yaml(find("references", "references"))[key]
+    assert {"author", "title", "year"} <= set(work)
+    assert "publisher" in work or {"journal", "volume", "pages"} <= set(work)
+    assert re.fullmatch(r"(18|19|20)\d\d", work["year"])
+    assert re.fullmatch(r"10\.\d{4,5}/\S+", work.get("doi", "10.1000/none"))

@@ -1,0 +1,132 @@
+"""The statistical methods in words, from the rows that were fitted and the plan they were fitted by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pniflow import words
+from pniflow.report.parts import Row, Table, Text
+from pniflow.report.references import Bibliography
+from pniflow.report.tracing import find_model, formula
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ADJUSTED = {
+    "bh": "Benjamini-Hochberg (false discovery rate)",
+    "holm": "Holm (family-wise error)",
+    "none": "Not adjusted",
+}
+_METHODS = {"REML": "reml", "Kenward-Roger": "kenward_roger", "Satterthwaite": "satterthwaite"}
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def fitted(rows: Rows, bibliography: Bibliography) -> Text:
+    """Return how models were fitted and tested, from the rows themselves."""
+    kinds = list(dict.fromkeys(str(row["method"]) for row in rows if words.given(row["method"])))
+    if not kinds:
+        return []
+    count = len({row["model"] for row in rows})
+    text: list[Any] = [f"{words.plural(count, 'model')}, fitted by "]
+    for place, kind in enumerate(kinds):
+        text.append("" if not place else " and " if place == len(kinds) - 1 else ", ")
+        cited = [topic for word, topic in _METHODS.items() if word in kind]
+        text += [kind, *bibliography.cite(*cited)]
+    text.append(".")
+    if any("REML" in kind for kind in kinds):
+        text.append(
+            f" Mixed models have a random intercept per person; intervals are {words.LEVEL}, tests two-sided."
+        )
+    if any(words.term_of(row["term"]).kind == "within" for row in rows):
+        text += [
+            " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
+            " from it (within), after removing session means", *bibliography.cite("within_between"), ".",
+        ]  # fmt: skip
+    for kind in dict.fromkeys(str(row["effect_size_kind"]) for row in rows if row["effect_size_kind"]):
+        if words.given(kind) and kind.startswith("hedges_g_av"):
+            named = words.effect_kind(kind)
+            text += [f" Standardized changes are {named}", *bibliography.cite("hedges_g_av"), "."]
+    singular = sum(
+        bool(row["singular"]) for row in rows if words.given(row["singular"]) and words.given(row["family"])
+    )
+    if singular:
+        lost = words.plural(singular, "tested row")
+        text.append(f" In {lost} the variance between persons was estimated at zero.")
+    return text
+
+
+def models_by_family(rows: Rows, plan: Mapping[str, Any]) -> list[Any]:
+    """Return a table of the models behind each family of tests, as planned and fitted."""
+    if not plan:
+        return []
+    seen: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for row in rows:
+        model = find_model(str(row["model"]), plan) if words.given(row["family"]) else None
+        if model:
+            written = dict(line.strip().split(": ", 1) for line in formula(model, plan, words_only=True))
+            key = (model["name"], f"{written['fixed']}; random: {written['random']}")
+            families, outcomes = seen.setdefault(key, ({}, {}))
+            families[f"{row['family']} ({row['role']})"] = None
+            outcomes[words.label(row["outcome"]).short] = None
+    lines = [
+        Row([name], [["; ".join(families)], ["; ".join(outcomes)], [terms]])
+        for (name, terms), (families, outcomes) in seen.items()
+    ]
+    caption = [
+        "The models and the families of tests they serve: outcomes, fixed terms (a name in braces stands for"
+        " each of several predictors), random terms."
+    ]
+    return [Table(caption, ["Model", "Families", "Outcomes", "Terms"], lines)] if lines else []
+
+
+def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+    """Return how p-values are adjusted, family by family."""
+    families = tables.get("diagnostics")
+    if families is not None:
+        families = families[(families["table"] == "families") & (families["quantity"] == "m_planned")]
+    if families is None or not len(families):
+        names = list(dict.fromkeys(row["family"] for row in rows if words.given(row["family"])))
+        counted = words.plural(len(names), "family", "families")
+        return [f"p-values are adjusted within {counted} of tests."] if names else []
+    grouped: dict[str, list[str]] = {}
+    for name, value, note in zip(families["family"], families["value"], families["note"], strict=True):
+        found = re.search(r"adjustment (\w+)", str(note))
+        grouped.setdefault(found[1] if found else "", []).append(f"{name} ({int(value)})")
+    text: list[Any] = ["Families of tests were declared beforehand, with their planned number of tests. "]
+    for place, (adjust, names) in enumerate(grouped.items()):
+        how = _ADJUSTED.get(adjust, adjust or "adjustment not recorded")
+        text += ["; " if place else "", how, *bibliography.cite(adjust), f": {', '.join(names)}"]
+    return [*text, "."]
+
+
+def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+    """Return which sensitivity analyses were done, and how many could not be."""
+    table = tables.get("sensitivity")
+    if table is None or not len(table):
+        return []
+    known = words.known("variants")
+    text: list[Any] = ["Beside each prespecified estimate, where it applies: "]
+    for place, variant in enumerate(dict.fromkeys(table["variant"])):
+        name = known[variant]["label"] if variant in known else str(variant).replace("_", " ")
+        text += ["; " if place else "", name, *bibliography.cite(variant)]
+    diagnostics = tables.get("diagnostics")
+    lost = 0 if diagnostics is None else int((diagnostics["table"] == "sensitivity_not_possible").sum())
+    if lost:
+        text.append(f". Asked for and not possible with these data: {lost}")
+    return [*text, "."]
+
+
+def missing(rows: Rows, bibliography: Bibliography) -> Text:
+    """Return what was done about missing data."""
+    if not rows:
+        return []
+    return [
+        "Each model uses every row that has the outcome and all terms; nothing is imputed. This holds for"
+        " mixed models if data are missing at random given what the model contains",
+        *bibliography.cite("missing_at_random"),
+        ".",
+    ]
