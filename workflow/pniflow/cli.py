@@ -51,6 +51,7 @@ COMMANDS = {
     "plot-flow": "pniflow.figures",
     "plot-quality": "pniflow.figures",
     "plot-standardized-change": "pniflow.figures",
+    "plot-surface": "pniflow.figures",
     "plot-power": "pniflow.figures",
     "render-report": "pniflow.report",
     "summarize-results": "pniflow.report",

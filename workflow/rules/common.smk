@@ -69,6 +69,13 @@ if "expression" in study:
         "<results>/models/gene_estimates.tsv",
     ]
 
+SURFACES = "surfaces" in study.get("cat12", {})
+if SURFACES:
+    FURTHER_TABLES += [
+        "<results>/models/surfaces/peaks.tsv",
+        "<results>/models/surfaces/clusters.tsv",
+    ]
+
 # What the report shows beside the estimates: each name is a flag of render-report (sample_quality, over_genes, ...).
 REPORT_TABLES = {
     "course": "<results>/cohort/course.tsv",
@@ -90,6 +97,9 @@ if "expression" in study:
 if "cat12" in study:
     REPORT_TABLES["globals"] = "<results>/cat12/globals.tsv"
     REPORT_TABLES["quality"] = "<results>/cat12/quality.tsv"
+if SURFACES:
+    REPORT_TABLES["peaks"] = "<results>/models/surfaces/peaks.tsv"
+    REPORT_TABLES["clusters"] = "<results>/models/surfaces/clusters.tsv"
 # What the report says of the score of each blood sample.
 CTRA_SCORE = (
     "--gene-set {gene_set} --variant {variant}".format(**config["expression"]["ctra"])
@@ -135,3 +145,4 @@ FIGURES = ["flow", "paired_change", "standardized_change", "associations", "powe
 FIGURES += ["quality"]
 FIGURES += ["ctra_heatmap"] if "expression" in study else []
 FIGURES += ["regions"] if "cat12" in study else []
+FIGURES += ["surface"] if SURFACES else []

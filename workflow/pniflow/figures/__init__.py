@@ -8,6 +8,7 @@ from pniflow.figures.power import plot_power
 from pniflow.figures.quality import plot_quality
 from pniflow.figures.regions import plot_regions
 from pniflow.figures.standardized_change import plot_standardized_change
+from pniflow.figures.vertex_maps import plot_surface
 
 __all__ = [
     "plot_associations",
@@ -18,4 +19,5 @@ __all__ = [
     "plot_quality",
     "plot_regions",
     "plot_standardized_change",
+    "plot_surface",
 ]

@@ -102,10 +102,63 @@ def rim(group: np.ndarray) -> np.ndarray:
     return border
 
 
+def draw_vertices(
+    axes: Axes,
+    side: str,
+    values: np.ndarray,
+    outlined: np.ndarray,
+    norm: Any,
+    colours: Any,
+    inner: bool = False,
+) -> None:
+    """Draw one hemisphere with a value at every vertex of the 32k mesh, grey where there is none.
+
+    Parameters
+    ----------
+    values : array (32492,)
+        NaN where there is none.
+    outlined : array (32492,) of bool
+        Vertices with a line around them.
+    axes, side, norm, colours, inner
+        As for `draw_brain`.
+    """
+    seen = project(side, inner)
+    corners = template.hemisphere(side, "inflated")[1][seen.triangle]
+    shown = values[corners].mean(axis=-1)
+    inside = seen.brain & np.isfinite(shown)
+    picture = np.ones((*shown.shape, 4))
+    picture[..., :3] = np.where(seen.fold, 0.70, 0.86)[..., None]
+    picture[inside] = colours(norm(shown[inside]))
+    picture[..., :3] *= seen.light[..., None]
+    marked = inside & (outlined[corners].sum(axis=-1) > 1)
+    picture[rim(marked) & seen.brain, :3] = 0.0
+    picture[..., 3] = seen.brain
+    axes.imshow(picture, interpolation="antialiased")
+    axes.set_axis_off()
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One side of one inflated hemisphere as pixels.
+
+    Attributes
+    ----------
+    triangle : array (height, width) of int
+        The triangle that is seen; -1 (the last one, if used as an index) outside of the brain.
+    light, fold, brain
+        As in `View`.
+    """
+
+    triangle: np.ndarray
+    light: np.ndarray
+    fold: np.ndarray
+    brain: np.ndarray
+
+
 @functools.cache
-def render(side: str, atlas: str, inner: bool = False) -> View:
+def project(side: str, inner: bool = False) -> Projection:
     """Project a hemisphere on the plane, seen from one side; triangles in front cover those behind."""
-    vertices, triangles, sulcus, labels, names = read_surface(side, atlas)
+    vertices, triangles = template.hemisphere(side, "inflated")
     outward = (1 if side == "right" else -1) * (-1 if inner else 1)
     corners = vertices[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -121,16 +174,18 @@ def render(side: str, atlas: str, inner: bool = False) -> View:
     width, height = ((flat.max(axis=(0, 1)) + 1 - low) * _PIXELS_PER_MM).astype(int) + 1
     triangle = np.full((height, width), -1)
     triangle[pixel[..., 1].ravel(), pixel[..., 0].ravel()] = np.repeat(front, len(_GRID))
-    brain = triangle >= 0
-    corner = labels[triangles[triangle]]
+    fold = template.sulci(side)[triangles[triangle]].sum(axis=-1) > 1
+    return Projection(triangle, 0.6 + 0.4 * facing[triangle], fold, triangle >= 0)
+
+
+@functools.cache
+def render(side: str, atlas: str, inner: bool = False) -> View:
+    """Return a projected hemisphere with an atlas's regions."""
+    seen = project(side, inner)
+    _, triangles, _, labels, names = read_surface(side, atlas)
+    corner = labels[triangles[seen.triangle]]
     region = np.where(corner[..., 1] == corner[..., 2], corner[..., 1], corner[..., 0])  # most of the three
-    return View(
-        np.where(brain, region, -1),
-        0.6 + 0.4 * facing[triangle],
-        sulcus[triangles[triangle]].sum(axis=-1) > 1,
-        brain,
-        names,
-    )
+    return View(np.where(seen.brain, region, -1), seen.light, seen.fold, seen.brain, names)
 
 
 def read_surface(side: str, atlas: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:

@@ -61,9 +61,9 @@ def fit_surface(
     maps : Path
         Folder to write: GIfTI by map, model, term and hemisphere.
     peaks : Path
-        Table to write (contract map_peaks).
+        Table to write (contract peaks).
     clusters : Path
-        Table to write (contract map_clusters).
+        Table to write (contract clusters).
     measure : str
         What the array holds, as `surface` in models.yaml.
     permutations : int
@@ -145,8 +145,8 @@ def write_tables(
 ) -> None:
     """Write the peaks and the clusters of all tests."""
     peak_rows, cluster_rows = peaks.tables(tests, places, space, plan.alpha)
-    write_table(frame_of(peak_rows, "map_peaks"), peaks_file, "map_peaks")
-    write_table(frame_of(cluster_rows, "map_clusters"), clusters, "map_clusters")
+    write_table(frame_of(peak_rows, "peaks"), peaks_file, "peaks")
+    write_table(frame_of(cluster_rows, "clusters"), clusters, "clusters")
 
 
 def _summary(test: MapTest) -> str:

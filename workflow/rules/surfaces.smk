@@ -1,0 +1,94 @@
+# MRI, vertex by vertex: surfaces of all scans in one array, models over the whole map, their figure.
+
+
+rule gather_surfaces:
+    input:
+        folder=raw["cat12.folder"],
+        scans="<results>/cat12/scans.tsv",
+        quality="<results>/cat12/quality.tsv",
+    output:
+        surfaces="<results>/cat12/surfaces.npy",
+        index="<results>/cat12/surfaces.tsv",
+        triangles="<results>/cat12/surfaces_mesh.npy",
+    log:
+        "<logs>/gather_surfaces.log",
+    benchmark:
+        "<benchmarks>/gather_surfaces.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        measure=lookup(dpath="cat12/surfaces/measure", within=study),
+        mesh=lookup(dpath="cat12/surfaces/mesh", within=study),
+        smoothing=lookup(dpath="cat12/surfaces/smoothing", within=study),
+        digest=digest("cat12.folder"),
+        code=code_digest("cat12"),
+    message:
+        "Surfaces of all scans: {params.measure}, {params.mesh} mesh"
+    shell:
+        f"pniflow gather-surfaces --folder {word(plan.raw['cat12.folder'])}"
+        " --scans {input.scans} --quality {input.quality}"
+        " --measure {params.measure} --mesh {params.mesh} --smoothing {params.smoothing}"
+        " --surfaces {output.surfaces} --index {output.index} --triangles {output.triangles} 2> {log}"
+
+
+rule fit_surface:
+    input:
+        surfaces="<results>/cat12/surfaces.npy",
+        index="<results>/cat12/surfaces.tsv",
+        triangles="<results>/cat12/surfaces_mesh.npy",
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        exclusions="<results>/cohort/exclusions.tsv",
+        models=plan.models_file,
+    output:
+        maps=directory("<results>/models/surfaces/maps"),
+        peaks="<results>/models/surfaces/peaks.tsv",
+        clusters="<results>/models/surfaces/clusters.tsv",
+    log:
+        "<logs>/fit_surface.log",
+    benchmark:
+        "<benchmarks>/fit_surface.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    threads: 4
+    params:
+        measure=lookup(dpath="cat12/surfaces/measure", within=study),
+        permutations=lookup(dpath="maps/permutations", within=config),
+        code=code_digest("models"),
+    message:
+        "Models at every vertex: {params.measure}, {params.permutations} permutations"
+    shell:
+        "pniflow fit-surface --surfaces {input.surfaces} --index {input.index} --triangles {input.triangles}"
+        " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
+        " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
+        f" --threads {{threads}}{RESOURCES}"
+        " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
+
+
+rule plot_surface:
+    input:
+        maps="<results>/models/surfaces/maps",
+        peaks="<results>/models/surfaces/peaks.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/surface.svg",
+            category="Figures",
+            caption="../report/surface.rst",
+        ),
+        image="<results>/figures/surface.png",
+        description="<results>/figures/surface.json",
+    log:
+        "<logs>/plot_surface.log",
+    benchmark:
+        "<benchmarks>/plot_surface.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: estimates at every vertex"
+    shell:
+        "pniflow plot-surface --maps {input.maps} --peaks {input.peaks} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
