@@ -10,13 +10,13 @@ from typing import Any
 
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
-from pniflow.resources import shipped
+from pniflow.resources import read_schema
 
 
 @functools.cache
 def schema(name: str) -> dict[str, Any]:
     """Return a schema of `workflow/schemas/` by name (`config`, `study`, `models`)."""
-    return read_yaml(shipped("schemas") / f"{name}.schema.yaml")
+    return read_schema(f"{name}.schema.yaml")
 
 
 def read_study(path: Path | str) -> dict[str, Any]:

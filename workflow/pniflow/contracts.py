@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.errors import InputError, listing
-from pniflow.resources import shipped
+from pniflow.resources import read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 @functools.cache
 def contract(name: str) -> dict[str, Any]:
     """Return the contract of a table by name."""
-    import yaml
-
-    return yaml.safe_load((shipped("schemas") / f"{name}.table.yaml").read_text(encoding="utf-8"))
+    return read_schema(f"{name}.table.yaml")
 
 
 def field_names(name: str) -> list[str]:

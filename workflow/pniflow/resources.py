@@ -7,6 +7,7 @@ import contextvars
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pniflow.errors import InputError, listing
 
@@ -33,6 +34,14 @@ def shipped(folder: str) -> Path:
     """Return a folder that pniflow ships (`resources`, `schemas`): beside the code or above it."""
     candidates = [_HERE / folder, _HERE.parent / folder, _HERE.parent.parent / folder]
     return next((path for path in candidates if path.is_dir()), candidates[-1])
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    """Read a file of `schemas`: pniflow's own, so libyaml builds it without the checks of users' files."""
+    import yaml
+
+    document: dict[str, Any] = yaml.load((shipped("schemas") / name).read_bytes(), Loader=yaml.CSafeLoader)
+    return document
 
 
 def find(kind: str, name: str, folder: Path | str | None = None) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +80,7 @@ def log_likelihood(
     p = design.shape[1]
     sd_person, sd = np.exp(parameters[p:])
     rest = values - design @ parameters[:p]
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    nodes, weights = _quadrature()
     # the nodes of each person follow the normal distribution of the intercept given the measured values
     measured = np.bincount(person, ~below)
     precision = 1 / sd_person**2 + measured / sd**2
@@ -92,6 +93,13 @@ def log_likelihood(
     inside += 0.5 * nodes**2 + np.log(weights) - 0.5 * np.log(2 * np.pi)
     top = inside.max(axis=1)
     return float((top + np.log(np.exp(inside - top[:, None]).sum(axis=1))).sum())
+
+
+@cache
+def _quadrature() -> tuple[Array, Array]:
+    """Return nodes and weights."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    return nodes, weights
 
 
 def _log_density(deviation: Array, sd: float, below: NDArray[np.bool_]) -> Array:

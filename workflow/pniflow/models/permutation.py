@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pniflow.models.inference import Array, one_blas_thread
 
@@ -173,13 +175,12 @@ def person_permutations(
     df = len(y) - basis.shape[1] - 1
     testable = complete & (length > 0) & (size[0] > 0) & (df > 0)
     rows = np.column_stack([x, basis])
-    generator = np.random.default_rng(seed)
-    orders = [np.arange(len(y)), *(generator.permutation(len(y)) for _ in range(permutations))]
+    orders = _orders(len(y), permutations, seed)
 
     def blocks(columns: slice, most: int) -> Iterator[Array]:
         step = min(most, _SHUFFLES)
         for start in range(0, len(orders), step):
-            picked = rows[np.array(orders[start : start + step])]
+            picked = rows[orders[start : start + step]]
             products = np.moveaxis(picked, 2, 0).reshape(-1, len(y)) @ unit[:, columns]
             products = products.reshape(rows.shape[1], -1, products.shape[1])
             left = 1.0 - np.einsum("kbp,kbp->bp", products[1:], products[1:])
@@ -187,6 +188,14 @@ def person_permutations(
 
     observed = (x * unit).sum(axis=0)
     return Shuffles(observed, blocks, len(orders), np.full(y.shape[1], df), testable, exact=False)
+
+
+@lru_cache(maxsize=4)
+def _orders(people: int, permutations: int, seed: int) -> NDArray[np.intp]:
+    """Return the identity and random orders of people, a row each."""
+    generator = np.random.default_rng(seed)
+    drawn = [generator.permutation(people) for _ in range(permutations)]
+    return np.array([np.arange(people), *drawn])
 
 
 def tests_of(shuffles: Shuffles) -> PermutationTests:
