@@ -281,3 +281,16 @@ def test_treatment_that_changes_a_component_is_noted(tmp_path):
     people.write_text("participant_id\tb_cell_depletion\tinterferon_treated\nsub-0\tyes\tno\nsub-1\tno\tno\n")
     scores, _ = score(expression(), tmp_path, participants=people)
     assert set(scores["note"]) == {"b cell depletion in the cohort: see ctra_without_antibody"}
+
+
+def test_the_floor_is_that_of_the_normalization(tmp_path):
+    table = expression()
+    table.loc["IFNB1", ["s0", "s1"]] = -2.0
+    table.loc["IL1A", "s0"] = -3.0
+    (tmp_path / "n.json").write_text('{"floor": 0.25}')
+    _, genes = score(table, tmp_path, normalization=tmp_path / "n.json")
+    assert genes["floored_share"].to_dict()["IFNB1"] == 0.25
+    assert genes.loc["IL1A", "floored_share"] == 0
+    (tmp_path / "n.json").write_text('{"floor": null}')
+    scores, _ = score(table, tmp_path, normalization=tmp_path / "n.json")
+    assert (scores["floored_share"] == 0).all()

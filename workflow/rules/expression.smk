@@ -1,6 +1,13 @@
 # Gene expression: from what the sequencing core delivered to the CTRA score.
 GIVEN = study["expression"]
 FOLDERS = [key for key in raw if key.startswith("expression.quantifications.")]
+METHOD = config["expression"]["normalization"]["method"]
+# Of methods that compare whole distributions all rows are kept.
+WHOLE = (
+    {"whole": "<results>/expression/whole.parquet"}
+    if METHOD in ("tmm", "quantile")
+    else {}
+)
 DELIVERED = [key for key in ("expression.matrix", "expression.tx2gene") if key in raw]
 
 
@@ -9,6 +16,7 @@ rule ingest_expression:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
     output:
+        **WHOLE,
         levels="<results>/expression/levels.parquet",
         genes="<results>/expression/gene_match.tsv",
     log:
@@ -35,11 +43,13 @@ rule ingest_expression:
         "pniflow ingest-expression --unit {params.unit} --format {params.format}"
         " --strand {params.strand}{params.delivered}{params.quantifications}"
         "{params.housekeeping}{params.mangled}"
+        f"{' --whole {output.whole}' if WHOLE else ''}"
         " --samples {input.samples} --out {output.levels} --genes {output.genes} 2> {log}"
 
 
 rule normalize_expression:
     input:
+        **WHOLE,
         levels="<results>/expression/levels.parquet",
     output:
         expression="<results>/expression/normalized.parquet",
@@ -51,18 +61,24 @@ rule normalize_expression:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        method=lookup(dpath="expression/normalization/method", within=config),
+        method=METHOD,
+        named="" if METHOD == "auto" else f" --method {METHOD}",
+        mean=lookup(dpath="expression/normalization/mean", within=config),
+        scale=lookup(dpath="expression/normalization/scale", within=config),
+        floor=lookup(dpath="expression/normalization/floor", within=config),
         code=code_digest("expression"),
     message:
         "Normalized log2 expression: {params.method}"
     shell:
-        "pniflow normalize-expression --levels {input.levels} --method {params.method}"
+        f"pniflow normalize-expression --levels {{input.levels}}{flags(WHOLE)}"
+        "{params.named} --mean {params.mean} --scale {params.scale} --floor {params.floor}"
         " --out {output.expression} --report {output.report} 2> {log}"
 
 
 rule score_ctra:
     input:
         expression="<results>/expression/normalized.parquet",
+        normalization="<results>/expression/normalization.json",
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
     output:
@@ -83,7 +99,7 @@ rule score_ctra:
     message:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
-        "pniflow score-ctra --expression {input.expression}"
+        "pniflow score-ctra --expression {input.expression} --normalization {input.normalization}"
         " --samples {input.samples} --participants {input.participants}"
         " --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
         "{params.parts}"

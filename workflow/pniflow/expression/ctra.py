@@ -18,7 +18,7 @@ from pniflow.errors import InputError, listing
 from pniflow.expression import scoring
 from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
 from pniflow.expression.table import Expression, read_expression, rows_of
-from pniflow.files import read_table, write_table
+from pniflow.files import read_table, read_text, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,7 @@ def score_ctra(
     baseline: str | None = None,
     participants: Path | None = None,
     exclude: list[str] | None = None,
+    normalization: Path | None = None,
     floor: float = -3.0,
     minimum_log2: float = 0.0,
     minimum_sd: float = 0.5,
@@ -73,9 +74,11 @@ def score_ctra(
         interferon_treated), the note says which score is without the affected component.
     exclude : list of str, optional
         Samples that are not scored and do not count in z, as they failed quality control.
+    normalization : path, optional
+        JSON that normalize-expression reports, for its floor.
     floor : float
-        Log2 value that is the floor of the normalization (default: log2 of 0.125); values equal to it count
-        as floored.
+        Without it, the log2 value that is the floor of the normalization (default: log2 of 0.125); values
+        equal to it count as floored.
     minimum_log2 : float
         Sensitivity ctra_low_expression_filter leaves out genes with a lower mean.
     minimum_sd : float
@@ -116,7 +119,7 @@ def score_ctra(
         )
     z = scoring.z_scores(values)
     columns = _scores(values, z, used, component, weight, lacking, variant)
-    floored = values == floor
+    floored = values == (floor if normalization is None else _floor(normalization))
     columns["floored_share"] = scoring.mean_over_genes(np.where(np.isnan(values), np.nan, floored), used)
     filters = _filters(values, floored, minimum_log2, minimum_sd, maximum_floored)
     for name, out in {
@@ -186,6 +189,14 @@ def _filters(
             "ctra_variance_filter": deviation < minimum_sd,
             "ctra_without_near_floor": floored.mean(axis=1) > maximum_floored,
         }
+
+
+def _floor(normalization: Path) -> float:
+    """Return the log2 value that is the floor; nan where values were not floored."""
+    import json
+
+    floor = json.loads(read_text(normalization)).get("floor")
+    return float("nan") if floor is None else float(np.log2(floor))
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,6 +31,7 @@ def ingest_expression(
     samples: Path | None = None,
     out: Path,
     genes: Path | None = None,
+    whole: Path | None = None,
     format: Format = "auto",
     strand: Literal["auto", "unstranded", "forward", "reverse"] = "auto",
     tx2gene: Path | None = None,
@@ -58,6 +59,8 @@ def ingest_expression(
         The levels (contract levels).
     genes : path, optional
         How each gene was found (contract gene_match).
+    whole : path, optional
+        All rows of the file (.parquet), for normalization by tmm or quantile.
     format : str
         The files' format; auto reads it from their content.
     strand : str
@@ -81,7 +84,7 @@ def ingest_expression(
     form = _format(paths, format)
     sheet = None if samples is None else read_table(samples, "samples")
     excluded = [] if sheet is None or "excluded" not in sheet else _excluded(sheet)
-    wanted = Wanted(unit, housekeeping or [], excluded)
+    wanted = Wanted(unit, housekeeping or [], excluded, whole is not None)
     if form == "matrix":
         gathered, said = _from_matrix(paths[0], wanted)
     else:
@@ -93,17 +96,20 @@ def ingest_expression(
         expected = [sample for sample in sheet["sample_id"] if sample not in set(excluded)]
         ids = match_samples(ids, expected, source, samples)
     write_table(gathered.table(ids, said), out, "levels")
+    if whole is not None:
+        write_table(gathered.whole_table(ids), whole)
     if genes is not None:
         table = match_table(gathered.labels, gathered.matches, gathered.known)
         write_table(table, genes, "gene_match")
 
 
 class Wanted(NamedTuple):
-    """What is to be gathered: the unit, the panel's own reference genes, and samples to leave out."""
+    """What is to be gathered: unit, the panel's own reference genes, samples to leave out, all rows."""
 
     unit: str
     housekeeping: list[str]
     excluded: list[str]
+    whole: bool
 
     def accumulator(self, source: Path, samples: list[str], estimated: bool = False) -> Accumulator:
         """Return an empty accumulator for all samples but those left out."""
@@ -111,8 +117,9 @@ class Wanted(NamedTuple):
         kept = np.array([label not in names and make_name(label) not in names for label in samples], bool)
         if not kept.any():
             raise InputError(f"{source}: the study excludes all samples; keep at least one.")
+        chosen = None if kept.all() else kept
         return Accumulator(
-            source, samples, self.unit, gene_map(), self.housekeeping, estimated, None if kept.all() else kept
+            source, samples, self.unit, gene_map(), self.housekeeping, estimated, chosen, self.whole
         )
 
 

@@ -46,6 +46,8 @@ class Accumulator:
         Counts are estimates (salmon, kallisto, RSEM) and may be fractional.
     kept : bool array, optional
         Which columns of the blocks count; all without it.
+    whole : bool
+        Keep all rows, for methods that need them.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Accumulator:
         housekeeping: Sequence[str] = (),
         estimated: bool = False,
         kept: np.ndarray | None = None,
+        whole: bool = False,
     ) -> None:
         self.source, self.unit, self.known, self.kept = str(source), unit, known, kept
         self.samples = [label for place, label in enumerate(samples) if kept is None or kept[place]]
@@ -70,6 +73,7 @@ class Accumulator:
         self.total, self.detected = np.zeros(count), np.zeros(count, dtype=np.int64)
         self.top, self.top_label = np.full(count, -np.inf), np.full(count, "", dtype=object)
         self.fractional = False
+        self.rows: list[np.ndarray] | None = [] if whole else None
         # Sums over genes for the correlation with the mean of the others: y, y², y·t; n, t, t² (t: sum over
         # samples).
         self.moments, self.row_moments = np.zeros((3, count)), np.zeros(3)
@@ -93,6 +97,8 @@ class Accumulator:
                 self.housekeeping[labels[row]] = values[row].copy()
         self.labels += labels
         self.matches += matches
+        if self.rows is not None:
+            self.rows.append(values)
         if self.linear:
             self._add_totals(labels, values)
         self._add_profile(values)
@@ -208,6 +214,14 @@ class Accumulator:
         }
         found = {gene: self.genes[gene] for gene in self.known.genes if gene in self.genes}
         return pd.DataFrame(head | found)
+
+    def whole_table(self, sample_ids: Sequence[str]) -> pd.DataFrame:
+        """Return all rows as they are: label, then one column per sample."""
+        import pandas as pd
+
+        frame = pd.DataFrame(np.concatenate(self.rows or []), columns=list(sample_ids))
+        frame.insert(0, "gene", self.labels)
+        return frame
 
 
 def _no_gene(labels: list[str]) -> str:

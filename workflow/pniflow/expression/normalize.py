@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from pniflow.errors import InputError, listing
+from pniflow.expression import distribution
 from pniflow.expression.genes import gene_map, symbols
 from pniflow.expression.ingest import read_levels
 from pniflow.expression.units import LINEAR
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_REFERENCES = 6
+Method = Literal["reference_genes", "cpm", "tmm", "quantile", "none"]
 
 
 def normalize_expression(
     *,
     levels: Path,
     out: Path,
-    method: Literal["reference_genes", "cpm", "none"] | None = None,
+    method: Method | None = None,
     mean: Literal["arithmetic", "geometric"] = "arithmetic",
     scale: Literal["grand_mean", "million"] = "grand_mean",
     floor: float = 0.125,
+    whole: Path | None = None,
     report: Path | None = None,
 ) -> None:
     """Make expression levels comparable between samples, on the log2 scale.
@@ -51,8 +54,9 @@ def normalize_expression(
     out : path
         Normalized log2 expression: column `gene`, then one column per sample.
     method : str, optional
-        reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM stay as they are);
-        none. Without it log2 values are left as they are and all others get reference_genes.
+        reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM stay as they are); tmm:
+        by the trimmed mean of M-values (counts); quantile: to the mean distribution over samples; none.
+        Without it log2 values are left as they are and all others get reference_genes.
     mean : str
         How a sample's reference genes are averaged; of log2 values and cycles the mean is taken on the log2
         scale.
@@ -61,9 +65,11 @@ def normalize_expression(
         recipe).
     floor : float
         Lowest level per million; smaller ones are raised to it before the logarithm. Not used on log2 values.
+    whole : path, optional
+        All rows of the lab's file, as ingest-expression writes them; tmm and quantile need it.
     report : path, optional
-        JSON of what was done: method, reference genes found and missing, scale, floor, share of floored
-        values.
+        JSON of what was done: method, reference genes found and missing, scale and scale factors of the
+        samples, floor, share of floored values.
 
     Notes
     -----
@@ -74,62 +80,93 @@ def normalize_expression(
     Raises
     ------
     InputError
-        The table is no levels, or a sample's reference genes are all zero.
+        The table is no levels, a sample's reference genes are all zero, or the method does not fit the unit.
     """
     if not floor > 0:
         raise InputError(f"normalize-expression: --floor is {floor:g}; a level above zero was expected.")
     table = read_levels(levels)
     unit = str(table["unit"].iloc[0])
     asked = method or ("none" if unit == "log2" else "reference_genes")
-    library = 1e6 / table["library_size"].to_numpy(dtype=float) if unit == "counts" else np.ones(len(table))
     reference = _reference(table, unit, mean, str(levels)) if asked == "reference_genes" else None
     used = asked if reference is None else reference.method
+    all_rows = distribution.read_whole(whole, list(table["sample_id"]), used, unit, levels)
     names = [gene for gene in gene_map().genes if gene in table.columns]
     values = table[names].to_numpy(dtype=float).T
-    if unit in LINEAR:
-        million = values if used == "none" else values * library
-        if reference is not None and reference.level is not None:
-            million = by_reference(million, reference.level * library, scale)
-        result, floored = floored_log2(million, floor)
+    library = table["library_size"].to_numpy(dtype=float)
+    per_read = 1e6 / library if unit == "counts" and used != "none" else np.ones(len(table))
+    level = None if reference is None else reference.level
+    factors, shifts = None, None
+    floored = np.zeros(values.shape, dtype=bool)
+    if used == "quantile":
+        result = distribution.to_mean_distribution(values * per_read, all_rows * per_read)
+    elif unit in LINEAR:
+        factors = _factors(used, level, library, per_read, all_rows, scale)
+        result = values * (per_read * factors)
     else:
-        shift = np.zeros(len(table)) if reference is None or reference.level is None else reference.level
-        target = shift.mean() if scale == "grand_mean" else np.log2(1e6) * (shift != 0).any()
-        result, floored = values - shift + target, np.zeros(values.shape, dtype=bool)
+        shifts = np.zeros(len(table)) if level is None else _target(level, scale) - level
+        result = values + shifts
+    if unit in LINEAR:
+        result, floored = floored_log2(result, floor)
     write_table(_frame(names, list(table["sample_id"]), result), out)
-    note = None if reference is None else reference.note
-    if note:
-        print(note, file=sys.stderr)
+    if reference is not None and reference.note:
+        print(reference.note, file=sys.stderr)
     if report is not None:
-        facts = {
-            "unit": unit,
-            "samples": len(table),
-            "method_asked": asked,
-            "method": used,
-            "references_found": [] if reference is None else reference.found,
-            "references_missing": [] if reference is None else reference.missing,
-            "mean": None if reference is None or reference.level is None else reference.mean,
-            "scale": None if reference is None or reference.level is None else scale,
+        facts = _facts(table, unit, asked, reference, scale)
+        by_sample = {
+            "scale_factors": factors,
+            "shifts": shifts,
+            "floored_share_by_sample": floored.mean(axis=0),
+        }
+        facts |= {
             "floor": floor if unit in LINEAR else None,
             "floored_share": float(floored.mean()),
             "floored_share_by_gene": dict(zip(names, floored.mean(axis=1).tolist(), strict=True)),
-            "note": note,
+        }
+        facts |= {
+            name: None if numbers is None else dict(zip(table["sample_id"], numbers.tolist(), strict=True))
+            for name, numbers in by_sample.items()
         }
         write_json(report, facts)
 
 
-def by_reference(values: np.ndarray, reference: np.ndarray, scale: str) -> np.ndarray:
-    """Bring each sample's reference level to the grand mean over samples, or to one million.
+def _factors(
+    used: str,
+    level: np.ndarray | None,
+    library: np.ndarray,
+    per_read: np.ndarray,
+    all_rows: np.ndarray,
+    scale: str,
+) -> np.ndarray:
+    """Return what each sample's levels per million are multiplied by."""
+    if level is not None:
+        million = level * per_read
+        return (million.mean() if scale == "grand_mean" else 1e6) / million
+    if used == "tmm":
+        return distribution.tmm_factors(all_rows)
+    return np.ones(len(library))
 
-    Parameters
-    ----------
-    values : array, genes x samples
-        Levels per million.
-    reference : array, samples
-        Mean level of the reference genes, per million.
-    scale : str
-        grand_mean or million.
-    """
-    return values * ((reference.mean() if scale == "grand_mean" else 1e6) / reference)
+
+def _target(level: np.ndarray, scale: str) -> float:
+    """Return what the reference level is brought to on the log2 scale."""
+    return float(level.mean()) if scale == "grand_mean" else float(np.log2(1e6))
+
+
+def _facts(
+    table: pd.DataFrame, unit: str, asked: str, reference: Reference | None, scale: str
+) -> dict[str, object]:
+    """Return what the report says of the method and its reference genes."""
+    by_level = reference is not None and reference.level is not None
+    return {
+        "unit": unit,
+        "samples": len(table),
+        "method_asked": asked,
+        "method": asked if reference is None else reference.method,
+        "references_found": [] if reference is None else reference.found,
+        "references_missing": [] if reference is None else reference.missing,
+        "mean": reference.mean if reference is not None and by_level else None,
+        "scale": scale if by_level else None,
+        "note": None if reference is None else reference.note,
+    }
 
 
 def floored_log2(values: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,8 @@ _NORMALIZED = {
     "reference_genes": "by the mean of stable reference genes",
     "cpm": "to counts per million",
     "tmm": "by trimmed means of M values (TMM)",
+    "quantile": "to the mean distribution over samples (quantile)",
+    "housekeeping": "by the panel's own housekeeping genes",
     "none": "not at all (the data came normalized)",
 }
 _VARIANTS = {
