@@ -111,11 +111,12 @@ def test_session_exposure_leaves_out_sessions(tmp_path):
     )
 
 
-def test_another_score_stands_in_the_place_of_ctra(tmp_path):
-    measures, participants = study(seed=5, measures=MEASURES)
-    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=["ctra_balanced"]))
-    renamed = measures[measures["measure"] != "ctra"].replace({"measure": {"ctra_balanced": "ctra"}})
-    found = variant(tables, "ctra_balanced")
+@pytest.mark.parametrize("score", ["ctra_balanced", "ctra_baseline_z", "ctra_without_near_floor"])
+def test_another_score_stands_in_the_place_of_ctra(tmp_path, score):
+    measures, participants = study(seed=5, measures=dict.fromkeys([*MEASURES, score]))
+    tables = fitted(tmp_path / "all", measures, participants, association(sensitivity=[score]))
+    renamed = measures[measures["measure"] != "ctra"].replace({"measure": {score: "ctra"}})
+    found = variant(tables, score)
     assert set(found["outcome"]) == {"ctra"}
     assert_same_numbers(found, refitted(tmp_path / "renamed", renamed, participants))
 
