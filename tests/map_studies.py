@@ -1,4 +1,4 @@
-"""Small made-up studies of maps: a mesh of two closed surfaces, values of scans, and the tables around them."""
+"""Small made-up studies of maps: a mesh of two closed surfaces, values of scans, and tables around them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def tables(
     )  # fmt: skip
     write_table(left, folder / "exclusions.tsv", "exclusions")
     index = pd.DataFrame(scans, columns=["scan", "participant_id", "session_id"])
-    index = index.assign(hemisphere="both", start=np.arange(len(index)) * width, vertices=width, source="a.gii")
+    index = index.assign(
+        hemisphere="both", start=np.arange(len(index)) * width, vertices=width, source="a.gii"
+    )
     write_table(index, folder / "surfaces.tsv", "surfaces")
     document = {
         "version": 1,
@@ -98,7 +100,8 @@ def tables(
 def change(**further: Any) -> dict[str, Any]:
     """Return a model of the change of a surface measure."""
     return {
-        "name": "change", "surface": "thickness", "fixed": ["session"], "test": {"of_maps": ["session"]}, **further
+        "name": "change", "surface": "thickness", "fixed": ["session"], "test": {"of_maps": ["session"]},
+        **further,
     }  # fmt: skip
 
 

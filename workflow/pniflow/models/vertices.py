@@ -16,7 +16,7 @@ from pniflow.files import read_table, write_table
 from pniflow.models import map_files, maps, peaks
 from pniflow.models.cohort import read_cohort
 from pniflow.models.familywise import Space
-from pniflow.models.maps import MapTest
+from pniflow.models.maps import BLOCK, MapTest
 from pniflow.models.results import frame_of
 from pniflow.models.structure import Plan, read_models
 
@@ -42,6 +42,7 @@ def fit_surface(
     measure: str = "thickness",
     permutations: int = 1000,
     threads: int = 1,
+    block: int = BLOCK,
     resources: Path | None = None,
 ) -> None:
     """Fit the models of a surface measure at every vertex, with family-wise p over both hemispheres.
@@ -68,8 +69,8 @@ def fit_surface(
         What the array holds, as `surface` in models.yaml.
     permutations : int
         Shuffles of participants; all there are where these are fewer.
-    threads : int
-        Of TFCE; no result depends on it.
+    threads, block : int
+        Threads of TFCE; vertices fitted at once. No result depends on them.
     resources : Path, optional
         Your own resources folder.
 
@@ -84,7 +85,7 @@ def fit_surface(
     space = Space(_neighbours(triangles, values.shape[1]), extent_power=1.0)
     tests = fitted(
         plan, "surface", measure, (measures, participants, exclusions), listed, values, space,
-        permutations=permutations, threads=threads, resources=resources,
+        permutations=permutations, threads=threads, block=block, resources=resources,
     )  # fmt: skip
     places = surface_places(values.shape[1])
     maps.mkdir(parents=True, exist_ok=True)
