@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from pniflow.cat12 import parse_cat12  # noqa: E402
 from pniflow.cat12.document import parse  # noqa: E402
-from pniflow.cat12.labels import NameLists, read_labels  # noqa: E402
+from pniflow.cat12.labels import LabelReader  # noqa: E402
 from pniflow.cat12.report import Report, globals_of, quality_of  # noqa: E402
 
 
@@ -52,7 +52,7 @@ def bare(documents: dict[str, bytes], vectors: list[str]) -> None:
 
 def pniflow(documents: dict[str, bytes]) -> None:
     """Read all files as parse-cat12 does, up to the arrays."""
-    lists = NameLists()
+    labels = LabelReader()
     for name, content in documents.items():
         if name.startswith("cat_"):
             report = Report(parse(content, name), name)
@@ -60,7 +60,7 @@ def pniflow(documents: dict[str, bytes]) -> None:
                 globals_of(report)
                 quality_of(report)
         else:
-            read_labels(parse(content, name, lists.blocks), name, lists)
+            labels.read(content, name)
 
 
 def by_pandas(documents: dict[str, bytes]) -> None:

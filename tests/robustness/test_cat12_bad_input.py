@@ -112,8 +112,8 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "no atlas": ("label/catROIs_b.xml", made.document(), "holds no atlas"),
     "pniflow's own mark": (
         "label/catROIs_b.xml",
-        surface().replace("<names>", '<names pniflow-known-names="7">'),
-        "it is not read",
+        surface().replace("<thickness>[", "<thickness>[@0] [", 1),
+        "aparc_a2009s/thickness holds '@0]', which is not a number",
     ),
     "names that do not close": ("label/catROIs_b.xml", surface().replace("</names>", ""), "this is not XML"),
     "names that close early": (

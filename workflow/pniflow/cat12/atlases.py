@@ -230,11 +230,11 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     )
     place = ["scan", "written", "group", "metric"]
     left, right = (sums[sums["hemisphere"] == side].set_index(place)["value"] for side in ("left", "right"))
-    pairs = pd.concat({"left": left, "right": right}, axis=1, join="inner").reset_index()
-    difference = pairs["left"] - pairs["right"]
-    thick = pairs["metric"] == "thickness"
-    value = difference.where(thick, difference / (pairs["left"] + pairs["right"]))
-    asymmetry = pairs[place].assign(hemisphere="left_minus_right", value=value)
+    sides = pd.concat({"left": left, "right": right}, axis=1, join="inner").reset_index()
+    difference = sides["left"] - sides["right"]
+    thick = sides["metric"] == "thickness"
+    value = difference.where(thick, difference / (sides["left"] + sides["right"]))
+    asymmetry = sides[place].assign(hemisphere="left_minus_right", value=value)
     long = pd.concat([sums[[*place, "hemisphere", "value"]], asymmetry], ignore_index=True)
     long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
     ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")

@@ -6,9 +6,11 @@ external files) are refused before parsing, and so are encodings in which one co
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -21,9 +23,6 @@ MAXIMUM_BYTES = 16 * 2**20
 
 # In these a byte below 128 is the ASCII character, so that a search for "<!DOCTYPE" finds every one.
 _ENCODINGS = {b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"}
-
-# Attribute of the empty element that stands for a list of region names already parsed.
-_KNOWN = "pniflow-known-names"
 
 
 def read_bytes(path: Path, source: str) -> bytes:
@@ -49,8 +48,8 @@ def read_bytes(path: Path, source: str) -> bytes:
     return content
 
 
-def parse(content: bytes, source: str, blocks: dict[bytes, Element] | None = None) -> Element:
-    """Parse a CAT12 XML file and return its root `S`.
+def parse(content: bytes, source: str) -> Element:
+    """Parse a CAT12 XML file and return its root `S`, without a report's log, which is not read.
 
     Parameters
     ----------
@@ -58,41 +57,32 @@ def parse(content: bytes, source: str, blocks: dict[bytes, Element] | None = Non
         The file.
     source : str
         Its name, for sentences.
-    blocks : dict, optional
-        `<names>` blocks already parsed, by their bytes; lists of region names are the same in all files of a
-        study and most of a label file, so each is parsed once and stands for itself in the files that follow.
 
     Raises
     ------
     InputError
         Not XML, another root, a document type declaration, another encoding.
     """
-    _guard(content, source)
-    known: list[Element] = []
-    try:
-        root = _tree(content if blocks is None else _with_known_names(content, blocks, known, source), source)
-    except InputError:
-        _tree(content, source)  # says the place in the file itself
-        raise
-    _check_root(root, source, "S")
-    for holder in list(root.iter()) if known else ():
-        for place, child in enumerate(holder):
-            if _KNOWN in child.attrib:
-                holder[place] = known[int(child.attrib[_KNOWN])]
-    return root
+    before, _, rest = content.partition(b"<catlog>")
+    after = rest.partition(b"</catlog>")[2]
+    if after and b"<!" not in content:
+        with contextlib.suppress(InputError):  # the whole file then says the place
+            return tree(before + after, source, "S")
+    return tree(content, source, "S")
 
 
 def tree(content: bytes, source: str, root: str) -> Element:
     """Parse another XML file than CAT12's, with the same guards; `root` is what its root must be."""
-    _guard(content, source)
+    guard(content, source)
     found = _tree(content, source)
-    _check_root(found, source, root)
+    if found.tag != root:
+        raise InputError(f"{source}: the XML root is '{found.tag[:40]}'; '{root}' was expected.")
     return found
 
 
-def _guard(content: bytes, source: str) -> None:
-    declares = b"<!" in content and (b"<!DOCTYPE" in content or b"<!ENTITY" in content)
-    if declares or _KNOWN.encode() in content:
+def guard(content: bytes, source: str) -> None:
+    """Refuse a file with a document type or entities, or in an encoding in which one could hide."""
+    if b"<!" in content and (b"<!DOCTYPE" in content or b"<!ENTITY" in content):
         raise InputError(
             f"{source}: the file declares a document type or entities, which CAT12 never writes; it is not"
             " read."
@@ -100,11 +90,6 @@ def _guard(content: bytes, source: str) -> None:
     declared = re.match(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=[\"']([^\"']*)", content)
     if b"\0" in content or (declared and declared[1].lower() not in _ENCODINGS):
         raise InputError(f"{source}: the file is not UTF-8 text, as CAT12 writes it; it is not read.")
-
-
-def _check_root(root: Element, source: str, expected: str) -> None:
-    if root.tag != expected:
-        raise InputError(f"{source}: the XML root is '{root.tag[:40]}'; '{expected}' was expected.")
 
 
 def _tree(content: bytes, source: str) -> Element:
@@ -116,25 +101,6 @@ def _tree(content: bytes, source: str) -> Element:
         raise InputError(f"{source}: line {line}, column {column}: this is not XML ({reason}).") from None
     except (ValueError, LookupError) as error:
         raise InputError(f"{source}: this is not XML ({error}).") from None
-
-
-def _with_known_names(
-    content: bytes, blocks: dict[bytes, Element], known: list[Element], source: str
-) -> bytes:
-    """Put an empty element in place of each `<names>` block; a new block must be well-formed by itself."""
-    pieces = []
-    position = 0
-    while (start := content.find(b"<names>", position)) >= 0:
-        end = content.find(b"</names>", start) + len(b"</names>")
-        if end < start:
-            break
-        block = content[start:end]
-        if block not in blocks:
-            blocks[block] = _tree(block, source)
-        pieces += [content[position:start], b'<names %s="%d"/>' % (_KNOWN.encode(), len(known))]
-        known.append(blocks[block])
-        position = end
-    return b"".join([*pieces, content[position:]]) if pieces else content
 
 
 def numbers(text: str | None, source: str, place: str) -> np.ndarray:
@@ -168,31 +134,34 @@ def numbers(text: str | None, source: str, place: str) -> np.ndarray:
     return values
 
 
-def many_numbers(texts: dict[str, str | None], source: str) -> dict[str, np.ndarray]:
-    """Read all vectors of a file at once: the same as `numbers` for each, three times as fast.
+def many_numbers(texts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Read many vectors at once: the same as `numbers` for each, several times as fast.
 
     Parameters
     ----------
-    texts : dict of str to str
-        Text by its place in the file.
+    texts : sequence of bytes
+        What stands between the brackets.
+
+    Returns
+    -------
+    values : ndarray of float64
+        The numbers of all vectors, one after the other.
+    ends : ndarray of int, length n + 1
+        Where each vector begins, and the end.
+
+    None where there are no texts or one is empty, irregularly spaced or no number; `numbers` says which.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not texts:
-        return {}
-    bodies = [
-        (text or "").strip().removeprefix("[").removesuffix("]").replace(";", " ") for text in texts.values()
-    ]
-    words = pc.split_pattern(pa.array(bodies, pa.string()), " ")
+    together = b" ".join(texts).replace(b";", b" ")
     try:
-        values = words.values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        if np.isinf(values).any():
-            raise ValueError
-    except (pa.ArrowInvalid, ValueError):  # empty, irregularly spaced or no number: one by one, to say which
-        return {place: numbers(text, source, place) for place, text in texts.items()}
-    ends = words.offsets.to_numpy().tolist()
-    return {place: values[start:end] for place, start, end in zip(texts, ends, ends[1:], strict=False)}
+        words = pc.split_pattern(pa.array([together], pa.string()), " ").values
+        values = words.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    lengths = [text.count(b";") + text.count(b" ") + 1 for text in texts]
+    return None if np.isinf(values).any() else (values, np.cumsum([0, *lengths]))
 
 
 def _is_number(word: str) -> bool:

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element
 
 from pniflow import files
 from pniflow.cat12 import document, exports, matfile
 from pniflow.cat12.atlases import metric, unknown_names
 from pniflow.cat12.index import Scan, entities, find_scans
-from pniflow.cat12.labels import AtlasValues, NameLists, read_labels
+from pniflow.cat12.labels import AtlasValues, LabelReader, read_labels
 from pniflow.cat12.report import Report, globals_of, quality_of, quirks
 from pniflow.cat12.tables import region_writer
 from pniflow.contracts import contract
@@ -98,18 +97,23 @@ class _Read:
 
 
 class _Parser:
-    """Reads scans; keeps the lists of region names, which are the same in every file."""
+    """Reads scans; keeps what is the same in every file."""
 
     def __init__(self) -> None:
-        self.lists = NameLists()
+        self.labels = LabelReader()
         self.tissues = functools.cache(exports.tissues)
         self.regions = functools.cache(exports.regions)
 
-    def _tree(self, path: Path, source: str) -> Element:
+    def _report(self, path: Path, source: str) -> Report:
+        content = document.read_bytes(path, source)
+        parse = matfile.parse if path.suffix == ".mat" else document.parse
+        return Report(parse(content, source), source)
+
+    def _labels(self, path: Path, source: str) -> list[AtlasValues]:
         content = document.read_bytes(path, source)
         if path.suffix == ".mat":
-            return matfile.parse(content, source)
-        return document.parse(content, source, self.lists.blocks)
+            return read_labels(matfile.parse(content, source), source)
+        return self.labels.read(content, source)
 
     def read(self, scan: Scan) -> _Read:
         """Read a scan's files; a run that CAT12 itself reports as failed yields no numbers."""
@@ -117,22 +121,21 @@ class _Parser:
         flags = [] if "report" in scan.paths else ["no report"]
         if "report" in scan.paths:
             source = scan.sources["report"]
-            report = Report(self._tree(scan.paths["report"], source), source)
+            report = self._report(scan.paths["report"], source)
             reason = report.failure()
             if reason:
                 read.quality = {"status": "failed", "reason": f"{source}: {reason}"}
                 return read
             read.globals = globals_of(report)
             read.quality |= quality_of(report)
-            flags = quirks(report)
+            flags = quirks(report, read.globals["wmh_handling"])
         for kind in ("label_volume", "label_surface"):
             if kind not in scan.paths:
                 flags.append(f"no {kind.replace('_', ' ')} file")
                 continue
             source = scan.sources[kind]
-            root = self._tree(scan.paths[kind], source)
             surface = kind == "label_surface"
-            for atlas in read_labels(root, source, self.lists):
+            for atlas in self._labels(scan.paths[kind], source):
                 read.atlases.append((atlas, surface, source))
                 flags += atlas.notes
                 unknown = unknown_names(atlas.atlas, atlas.names, surface)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -40,6 +41,9 @@ class Report:
 
     def scalar(self, path: str) -> float:
         """Return an element's first number; NaN where it is absent or empty."""
+        text = self.text(path)
+        if text.replace(".", "", 1).isdecimal() and text.isascii():
+            return float(text)  # nearly all are plain
         vector = self.vector(path)
         return float(vector[0]) if len(vector) else np.nan
 
@@ -150,7 +154,7 @@ def quality_of(report: Report) -> dict[str, Any]:
     return row
 
 
-def quirks(report: Report) -> list[str]:
+def quirks(report: Report, wmh_handling: str) -> list[str]:
     """Return what is known to be odd about the numbers of a report; they are passed on as they are.
 
     From CAT12's source, not from runs: with WMHC 2 the volume of white matter hyperintensities is added to
@@ -160,7 +164,7 @@ def quirks(report: Report) -> list[str]:
     notes = []
     revision = re.search(r"r(\d+)$", report.version())
     number = int(revision[1]) if revision else 0
-    if settings(report)["wmh_handling"] == "2" and 1740 <= number <= 2041:
+    if wmh_handling == "2" and 1740 <= number <= 2041:
         notes.append("white matter hyperintensities are counted to grey matter (WMHC 2)")
     if len(report.vector("subjectmeasures/surf_TSA")) and 1570 <= number <= 2041:
         notes.append("surf_TSA is twice the left surface area and not read")
@@ -181,12 +185,12 @@ def warnings(report: Report) -> str:
 
 def percent(mark: float) -> float:
     """Turn a mark (1 best, 6 worst) into CAT12's percent: 105 - 10 x mark, within 0 and 100."""
-    return float(np.clip(105 - 10 * mark, 0, 100))
+    return min(max(105 - 10 * mark, 0.0), 100.0) if mark == mark else np.nan
 
 
 def grade(mark: float) -> str:
     """Turn a mark into CAT12's grade, A+ to F; blank where there is no mark."""
-    if np.isnan(mark):
+    if mark != mark:
         return ""
-    place = np.floor((mark + 2 / 3) * 3 - 3 + 0.5)
-    return GRADES[int(np.clip(place, 1, 16)) - 1]
+    place = math.floor((mark + 2 / 3) * 3 - 3 + 0.5)
+    return GRADES[min(max(place, 1), 16) - 1]

@@ -58,8 +58,12 @@ def gather_cat12(*, regions: list[Path], globals: list[Path], quality: list[Path
 
 @dataclass(frozen=True)
 class _Layout:
-    """The regions of an atlas as codes, in alphabetical order, and that order."""
+    """The regions of an atlas as codes, in alphabetical order, and that order; its measures likewise.
 
+    A measure is its tag and the codes of atlas, metric and unit.
+    """
+
+    measures: list[tuple[str, tuple[int, int, int]]]
     order: np.ndarray
     region: np.ndarray
     source_name: np.ndarray
@@ -76,7 +80,7 @@ class Regions:
     def __init__(self, write: Any) -> None:
         self.write = write
         self.codes: dict[str, dict[str | None, int]] = {name: {} for name in _COLUMNS if name != "value"}
-        self.layouts: dict[tuple[str, bool, tuple[str, ...]], _Layout] = {}
+        self.layouts: dict[tuple[Any, ...], _Layout] = {}
         self.blocks: list[tuple[_Layout, np.ndarray]] = []
         self.measures: list[tuple[int, ...]] = []
         self.rows = 0
@@ -93,13 +97,9 @@ class Regions:
         )
         for atlas, surface, source in sorted(atlases, key=lambda entry: (entry[0].atlas, entry[1])):
             layout = self._layout(atlas, surface)
-            name = code("atlas", atlas.atlas)
             origin = code("cat_version", atlas.version or version), code("source", source)
-            for tag in sorted(atlas.values, key=lambda tag: metric(tag).name):
-                rule = metric(tag)
-                self.measures.append(
-                    (*whose, name, code("metric", rule.name), code("unit", rule.unit), *origin)
-                )
+            for tag, measure in layout.measures:
+                self.measures.append((*whose, *measure, *origin))
                 self.blocks.append((layout, atlas.values[tag][layout.order]))
                 self.rows += len(layout.order)
         if self.rows >= _ROWS:
@@ -110,12 +110,18 @@ class Regions:
         return known.setdefault(text, len(known))
 
     def _layout(self, atlas: AtlasValues, surface: bool) -> _Layout:
-        key = (atlas.atlas, surface, atlas.names)
+        key = (atlas.atlas, surface, atlas.names, *atlas.values)
         if key not in self.layouts:
             order = np.array(sorted(range(len(atlas.names)), key=atlas.names.__getitem__), dtype=np.intp)
             names = [atlas.names[place] for place in order]
             meant = [region(atlas.atlas, name, surface) for name in names]
+            rules = sorted(((metric(tag), tag) for tag in atlas.values), key=lambda pair: pair[0].name)
+            name = self._code("atlas", atlas.atlas)
             self.layouts[key] = _Layout(
+                [
+                    (tag, (name, self._code("metric", rule.name), self._code("unit", rule.unit)))
+                    for rule, tag in rules
+                ],
                 order,
                 np.array([self._code("region", one.name) for one in meant], dtype=np.int32),
                 np.array([self._code("source_name", name) for name in names], dtype=np.int32),
