@@ -115,6 +115,11 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         surface().replace("<thickness>[", "<thickness>[@0] [", 1),
         "aparc_a2009s/thickness holds '@0]', which is not a number",
     ),
+    "brackets without end": (
+        "label/catROIs_b.xml",
+        surface().replace("<thickness>", "<thickness>" + "1>[" * 100_000),
+        "aparc_a2009s/thickness holds '1>",
+    ),
     "names that do not close": ("label/catROIs_b.xml", surface().replace("</names>", ""), "this is not XML"),
     "names that close early": (
         "label/catROIs_b.xml",

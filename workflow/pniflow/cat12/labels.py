@@ -21,6 +21,7 @@ from pniflow.errors import InputError, listing
 
 # Layouts that are kept; a study has one or two for each CAT12 version.
 _KEPT = 64
+_MOST_VECTORS = 10_000
 _OF_NUMBERS = b"0123456789+-.eE;, \tNaIinf"
 
 
@@ -126,17 +127,17 @@ def read_labels(root: Element, source: str) -> list[AtlasValues]:
 
 
 def _cut(content: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Cut the vectors of numbers (`>[1;2]<`) out of a file; return what stands between them, and them."""
+    """Cut the vectors of numbers (`>[1;2]<`) out of a file; return what stands between them, and them.
+
+    A file with other texts in brackets is left whole.
+    """
+    if b"[@" in content or content.count(b">[") > _MOST_VECTORS:
+        return [content], []
     first, *parts = content.split(b">[")
-    kept, vectors = [first], []
-    for part in parts if b"[@" not in content else ():
-        vector, closed, rest = part.partition(b"]<")
-        if closed and not vector.translate(None, _OF_NUMBERS):
-            kept.append(rest)
-            vectors.append(vector)
-        else:
-            kept[-1] += b">[" + part
-    return (kept, vectors) if vectors else ([content], [])
+    pieces = [part.partition(b"]<") for part in parts]
+    if not all(closed and not vector.translate(None, _OF_NUMBERS) for vector, closed, _ in pieces):
+        return [content], []
+    return [first, *(rest for _, _, rest in pieces)], [vector for vector, _, _ in pieces]
 
 
 def _layout(root: Element, source: str) -> _Layout:
