@@ -1,0 +1,125 @@
+"""A small study with surfaces as CAT12 writes them, from its files to maps, tables, figure and report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import yaml
+
+import cat12_files as made
+from pniflow.cat12 import template
+from pniflow.files import read_table
+from workflow.runs import in_clone, said
+
+N = template.VERTICES["32k"]
+PEOPLE = 12
+SESSIONS = ("ses-pre", "ses-post")
+STUDY = {
+    "title": "Surfaces of a few",
+    "simulated": True,
+    "sessions": {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}},
+    "cat12": {"folder": "cat12", "lesion_handling": "none", "surfaces": {}},
+}
+MODELS = {
+    "version": 1,
+    "defaults": {"session": {"reference": "ses-pre"}},
+    "families": {
+        "volume": {"role": "primary", "adjust": "bh"},
+        "surface": {"role": "primary", "adjust": "max_t"},
+    },
+    "models": [
+        {"name": "change", "outcomes": ["tiv"], "fixed": ["session"], "test": {"volume": ["session"]}},
+        {"name": "thinning", "surface": "thickness", "fixed": ["session"], "test": {"surface": ["session"]}},
+    ],
+}  # fmt: skip
+
+
+def overlay(folder: Path, stem: str, values: np.ndarray, triangles: np.ndarray) -> None:
+    """Write thickness resampled to 32k: points, triangles and values of both sides in one .dat file."""
+    name = f"s12.mesh.thickness.resampled_32k.{stem}"
+    arrays = [
+        ("POINTSET", "FLOAT32", np.zeros((2 * N, 3), "<f4")),
+        ("TRIANGLE", "INT32", triangles.astype("<i4")),
+        ("NONE", "FLOAT32", values.astype("<f4")),
+    ]
+    text, content = "", b""
+    for intent, kind, array in arrays:
+        dims = " ".join(f'Dim{place}="{size}"' for place, size in enumerate(array.shape))
+        text += (
+            f'<DataArray Intent="NIFTI_INTENT_{intent}" DataType="NIFTI_TYPE_{kind}"'
+            f' Encoding="ExternalFileBinary" ArrayIndexingOrder="RowMajorOrder" Dimensionality="{array.ndim}" {dims} Endian="LittleEndian"'
+            f' ExternalFileName="{name}.dat" ExternalFileOffset="{len(content)}"><Data></Data></DataArray>'
+        )
+        content += array.tobytes()
+    doctype = '<!DOCTYPE GIFTI SYSTEM "http://www.nitrc.org/frs/download.php/115/gifti.dtd">'
+    document = f'<?xml version="1.0" encoding="UTF-8"?>{doctype}<GIFTI Version="1.0">{text}</GIFTI>'
+    made.write(folder, {f"surf/{name}.gii": document, f"surf/{name}.dat": content})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the study: 12 people, of whom the left anterior insula gets thinner by 0.4 mm."""
+    place = tmp_path_factory.mktemp("surfaces")
+    rng = np.random.default_rng(5)
+    triangles = template.both_triangles()
+    labels, names = template.annotation("left", "aparc_a2009s")
+    insula = np.concatenate(
+        [np.isin(labels, [names.index("S_circular_insula_ant")]), np.zeros(N, dtype=bool)]
+    )
+    for number in range(PEOPLE):
+        person = 2.5 + rng.normal(0, 0.2, 2 * N)
+        for session in SESSIONS:
+            stem = f"sub-{number + 1:02d}_{session}_T1w"
+            files = made.good_scan(stem)
+            files[f"report/cat_{stem}.xml"] = made.report(tiv=f"{1400 + 10 * number + rng.normal():.1f}")
+            made.write(place / "cat12", files)
+            values = person + rng.normal(0, 0.1, 2 * N) - 0.4 * insula * (session == "ses-post")
+            overlay(place / "cat12", stem, values, triangles)
+    for name, document in (("study", STUDY), ("models", MODELS), ("config", {"maps": {"permutations": 40}})):
+        (place / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    run = in_clone("--cores", "2", "--configfile", place / "config.yaml", directory=place)
+    assert run.returncode == 0, said(run)
+    return place / "results"
+
+
+def test_the_insula_is_found_and_named(folder: Path) -> None:
+    peaks = read_table(folder / "models/surfaces/peaks.tsv", "peaks")
+    first = peaks.iloc[0]
+    assert (first["hemisphere"], first["region"]) == ("left", "S_circular_insula_ant")
+    assert first["estimate"] == pytest.approx(-0.4, abs=0.15)
+    assert first["p_tfce"] == pytest.approx(1 / 41)  # the smallest of 40 random flips and none
+    clusters = read_table(folder / "models/surfaces/clusters.tsv", "clusters")
+    largest = clusters[clusters["correction"] == "tfce"].iloc[0]
+    assert (largest["direction"], largest["extent_unit"]) == ("decrease", "mm2")
+    assert largest["regions"].startswith("S_circular_insula_ant")
+    vertices, _ = template.hemisphere("left")
+    place = vertices[int(first["vertex"])]
+    np.testing.assert_allclose(first[["x", "y", "z"]].astype(float), place, atol=0.006)
+
+
+def test_the_medial_wall_is_masked_in_the_maps(folder: Path) -> None:
+    for side, half in template.HALVES.items():
+        image = nibabel.load(
+            folder / f"models/surfaces/maps/{half}.t.resampled_32k.thinning.session.func.gii"
+        )
+        np.testing.assert_array_equal(np.isnan(image.darrays[0].data), template.medial_wall(side))
+
+
+def test_estimates_hold_the_measures_alone(folder: Path) -> None:
+    assert set(read_table(folder / "models/estimates.tsv", "estimates")["model"]) == {"change"}
+
+
+def test_figure_and_report_show_the_map(folder: Path) -> None:
+    about = json.loads((folder / "figures/surface.json").read_text())
+    assert about["keys"] == ["thinning/thickness/session"]
+    assert about["n"] == PEOPLE
+    assert about["simulated"]
+    assert "lies in the left hemisphere, S_circular_insula_ant." in about["alt"]
+    assert (folder / "figures/surface.svg").stat().st_size < 3_000_000
+    report = (folder / "report/report.html").read_text()
+    assert about["title"] in report
+    assert "S_circular_insula_ant" in report
