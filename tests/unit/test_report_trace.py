@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +13,8 @@ import pytest
 import made_results as made
 from pniflow.errors import InputError
 from pniflow.files import read_yaml, write_table
-from pniflow.report import trace
-from pniflow.report.tracing import find_model, formula
+from pniflow.report import render_report, trace
+from pniflow.report.tracing import RULES, find_model, formula
 
 KEY = "ctra_on_pss10/ctra/pss10_within"
 
@@ -35,13 +37,13 @@ def test_a_key_shows_row_model_sensitivity_and_files(results, root, capsys):
     assert "estimate: -0.034" in text
     assert "higher CTRA = more adverse" in text
     assert (
-        "fixed: intercept, session, pss10 split into within and between persons, age, bmi, b_cell_depletion"
+        "\nfixed: intercept, session, pss10 split into within and between persons, age, bmi, b_cell_depletion"
         in text
     )
-    assert "random: intercept per participant" in text
-    assert "cr2: −0.0213, p .060" in text
+    assert "\nrandom: intercept per participant" in text
+    assert "sensitivity, cr2: −0.0213, p\u00a0=\u00a0.060" in text
     digest = hashlib.sha256((results / "cohort" / "measures.parquet").read_bytes()).hexdigest()
-    assert f"cohort/measures.parquet: {digest}" in text
+    assert f"input cohort/measures.parquet: sha256 {digest}" in text
     assert str(results) not in text
 
 
@@ -60,3 +62,28 @@ def test_every_planned_model_is_found_under_its_written_name(root):
         " b_cell_depletion"
     )
     assert find_model("ctra_on_nothing", plan) is None
+
+
+def test_the_page_shows_what_the_terminal_prints(results, root, tmp_path, capsys):
+    plan = root / "config" / "models.yaml"
+    trace([KEY], results=results, models=plan)
+    said = capsys.readouterr().out.splitlines()[2:-1]
+    out = tmp_path / "report.html"
+    render_report(
+        study=made.write_study(tmp_path),
+        estimates=results / "models" / "estimates.tsv",
+        sensitivity=results / "models" / "sensitivity.tsv",
+        models=plan,
+        out=out,
+    )
+    text = out.read_text(encoding="utf-8")
+    shown = text.partition(f'aria-label="Trace of {KEY}"')[2].partition("</section>")[0]
+    shown += text.partition('class="behind"')[2].partition("</section>")[0]
+    pairs = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", shown)
+    assert [html.unescape(f"{name}: {value}") for name, value in pairs] == said
+    assert any(line.startswith("command: pniflow fit-models --measures results/cohort/") for line in said)
+
+
+def test_every_table_of_the_report_names_a_rule_that_there_is(root):
+    text = "".join(path.read_text(encoding="utf-8") for path in (root / "workflow" / "rules").glob("*.smk"))
+    assert set(RULES.values()) <= set(re.findall(r"^rule (\w+):", text, re.M))

@@ -1,34 +1,55 @@
-"""The report as one HTML file that loads nothing: style and figures inside, strict content policy."""
+"""The report as one HTML file that loads nothing: style, script and figures inside, strict content policy."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pniflow.report.parts import BANNER, Section, plain
+from pniflow.report.parts import BANNER, Link, Number, Section, Text, Trace, plain
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _HERE = Path(__file__).resolve().parent
+_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def write_page(
-    *, title: str, subtitle: str, simulated: bool, sections: Sequence[Section], version: str
+    *,
+    title: str,
+    subtitle: str,
+    simulated: bool,
+    sections: Sequence[Section],
+    traces: Sequence[Trace],
+    behind: Sequence[tuple[str, str]],
+    version: str,
 ) -> str:
     """Return the page as HTML.
 
-    The template escapes everything (autoescape): text from the study is text on the page.
+    Text from the study is text on the page: the template and `_Writer` escape everything.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        Of the study.
+    simulated : bool
+        Whether to say on top that the data are made up.
+    sections : list of Section
+        The report.
+    traces : list of Trace
+        Where each number comes from, by its key.
+    behind : list of (name, value)
+        Files, rule and command behind every estimate.
+    version : str
+        Of pniflow.
     """
     import jinja2
 
-    style = (_HERE / "report.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    anchors = {
-        row.trace: f"row-{number}"
-        for number, row in enumerate(row for section in sections for row in _traced(section.blocks))
-    }
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -39,28 +60,66 @@ def write_page(
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["plain"] = plain
+    writer = _Writer({trace.title: trace.anchor for trace in traces})
     return environment.get_template("report.html.j2").render(
         title=title,
         subtitle=subtitle,
         simulated=simulated,
         banner=BANNER,
         sections=sections,
+        traces=traces,
+        behind=behind,
         version=version,
         style=style,
-        style_hash=digest,
-        anchors=anchors,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        write=writer.write,
+        anchor=writer.anchor,
     )
 
 
-def _traced(blocks: Sequence[Any]) -> list[Any]:
-    """Return the rows of the table of all estimates, which the other tables link to."""
-    rows = []
-    for block in blocks:
-        if block.kind == "fold":
-            rows += _traced(block.blocks)
-        elif block.kind == "table" and block.anchored:
-            rows += list(block.rows)
-    return rows
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+class _Writer:
+    """Writes texts as HTML: words escaped, numbers and links as links to where they come from."""
+
+    def __init__(self, anchors: Mapping[str, str]) -> None:
+        self.anchors = anchors
+
+    def anchor(self, key: str, table: str = "estimates") -> str:
+        """Return the anchor of a number's trace: of its row, else of its table; "" without any."""
+        if table == "estimates":
+            return self.anchors.get(key, "")
+        if table == "sensitivity":
+            return self.anchors.get(key.rpartition("/")[0], "")
+        return self.anchors.get(f"table {table}", "")
+
+    def _number(self, part: Number) -> str:
+        from markupsafe import escape
+
+        anchor = self.anchor(part.key, part.table)
+        tag, target = ("a", f' href="#{escape(anchor)}" tabindex="-1"') if anchor else ("span", "")
+        where = {"table": part.table, "key": part.key, "field": part.field}
+        data = " ".join(f'data-{name}="{escape(value)}"' for name, value in where.items())
+        return f'<{tag}{target} class="n" {data}>{escape(part.text)}</{tag}>'
+
+    def write(self, text: Text) -> Markup:
+        """Return a text as HTML."""
+        from markupsafe import Markup, escape
+
+        written = []
+        for part in text:
+            if isinstance(part, str):
+                # What turns the line round must not reach beyond its own words.
+                written.append(f"<bdi>{escape(part)}</bdi>" if _TURNING.search(part) else escape(part))
+            elif isinstance(part, Link):
+                written.append(f'<a href="{escape(part.target)}">{escape(part.text)}</a>')
+            else:
+                written.append(self._number(part))
+        return Markup("").join(Markup(one) for one in written)
 
 
 def _data_uri(svg: bytes) -> str:

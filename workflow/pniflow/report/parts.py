@@ -87,7 +87,6 @@ class Table:
     rows: Sequence[Row]
     numeric: Sequence[int] = ()
     note: Text = ()
-    anchored: bool = False  # the table that the others' rows link to
     kind: str = "table"
 
 
@@ -113,6 +112,15 @@ class Fold:
     blocks: Sequence[Any]
     file: str = ""
     kind: str = "fold"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Where a number comes from: shown when the number is clicked."""
+
+    anchor: str
+    title: str
+    facts: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files, words
 from pniflow.config import read_study
 from pniflow.errors import InputError
-from pniflow.report import claims, further
+from pniflow.report import claims, further, tracing
 from pniflow.report.answers import Context
 from pniflow.report.methods import methods
 from pniflow.report.page import write_page
-from pniflow.report.parts import Picture
+from pniflow.report.parts import Picture, Trace
 from pniflow.report.printed import write_paper
 from pniflow.report.references import Bibliography
 from pniflow.report.results import Results
@@ -140,27 +140,32 @@ def render_report(
         "clusters": clusters,
     }
     with searched(resources):
+        documents = {
+            "normalization": files.read_json(normalization) if normalization else {},
+            "plan": files.read_yaml(models) if models else {},
+            "gene_set": gene_set,
+            "variant": variant,
+        }
         results = _results(
             study,
             estimates,
             {name: further.read(path, name) for name, path in given.items() if path},
             _measures(measures),
-            {
-                "normalization": files.read_json(normalization) if normalization else {},
-                "plan": files.read_yaml(models) if models else {},
-                "gene_set": gene_set,
-                "variant": variant,
-            },
+            documents,
             read_figures(figures or []),
             bibliography := Bibliography(),
         )
-        front = {
+        front: dict[str, Any] = {
             "title": results.study["title"],
             "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
             "simulated": results.study["simulated"],
             "sections": all_sections(results),
         }
-    files.write_text(out, write_page(version=__version__, **front))
+        about: dict[str, Any] = {
+            "traces": _traces(results, given, estimates, documents["plan"]),
+            "behind": tracing.behind(estimates.parent.parent, models),
+        }
+    files.write_text(out, write_page(version=__version__, **about, **front))
     if references:
         files.write_text(references, bibliography.bibtex())
     if pdf:
@@ -203,6 +208,31 @@ def _results(
         references=[bibliography.listing()] if bibliography.cited else [],
         **written,
     )
+
+
+def _traces(
+    results: Results, given: Mapping[str, Path | None], estimates: Path, plan: Mapping[str, Any]
+) -> list[Trace]:
+    """Return where each number comes from: one trace for each estimate and for each other table."""
+    traces = [
+        Trace(f"t{place}", row["key"], tracing.describe(row, results.variants.get(row["key"], ()), plan))
+        for place, row in enumerate(results.rows)
+    ]
+    for name, path in given.items():
+        if path and name in tracing.RULES:
+            shown = f"{path.parent.name}/{path.name}"
+            command = tracing.RULES[name].replace("_", "-")
+            facts = [
+                ("file", shown),
+                ("sha256", tracing.digest(path).removeprefix("sha256 ")),
+                ("rule", tracing.RULES[name]),
+                (
+                    "command",
+                    f"pniflow {command} (snakemake -n -p --forcerun {tracing.RULES[name]} prints it)",
+                ),
+            ]
+            traces.append(Trace(f"table-{name}", f"table {name}", facts))
+    return traces
 
 
 def _measures(path: Path | None) -> tuple[dict[str, str], dict[str, str]]:

@@ -114,7 +114,7 @@ def all_estimates(rows: Rows) -> Table:
         ]
         lines.append(Row([row["key"]], cells, row["key"]))
     caption = ["Every coefficient, as in estimates.tsv; the first column is its key."]
-    return Table(caption, columns, lines, range(10), anchored=True)
+    return Table(caption, columns, lines, range(10))
 
 
 def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:

@@ -11,7 +11,29 @@ from typing import Any
 from pniflow import files, words
 from pniflow.errors import InputError
 
-_MODELLED = ("cohort/measures.parquet", "cohort/participants.tsv", "models/estimates.tsv")
+_INPUTS = {  # option of fit-models -> its file in the results
+    "measures": "cohort/measures.parquet",
+    "participants": "cohort/participants.tsv",
+    "excluded": "cohort/excluded_measures.parquet",
+    "scales": "questionnaires/scales.tsv",
+    "assays": "assays/assay_scores.tsv",
+    "samples": "study/samples.tsv",
+}
+_OUTPUTS = ("estimates", "sensitivity", "diagnostics")
+RULES = {  # table of the report -> the rule that writes it
+    **dict.fromkeys(("estimates", "sensitivity", "diagnostics"), "fit_models"),
+    **dict.fromkeys(("flow", "table1", "course", "inclusion", "flags", "dictionary"), "assemble_cohort"),
+    **dict.fromkeys(("scales", "reliability"), "score_questionnaires"),
+    "windows": "ingest_study",
+    "ctra_genes": "score_ctra",
+    "sample_quality": "assess_samples",
+    "over_genes": "fit_over_genes",
+    "gene_estimates": "fit_over_genes",
+    "design": "check_design",
+    "peaks": "fit_surface",
+    "clusters": "fit_surface",
+}
+Facts = list[tuple[str, str]]
 
 
 def trace(key: list[str], *, results: Path = Path("results"), models: Path | None = None) -> None:
@@ -44,38 +66,64 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
                 f"{results}/models/estimates.tsv: there is no row {one} (model/outcome/term){hint}."
             )
         others = [row for row in variants if row["key"] == one]
-        print("\n".join([*describe(rows[one], others, plan), *_inputs(results), ""]))
+        facts = [*describe(rows[one], others, plan), *behind(results, written)]
+        print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
 
 
 def _table(results: Path, name: str) -> Any:
     return files.read_table(results / "models" / f"{name}.tsv", name)
 
 
-def describe(
-    row: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]
-) -> list[str]:
-    """Return the lines on one estimate: its row in full, its model, its sensitivity analyses."""
+def describe(row: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> Facts:
+    """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
     label = words.label(row["outcome"])
-    lines = [
-        row["key"],
-        "=" * len(row["key"]),
-        f"outcome: {label.long}" + (f" ({label.unit})" if label.unit else ""),
-    ]
+    facts = [("outcome", label.long + (f" ({label.unit})" if label.unit else ""))]
     sign = words.sign_note(row["outcome"], words.term_of(row["term"]).of)
-    lines += [f"sign: {sign}"] if sign else []
-    for name, value in row.items():
-        if name not in ("key", "model", "outcome", "term") and words.given(value):
-            lines.append(f"{name}: {value}")
+    facts += [("sign", sign)] if sign else []
     model = find_model(str(row["model"]), plan)
     if model:
-        lines += ["", f"model {row['model']}, as planned:", *formula(model, plan)]
-    if variants:
-        lines += ["", "sensitivity analyses (estimate, p):"]
-        for one in variants:
-            lines.append(
-                f"  {one['variant']}: {words.number(one['estimate'], 4)}, p {words.p_value(one['p_value'])}"
-            )
-    return lines
+        facts.append(("model, as planned", str(row["model"])))
+        facts += [_pair(line) for line in formula(model, plan)]
+    for name, value in row.items():
+        if name not in ("key", "model", "outcome", "term") and words.given(value):
+            facts.append((name, str(value)))
+    for one in variants:
+        said = f"{words.number(one['estimate'], 4)}, {words.p_phrase(one['p_value'])}"
+        facts.append((f"sensitivity, {one['variant']}", said))
+    return facts
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.strip().partition(": ")
+    return name, value
+
+
+def behind(results: Path, models: Path | None = None) -> Facts:
+    """Return the files behind the estimates with their SHA-256, the rule that wrote them and its command.
+
+    Names are those inside the results folder: the same wherever it lies.
+    """
+    # An expression table without a score was not used.
+    unused = () if (results / "expression" / "ctra_scores.tsv").is_file() else ("samples",)
+    there = {
+        name: path for name, path in _INPUTS.items() if (results / path).is_file() and name not in unused
+    }
+    facts = [(f"input {path}", digest(results / path)) for path in there.values()]
+    if models and models.is_file():
+        facts.append((f"input {models.name}", digest(models)))
+    facts.append(("output models/estimates.tsv", digest(results / "models" / "estimates.tsv")))
+    options = [f"--{name} results/{path}" for name, path in there.items()]
+    options += ["--models models.yaml", *(f"--{name} results/models/{name}.tsv" for name in _OUTPUTS)]
+    return [
+        *((name, value) for name, value in facts if value),
+        ("rule", "fit_models (snakemake -n -p --forcerun fit_models prints the command as it runs)"),
+        ("command", f"pniflow fit-models {' '.join(options)}"),
+    ]
+
+
+def digest(path: Path) -> str:
+    """Return a file's SHA-256, "" for none."""
+    return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else ""
 
 
 def find_model(name: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -123,16 +171,3 @@ def _term(term: Any, values: Mapping[str, str]) -> str:
             return f"{named[0]} split into within and between persons"
         return f"{' by '.join(named)}{'' if kind in ('variable', 'interaction') else f' ({kind})'}"
     return values.get(str(term), str(term))
-
-
-def _inputs(results: Path) -> list[str]:
-    """Return the files behind the estimates with their SHA-256, and the rule that wrote them."""
-    lines = ["", "files (SHA-256):"]
-    for name in _MODELLED:
-        path = results / name
-        if path.is_file():
-            lines.append(f"  {name}: {hashlib.sha256(path.read_bytes()).hexdigest()}")
-    return [
-        *lines,
-        "rule: fit_models (pniflow fit-models; snakemake -n -p --forcerun fit_models prints the command)",
-    ]
