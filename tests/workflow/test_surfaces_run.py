@@ -51,7 +51,8 @@ def overlay(folder: Path, stem: str, values: np.ndarray, triangles: np.ndarray) 
         dims = " ".join(f'Dim{place}="{size}"' for place, size in enumerate(array.shape))
         text += (
             f'<DataArray Intent="NIFTI_INTENT_{intent}" DataType="NIFTI_TYPE_{kind}"'
-            f' Encoding="ExternalFileBinary" ArrayIndexingOrder="RowMajorOrder" Dimensionality="{array.ndim}" {dims} Endian="LittleEndian"'
+            f' Encoding="ExternalFileBinary" ArrayIndexingOrder="RowMajorOrder"'
+            f' Dimensionality="{array.ndim}" {dims} Endian="LittleEndian"'
             f' ExternalFileName="{name}.dat" ExternalFileOffset="{len(content)}"><Data></Data></DataArray>'
         )
         content += array.tobytes()
