@@ -72,6 +72,7 @@ def test_rules_only_wire() -> None:
                 "assess_samples",
                 "score_ctra",
                 "fit_over_genes",
+                "plot_samples",
                 "plot_ctra_heatmap",
             },
         ),

@@ -50,6 +50,7 @@ COMMANDS = {
     "plot-regions": "pniflow.figures",
     "plot-flow": "pniflow.figures",
     "plot-quality": "pniflow.figures",
+    "plot-samples": "pniflow.figures",
     "plot-standardized-change": "pniflow.figures",
     "plot-surface": "pniflow.figures",
     "plot-power": "pniflow.figures",

@@ -143,6 +143,6 @@ RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)
 FIGURES = ["flow", "paired_change", "standardized_change", "associations", "power"]
 FIGURES += ["quality"]
-FIGURES += ["ctra_heatmap"] if "expression" in study else []
+FIGURES += ["samples", "ctra_heatmap"] if "expression" in study else []
 FIGURES += ["regions"] if "cat12" in study else []
 FIGURES += ["surface"] if SURFACES else []

@@ -146,6 +146,33 @@ rule plot_power:
 
 if "expression" in study:
 
+    rule plot_samples:
+        input:
+            quality="<results>/expression/sample_quality.tsv",
+            study=plan.study_file,
+        output:
+            figure=report(
+                "<results>/figures/samples.svg",
+                category="Figures",
+                caption="../report/samples.rst",
+            ),
+            image="<results>/figures/samples.png",
+            description="<results>/figures/samples.json",
+        log:
+            "<logs>/plot_samples.log",
+        benchmark:
+            "<benchmarks>/plot_samples.jsonl"
+        conda:
+            "../../envs/pniflow.yaml"
+        params:
+            code=code_digest("figures"),
+        message:
+            "Figure: quality of the blood samples"
+        shell:
+            "pniflow plot-samples --quality {input.quality} --study {input.study}"
+            " --figure {output.figure} --image {output.image}"
+            " --description {output.description} 2> {log}"
+
     rule plot_ctra_heatmap:
         input:
             expression="<results>/expression/normalized.parquet",

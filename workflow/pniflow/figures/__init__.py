@@ -7,6 +7,7 @@ from pniflow.figures.paired_change import plot_paired_change
 from pniflow.figures.power import plot_power
 from pniflow.figures.quality import plot_quality
 from pniflow.figures.regions import plot_regions
+from pniflow.figures.samples import plot_samples
 from pniflow.figures.standardized_change import plot_standardized_change
 from pniflow.figures.vertex_maps import plot_surface
 
@@ -18,6 +19,7 @@ __all__ = [
     "plot_power",
     "plot_quality",
     "plot_regions",
+    "plot_samples",
     "plot_standardized_change",
     "plot_surface",
 ]
