@@ -70,6 +70,33 @@ def test_order_shape_and_company_change_nothing(
 
 
 @FEW
+@given(
+    numbers=st.lists(
+        st.lists(st.floats(0, 9.99) | st.just(math.nan), min_size=4, max_size=4), min_size=3, max_size=3
+    ),
+    shapes=st.lists(st.sampled_from(["row", "column"]), min_size=3, max_size=3),
+    versions=st.lists(st.sampled_from(["1232", "2041"]), min_size=3, max_size=3),
+)
+def test_files_of_one_layout_keep_their_own_numbers(
+    tmp_path: Path, numbers: list[list[float]], shapes: list[str], versions: list[str]
+) -> None:
+    """What label files share is parsed once: three read together are the three read alone."""
+    texts = {
+        f"catROIs_{stem}.xml": made.document(
+            made.atlas("aparc_a2009s", made.INSULA, {"thickness": values}, shape=shape, version=version)
+        )
+        for stem, values, shape, version in zip("abc", numbers, shapes, versions, strict=True)
+    }
+    together = parse(made.write(tmp_path / "all", texts), ("regions",))["regions"]
+    alone = [
+        parse(made.write(tmp_path / name, {name: text}), ("regions",))["regions"]
+        for name, text in texts.items()
+    ]
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True))
+    assert together["cat_version"].drop_duplicates().tolist() == [f"r{v}" for v in dict.fromkeys(versions)]
+
+
+@FEW
 @given(measures=st.sets(st.sampled_from(["Vgm", "Vwm", "Vcsf", "Vwmh"]), min_size=1), order=st.randoms())
 def test_a_missing_measure_leaves_the_others_as_they_are(tmp_path: Path, measures: set[str], order) -> None:
     names = ["Left Hippocampus", "Right Hippocampus"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,7 @@ def test_one_odd_change_among_twelve_is_flagged_with_its_robust_z() -> None:
     share = np.append(np.linspace(-0.005, 0.005, 11), 0.2)
     after = before * (1 + share)
     table = long(np.column_stack([before, after]), "mean_thickness", "mm", ["ses-pre", "ses-post"])
-    flagged = flags.of_changes(table, roster(["ses-pre", "ses-post"]))
+    flagged = flags.of_changes(flags.changes(table, roster(["ses-pre", "ses-post"])))
     change = 100 * (after - before) / ((after + before) / 2)
     spread = 1.4826 * np.median(np.abs(change - np.median(change)))
     assert flagged["participant_id"].tolist() == ["p11"]
@@ -46,9 +48,28 @@ def test_a_change_of_a_difference_is_taken_as_it_is() -> None:
     before, after = np.zeros(12), np.append(np.linspace(-0.01, 0.01, 11), -1.0)
     name = "aparc_a2009s.anterior_insula.left_minus_right.thickness"
     table = long(np.column_stack([before, after]), name, "mm", ["ses-pre", "ses-post"])
-    flagged = flags.of_changes(table, roster(["ses-pre", "ses-post"]))
+    flagged = flags.of_changes(flags.changes(table, roster(["ses-pre", "ses-post"])))
     assert flagged["participant_id"].tolist() == ["p11"]
     assert "changed by -1 mm since ses-pre" in flagged["reason"].iloc[0]
+
+
+def test_a_change_beyond_published_retest_differences_is_flagged_however_few_the_people() -> None:
+    """Mean absolute difference of 2 %: standard deviation 2.5066 %, five of them 12.533 %."""
+    assert math.isclose(5 * 2 * math.sqrt(math.pi / 2), 12.5331, rel_tol=1e-5)
+    before = np.full(12, 4.0)
+    change = np.array([12.5, 12.6, -12.6, *[0.0] * 9]) / 100  # of the mean of the two
+    after = before * (2 + change) / (2 - change)
+    sessions = ["ses-pre", "ses-post"]
+    grid = np.column_stack([before, after])
+    name = "freesurfer_aseg_long.hippocampus.left.volume"
+    flagged = flags.of_retest(flags.changes(long(grid, name, "ml", sessions), roster(sessions)))
+    assert sorted(flagged["participant_id"]) == ["p01", "p02"]
+    assert set(flagged["rule"]) == {"change beyond retest"}
+    reasons = flagged.set_index("participant_id")["reason"]
+    assert reasons["p01"].startswith("changed by +12.6 % since ses-pre; between two scans of one person")
+    assert "2.5 % (Multisite hippocampal subfields" in reasons["p01"]
+    unknown = long(grid, "neuromorphometrics.hippocampus.left.gm_volume", "ml", sessions)
+    assert flags.of_retest(flags.changes(unknown, roster(sessions))).empty
 
 
 def test_changes_are_compared_between_the_same_two_sessions() -> None:
@@ -57,17 +78,17 @@ def test_changes_are_compared_between_the_same_two_sessions() -> None:
     first = np.linspace(600, 700, 12)
     second = first * (1 + np.linspace(-0.01, 0.01, 12))
     table = long(np.column_stack([first, second, second * 1.1 + np.arange(12)]), "gm", "ml", sessions)
-    assert flags.of_changes(table, roster(sessions)).empty
+    assert flags.of_changes(flags.changes(table, roster(sessions))).empty
 
 
 def test_few_people_or_no_spread_flag_nobody() -> None:
     sessions = ["ses-pre", "ses-post"]
     values = np.column_stack([np.full(12, 600.0), np.append(np.full(11, 600.0), 900)])
     table = long(values, "gm", "ml", sessions)
-    assert flags.of_changes(table, roster(sessions)).empty
+    assert flags.of_changes(flags.changes(table, roster(sessions))).empty
     few = long(np.column_stack([np.linspace(600, 700, 12)] * 2) * [1, 1.01], "gm", "ml", sessions)
     few = few.assign(value=few["value"].where(few["participant_id"] != "p06", 9000))
-    assert flags.of_changes(few[few["participant_id"] > "p05"], roster(sessions)).empty
+    assert flags.of_changes(flags.changes(few[few["participant_id"] > "p05"], roster(sessions))).empty
 
 
 def test_a_letter_grade_between_scans_of_a_person_is_flagged() -> None:

@@ -182,7 +182,8 @@ def _joined(
     measures = roster.sort(pd.concat([exposures, *(b.measures for b in branches.values())]), "measure")
     kept_out = [b.excluded_measures for b in branches.values() if b.excluded_measures is not None]
     none = pd.DataFrame(columns=[*observations.COLUMNS, "rule"], dtype=object)
-    odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(measures, roster)]
+    steps = flags.changes(measures, roster)
+    odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(steps), flags.of_retest(steps)]
     used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
     odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
     odd += [flags.of_batches(used["expression"])] if "expression" in used else []

@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+from pniflow import files, resources
 from pniflow.cohort.roster import PLACE, Roster
 
 COLUMNS = [*PLACE, "item", "rule", "value", "reason"]
@@ -34,15 +35,15 @@ def of_ratings(scans: pd.DataFrame, roster: Roster) -> pd.DataFrame:
     return flagged.assign(item="scan " + flagged["scan"], reason=reason)[COLUMNS]
 
 
-def of_changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
-    """Flag numbers of the brain that changed beyond what the other participants' changes make plausible.
+def changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
+    """Return the changes of the brain's numbers since the person's session before.
 
-    A change is from the person's session before, in percent of the mean of the two (in the unit itself for
-    left - right); its robust z is its distance from the median change in units of 1.4826 times the median
-    absolute deviation, among all changes of the measure between the same two sessions.
+    Returns
+    -------
+    DataFrame
+        The measures that have a value before, with `change` (in percent of the mean of the two where
+        `percent`, in the unit itself for left - right) and `before`, the session before.
     """
-    import pandas as pd
-
     brain = measures[(measures["domain"] == "imaging") & (measures["unit"] != "mark")].dropna(
         subset=["value"]
     )
@@ -53,9 +54,19 @@ def of_changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
     percent = ~ordered["measure"].str.contains("left_minus_right", regex=False)
     middle = (ordered["value"] + before["value"]).abs() / 2
     change = change.where(~percent, 100 * change / middle.where(middle > 0))
-    pairs = ordered.assign(change=change, before=before["session_id"], percent=percent).dropna(
+    return ordered.assign(change=change, before=before["session_id"], percent=percent).dropna(
         subset=["change"]
     )
+
+
+def of_changes(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Flag changes beyond what the other participants' changes make plausible.
+
+    The robust z of a change is its distance from the median change in units of 1.4826 times the median
+    absolute deviation, among all changes of the measure between the same two sessions.
+    """
+    import pandas as pd
+
     group = pairs.groupby(["measure", "before", "session_id"])["change"]
     centre = group.transform("median")
     spread = (pairs["change"] - centre).abs()
@@ -70,6 +81,35 @@ def of_changes(measures: pd.DataFrame, roster: Roster) -> pd.DataFrame:
         for step, unit_, before_, z_ in zip(odd["change"], unit, odd["before"], odd["z"], strict=True)
     ]
     flagged = odd.assign(item="measure " + odd["measure"], rule="implausible change", value=odd["z"])
+    return flagged.assign(reason=pd.Series(words, index=odd.index, dtype="str"))[COLUMNS]
+
+
+def of_retest(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Flag changes beyond five standard deviations of the differences between two scans of one person that
+    have been published for the measure (`resources/atlases/test_retest.tsv`).
+
+    A coefficient of variation is turned into the standard deviation of a difference by the root of 2, a mean
+    absolute difference by the root of pi/2 (normal differences about zero).
+    """
+    import pandas as pd
+
+    known = files.read_table(resources.find("atlases", "test_retest"))
+    factor = {"coefficient_of_variation": np.sqrt(2), "mean_absolute_difference": np.sqrt(np.pi / 2)}
+    known["spread"] = known["percent"].astype(float) * known["statistic"].map(factor)
+    parts = pairs["measure"].str.split(".", expand=True).reindex(columns=range(4))
+    named = pairs.assign(atlas=parts[0], group=parts[1], metric=parts[3])[pairs["percent"]]
+    joined = named.merge(
+        known[["atlas", "group", "metric", "spread", "source"]], on=["atlas", "group", "metric"]
+    )
+    odd = joined[joined["change"].abs() > ODD * joined["spread"]]
+    words = [
+        f"changed by {step:+.3g} % since {before}; between two scans of one person the published standard"
+        f" deviation is {spread:.2g} % ({source})"
+        for step, before, spread, source in zip(
+            odd["change"], odd["before"], odd["spread"], odd["source"], strict=True
+        )
+    ]
+    flagged = odd.assign(item="measure " + odd["measure"], rule="change beyond retest", value=odd["change"])
     return flagged.assign(reason=pd.Series(words, index=odd.index, dtype="str"))[COLUMNS]
 
 
