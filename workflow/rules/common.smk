@@ -75,6 +75,12 @@ if SURFACES:
         "<results>/models/surfaces/peaks.tsv",
         "<results>/models/surfaces/clusters.tsv",
     ]
+VOXELS = "voxels" in study.get("cat12", {})
+if VOXELS:
+    FURTHER_TABLES += [
+        "<results>/models/voxels/peaks.tsv",
+        "<results>/models/voxels/clusters.tsv",
+    ]
 
 # What the report shows beside the estimates: each name is a flag of render-report (sample_quality, over_genes, ...).
 REPORT_TABLES = {
@@ -142,7 +148,8 @@ RECORDS = [
 RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)
 FIGURES = ["flow", "paired_change", "standardized_change", "associations", "power"]
-FIGURES += ["quality"]
-FIGURES += ["samples", "ctra_heatmap"] if "expression" in study else []
+FIGURES += ["quality", "windows", "influence", "specification_curve"]
+if "expression" in study:
+    FIGURES += ["ctra_components", "samples", "ctra_heatmap", "gene_forest"]
 FIGURES += ["regions"] if "cat12" in study else []
 FIGURES += ["surface"] if SURFACES else []

@@ -262,3 +262,151 @@ if "cat12" in study:
             "pniflow plot-regions --measures {input.measures} --estimates {input.estimates} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
             " --description {output.description} 2> {log}"
+
+
+rule plot_windows:
+    input:
+        windows="<results>/study/windows.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/windows.svg",
+            category="Figures",
+            caption="../report/windows.rst",
+        ),
+        image="<results>/figures/windows.png",
+        description="<results>/figures/windows.json",
+    log:
+        "<logs>/plot_windows.log",
+    benchmark:
+        "<benchmarks>/plot_windows.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: what each measure looks back on"
+    shell:
+        "pniflow plot-windows --windows {input.windows} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
+rule plot_influence:
+    input:
+        sensitivity="<results>/models/sensitivity.tsv",
+        estimates="<results>/models/estimates.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/influence.svg",
+            category="Figures",
+            caption="../report/influence.rst",
+        ),
+        image="<results>/figures/influence.png",
+        description="<results>/figures/influence.json",
+    log:
+        "<logs>/plot_influence.log",
+    benchmark:
+        "<benchmarks>/plot_influence.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: influence of single participants"
+    shell:
+        "pniflow plot-influence --sensitivity {input.sensitivity} --estimates {input.estimates} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"
+
+
+if "expression" in study:
+
+    rule plot_ctra_components:
+        input:
+            measures="<results>/cohort/measures.parquet",
+            estimates="<results>/models/estimates.tsv",
+            study=plan.study_file,
+        output:
+            figure=report(
+                "<results>/figures/ctra_components.svg",
+                category="Figures",
+                caption="../report/ctra_components.rst",
+            ),
+            image="<results>/figures/ctra_components.png",
+            description="<results>/figures/ctra_components.json",
+        log:
+            "<logs>/plot_ctra_components.log",
+        benchmark:
+            "<benchmarks>/plot_ctra_components.jsonl"
+        conda:
+            "../../envs/pniflow.yaml"
+        params:
+            code=code_digest("figures"),
+        message:
+            "Figure: CTRA score and components by session"
+        shell:
+            "pniflow plot-ctra-components --measures {input.measures} --estimates {input.estimates} --study {input.study}"
+            " --figure {output.figure} --image {output.image}"
+            " --description {output.description} 2> {log}"
+
+
+if "expression" in study:
+
+    rule plot_gene_forest:
+        input:
+            genes="<results>/models/gene_estimates.tsv",
+            study=plan.study_file,
+        output:
+            figure=report(
+                "<results>/figures/gene_forest.svg",
+                category="Figures",
+                caption="../report/gene_forest.rst",
+            ),
+            image="<results>/figures/gene_forest.png",
+            description="<results>/figures/gene_forest.json",
+        log:
+            "<logs>/plot_gene_forest.log",
+        benchmark:
+            "<benchmarks>/plot_gene_forest.jsonl"
+        conda:
+            "../../envs/pniflow.yaml"
+        params:
+            code=code_digest("figures"),
+        message:
+            "Figure: estimates gene by gene"
+        shell:
+            "pniflow plot-gene-forest --genes {input.genes} --study {input.study}"
+            " --figure {output.figure} --image {output.image}"
+            " --description {output.description} 2> {log}"
+
+
+rule plot_specification_curve:
+    input:
+        sensitivity="<results>/models/sensitivity.tsv",
+        estimates="<results>/models/estimates.tsv",
+        measures="<results>/cohort/measures.parquet",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/specification_curve.svg",
+            category="Figures",
+            caption="../report/specification_curve.rst",
+        ),
+        image="<results>/figures/specification_curve.png",
+        description="<results>/figures/specification_curve.json",
+    log:
+        "<logs>/plot_specification_curve.log",
+    benchmark:
+        "<benchmarks>/plot_specification_curve.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: main estimates under every declared choice"
+    shell:
+        "pniflow plot-specification-curve --sensitivity {input.sensitivity} --estimates {input.estimates} --measures {input.measures} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"

@@ -13,6 +13,7 @@ from pniflow.config import read_study
 from pniflow.figures import style
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -49,16 +50,10 @@ def plot_paired_change(
         sentence = "No change between sessions was fitted in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    table = files.read_table(measures, "measures")
-    table = table[table["measure"].isin(list(shown))]
     sessions = words.session_words(about)
-    people = sorted(table["participant_id"].unique())
-    values: dict[str, np.ndarray] = {}
-    for name, part in table.groupby("measure"):
-        wide = part.pivot(index="participant_id", columns="session_id", values="value")
-        values[str(name)] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
-    units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
-    nothing = np.full((len(people), len(sessions)), np.nan)
+    values, units = values_of(files.read_table(measures, "measures"), list(shown), list(sessions))
+    people = max((len(table) for table in values.values()), default=0)
+    nothing = np.full((people, len(sessions)), np.nan)
     labels = list(sessions.values())
     with style.drawing():
         drawn, panels = panel_grid(len(shown), labels)
@@ -85,12 +80,30 @@ def is_crowded(sessions: Sequence[str]) -> bool:
     return sum(len(session) for session in sessions) > 20
 
 
+def values_of(
+    table: pd.DataFrame, measures: Sequence[str], sessions: Sequence[str]
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return measure -> values (people, sessions), and measure -> unit, in the order of `measures`."""
+    table = table[table["measure"].isin(list(measures)) & table["session_id"].isin(list(sessions))]
+    people = sorted(table["participant_id"].unique())
+    values = {}
+    for name in measures:
+        part = table[table["measure"] == name]
+        if part["value"].notna().any():
+            wide = part.pivot(index="participant_id", columns="session_id", values="value")
+            values[name] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
+    units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
+    return values, {str(name): unit for name, unit in units.items() if words.given(unit)}
+
+
 def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:
     """Return outcome -> its tested change rows: primary families, then further ones, smallest first."""
     families: dict[str, dict[str, list[dict[str, Any]]]] = {}
     roles: dict[str, int] = {}
     for row in rows:
-        if row.get("family") and words.term_of(row["term"], sessions).kind in ("change", "joint"):
+        estimable = words.given(row["estimate"]) or words.given(row["statistic"])
+        change = words.term_of(row["term"], sessions).kind in ("change", "joint")
+        if row.get("family") and change and estimable:
             families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
             rank = (
                 ("primary", "secondary").index(row["role"]) if row["role"] in ("primary", "secondary") else 2

@@ -1,0 +1,180 @@
+"""Influence: how far each main estimate moves when one participant is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow import files, words
+from pniflow.config import read_study
+from pniflow.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TITLE = "Influence of single participants"
+_ENDS = ("leave_one_out_lowest", "leave_one_out_highest")
+_P = "leave_one_out_largest_p"
+_MOST = 40
+Row = Mapping[str, Any]
+
+
+def plot_influence(
+    *, sensitivity: Path, estimates: Path, study: Path, figure: Path, image: Path, description: Path
+) -> None:
+    """Draw how far each main estimate moves, down and up, when any one participant is left out.
+
+    Shown are the tests of primary and secondary families; where there are none, exploratory ones. Shifts are
+    in units of the estimate's standard error, so that they share an axis.
+
+    Parameters
+    ----------
+    sensitivity : Path
+        Sensitivity (contract sensitivity).
+    estimates : Path
+        Estimates (contract estimates).
+    study : Path
+        study.yaml.
+    figure, image, description : Path
+        The figure as SVG, as PNG, and its caption and keys as JSON.
+    """
+    about = read_study(study)
+    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    variants = words.records(files.read_table(sensitivity, "sensitivity"))
+    shown = choose_rows(rows, variants, len(about["sessions"]))
+    paths = {"figure": figure, "image": image, "description": description}
+    if not shown:
+        sentence = "No estimate of this study was fitted again with each participant left out."
+        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
+        return
+    sessions = list(words.session_words(about).values())
+    with style.drawing():
+        groups = list(dict.fromkeys(row["group"] for row in shown))
+        drawn = style.new_figure(style.ONE_COLUMN, 20 + 3.9 * (len(shown) + len(groups)))
+        _draw_influence(drawn.subplots(), shown, groups, sessions)
+        style.save(drawn, _describe(shown, about["simulated"]), **paths)
+
+
+def choose_rows(rows: Sequence[Row], variants: Sequence[Row], sessions: int) -> list[dict[str, Any]]:
+    """Return tested rows that were fitted without each participant.
+
+    Returns
+    -------
+    list of dict
+        Rows of the estimates with `shift` (lowest, highest; in standard errors), `who` moves it most,
+        `fragile` (p below .05 with everybody, not below without one), `group` and `label`.
+    """
+    ends: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for one in variants:
+        if one["variant"] in (*_ENDS, _P) and words.given(one["estimate"]):
+            ends.setdefault((one["model"], one["outcome"], one["term"]), {})[one["variant"]] = one
+    found = []
+    for row in rows:
+        left_out = ends.get((row["model"], row["outcome"], row["term"]), {})
+        error = row["std_error"]
+        if not row.get("family") or not left_out.keys() >= set(_ENDS) or not words.given(error) or not error:
+            continue
+        term = words.term_of(row["term"], sessions)
+        low, high = ((left_out[name]["estimate"] - row["estimate"]) / error for name in _ENDS)
+        who = re.search(r"without (sub-[A-Za-z0-9]+)", left_out[_ENDS[int(high > -low)]]["note"] or "")
+        largest: Any = left_out.get(_P, {}).get("p_value")
+        own = term.kind in ("change", "level", "joint")
+        found.append(
+            {
+                **row,
+                "shift": (low, high),
+                "who": who.group(1) if who else "",
+                "fragile": row["p_value"] < 0.05 <= largest if words.given(largest) else False,
+                "group": (term.kind, "" if own else row["outcome"]),
+                "label": row["outcome"] if own else term.of,
+            }
+        )
+    main = [row for row in found if row["role"] in ("primary", "secondary")] or found
+    order = list(dict.fromkeys(row["group"] for row in main))
+    return sorted(main[:_MOST], key=lambda row: order.index(row["group"]))
+
+
+def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
+    """Return what a group of rows is about."""
+    kind, outcome = group
+    if kind == "change":
+        return f"Change ({sessions[-1]} minus {sessions[0]})" if len(sessions) == 2 else "Change"
+    if kind == "level":
+        return "Mean against zero"
+    where = {"within": ", within persons", "between": ", between persons", "pooled": ", pooled"}.get(kind, "")
+    return f"{words.label(outcome).short} on{where}:"
+
+
+def _draw_influence(
+    axes: Axes, rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, str]], sessions: Sequence[str]
+) -> None:
+    labels: list[str] = []
+    places, headings = [], []
+    for group in groups:
+        headings.append(len(labels))
+        labels.append(heading(group, sessions))
+        for row in (row for row in rows if row["group"] == group):
+            places.append(len(labels))
+            labels.append(style.row_name(row["label"]))
+    style.forest(axes, labels)
+    texts = axes.get_yticklabels()
+    for line in headings:
+        texts[line].set(weight="bold")
+    place, shift = np.array(places), np.array([row["shift"] for row in rows])
+    far = shift[np.arange(len(rows)), (shift[:, 1] > -shift[:, 0]).astype(int)]
+    axes.hlines(place, shift[:, 0], shift[:, 1], colors=style.SKY, linewidth=3.5)
+    fragile = np.array([row["fragile"] for row in rows])
+    handles = [axes.plot([], [], color=style.SKY, linewidth=3.5)[0]]
+    names = ["without any one person"]
+    for some, colour, marker, name in (
+        (~fragile, style.BLUE, "o", "without the person named"),
+        (fragile, style.VERMILLION, "s", "p not below .05 without one"),
+    ):
+        if some.any():
+            handles += axes.plot(
+                far[some], place[some], marker, color=colour, markersize=3.4, linestyle="none"
+            )
+            names.append(name)
+    widest = float(np.abs(shift).max()) * 1.08 or 1.0
+    axes.set_xlim(-widest, widest)
+    for line, row in zip(places, rows, strict=True):
+        axes.annotate(
+            row["who"][:14], (1, line), (3, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center", size=style.SMALLEST, color=style.GREY,
+        )  # fmt: skip
+    axes.set_xlabel("shift of the estimate\n(its standard errors)")
+    axes.figure.legend(handles, names, loc="outside lower left", ncols=2, columnspacing=1)
+
+
+def _describe(rows: Sequence[dict[str, Any]], simulated: bool) -> dict[str, Any]:
+    fragile = [row for row in rows if row["fragile"]]
+    caption = (
+        "How far each estimate moves when one participant is left out, down and up (bars), in units of the"
+        " estimate's standard error; the point is the farther end, beside it the participant, by study"
+        " number, who makes it."
+    )
+    if fragile:
+        caption += (
+            f" Squares: {len(fragile)} of {words.plural(len(rows), 'estimate')} whose unadjusted p is"
+            " below .05 are not below it without one participant."
+        )
+    sign = words.sign_note(*(row["outcome"] for row in rows))
+    caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
+    parts = [
+        f"{words.label(row['outcome']).short}, {row['term'].replace('_', ' ')}:"
+        f" {words.number(row['shift'][0], 2)} to {words.number(row['shift'][1], 2)}"
+        + (f" (most: {row['who']})" if row["who"] else "")
+        for row in rows
+    ]
+    return style.describe(
+        title=_TITLE,
+        caption=caption,
+        alt=f"Shifts of {words.plural(len(rows), 'estimate')} in standard errors. {'; '.join(parts)}.",
+        n=max(int(row["n_participants"]) for row in rows),
+        keys=[row["key"] for row in rows],
+        simulated=simulated,
+    )
