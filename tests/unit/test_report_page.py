@@ -383,7 +383,8 @@ def test_no_section_is_empty_and_each_stands_in_the_navigation(page):
     assert "; ".join(titles) == (
         "Answers; Participants; Change between the sessions; Gene expression (CTRA); Associations;"
         " Brain structure (MRI); Quality and exclusions; Sensitivity analyses; Comparison with published"
-        " claims; Methods; What this study cannot show; All estimates; Data dictionary; Software; References"
+        " claims; Methods; What this study cannot show; All estimates; Data dictionary; Software;"
+        " Reporting checklists; References"
     )
     assert [e["text"].strip() for e in page.all("li") if "nav" in e["path"]] == titles
     for section in page.all("section"):
@@ -602,7 +603,7 @@ def test_a_study_without_any_estimate_still_has_a_report(tmp_path):
     )
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No question was prespecified that the data of this study can answer." in page.body
-    assert "Sensitivity analyses" not in page.body
+    assert "Sensitivity analyses" not in [e["text"].strip() for e in page.all("h2")]
 
 
 def test_three_sessions_and_nothing_shown(tmp_path):

@@ -50,11 +50,15 @@ class Label:
 
 def known(name: str) -> dict[str, dict[str, str]]:
     """Read a table of `resources/labels/`: first column -> row; the user's own rows replace shipped ones."""
-    folders = [shipped("resources"), *filter(None, [own()])]
-    return {key: row for folder in folders for key, row in _labels(folder / "labels" / f"{name}.tsv").items()}
+    return _known(name, own())
 
 
 @functools.cache
+def _known(name: str, mine: Path | None) -> dict[str, dict[str, str]]:
+    folders = [shipped("resources"), *filter(None, [mine])]
+    return {key: row for folder in folders for key, row in _labels(folder / "labels" / f"{name}.tsv").items()}
+
+
 def _labels(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}

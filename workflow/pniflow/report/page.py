@@ -87,7 +87,9 @@ class _Writer:
     """Writes texts as HTML: words escaped, numbers and links as links to where they come from."""
 
     def __init__(self, anchors: Mapping[str, str]) -> None:
-        self.anchors = anchors
+        from markupsafe import Markup, escape
+
+        self.anchors, self.escape, self.markup = anchors, escape, Markup
 
     def anchor(self, key: str, table: str = "estimates") -> str:
         """Return the anchor of a number's trace: of its row, else of its table; "" without any."""
@@ -98,8 +100,7 @@ class _Writer:
         return self.anchors.get(f"table {table}", "")
 
     def _number(self, part: Number) -> str:
-        from markupsafe import escape
-
+        escape = self.escape
         anchor = self.anchor(part.key, part.table)
         tag, target = ("a", f' href="#{escape(anchor)}" tabindex="-1"') if anchor else ("span", "")
         where = {"table": part.table, "key": part.key, "field": part.field}
@@ -108,9 +109,7 @@ class _Writer:
 
     def write(self, text: Text) -> Markup:
         """Return a text as HTML."""
-        from markupsafe import Markup, escape
-
-        written = []
+        escape, written = self.escape, []
         for part in text:
             if isinstance(part, str):
                 # What turns the line round must not reach beyond its own words.
@@ -119,7 +118,7 @@ class _Writer:
                 written.append(f'<a href="{escape(part.target)}">{escape(part.text)}</a>')
             else:
                 written.append(self._number(part))
-        return Markup("").join(Markup(one) for one in written)
+        return self.markup("".join(written))
 
 
 def _data_uri(svg: bytes) -> str:

@@ -153,7 +153,6 @@ def render_report(
             _measures(measures),
             documents,
             read_figures(figures or []),
-            bibliography := Bibliography(),
         )
         front: dict[str, Any] = {
             "title": results.study["title"],
@@ -167,7 +166,7 @@ def render_report(
         }
     files.write_text(out, write_page(version=__version__, **about, **front))
     if references:
-        files.write_text(references, bibliography.bibtex())
+        files.write_text(references, results.bibliography.bibtex())
     if pdf:
         files.write_bytes(pdf, write_paper(made=f"Made by pniflow {__version__}", **front))
 
@@ -179,7 +178,6 @@ def _results(
     measures: tuple[dict[str, str], dict[str, str]],
     documents: Mapping[str, Any],
     figures: Mapping[str, Picture],
-    bibliography: Bibliography,
 ) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
@@ -192,6 +190,7 @@ def _results(
         key: row for key, some in variants.items() for row in some if row["variant"].startswith("equivalence")
     }
     context = Context(words.session_words(about), units, equivalence=equivalence)
+    bibliography = Bibliography()
     written = {
         "methods": methods(about, rows, tables, documents, bibliography),
         "software": software(bibliography),
@@ -205,7 +204,7 @@ def _results(
         domains=domains,
         tables=tables,
         figures=figures,
-        references=[bibliography.listing()] if bibliography.cited else [],
+        bibliography=bibliography,
         **written,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pniflow import words
 from pniflow.report.answers import Context
 from pniflow.report.parts import Picture
+from pniflow.report.references import Bibliography
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ class Results:
     methods: Sequence[Any] = ()
     software: Sequence[Any] = ()
     claims: Sequence[Any] = ()
-    references: Sequence[Any] = ()
+    bibliography: Bibliography = field(default_factory=Bibliography)
 
 
 def figures(results: Results, *names: str) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pniflow import words
 from pniflow.report import answers, described, findings, further, sensitivity, tables
+from pniflow.report.checklists import checklists
 from pniflow.report.limits import limits
 from pniflow.report.opening import answers_section
 from pniflow.report.parts import Fold, Listing, Number, Paragraph, Section
@@ -29,9 +30,12 @@ def all_sections(results: Results) -> list[Section]:
         Section("estimates", "All estimates", _estimates(results)),
         Section("dictionary", "Data dictionary", _dictionary(results)),
         Section("software", "Software", list(results.software)),
-        Section("references", "References", list(results.references)),
     ]
-    return [section for section in written if section.blocks]
+    there = [section for section in written if section.blocks]
+    bibliography = results.bibliography
+    lists = checklists(there, results.study, results.tables, results.domains, bibliography)
+    there.append(Section("checklists", "Reporting checklists", lists))
+    return [*there, Section("references", "References", [bibliography.listing()])]
 
 
 def _participants(results: Results) -> list[Any]:

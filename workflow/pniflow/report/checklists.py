@@ -1,0 +1,91 @@
+"""Reporting checklists, filled in as far as this report goes; the rest says "not recorded"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pniflow import files, words
+from pniflow.report.parts import Fold, Link, Paragraph, Row, Section, Table, Text
+from pniflow.report.references import Bibliography
+from pniflow.resources import find
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("strobe", "trend", "tidier", "cobidas")
+MISSING = "not recorded"
+
+
+def checklists(
+    sections: Sequence[Section],
+    study: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    domains: Mapping[str, str],
+    bibliography: Bibliography,
+) -> list[Any]:
+    """Return the checklists that fit the study, each folded.
+
+    Parameters
+    ----------
+    sections : list of Section
+        The report so far: what an item can point to.
+    study : dict
+        The checked study.yaml.
+    tables : dict
+        Name -> table of the run.
+    domains : dict
+        Measure -> domain.
+    bibliography : Bibliography
+        Gathers what is cited.
+    """
+    places = _places(sections)
+    blocks: list[Any] = []
+    for name in NAMES:
+        listed = files.read_yaml(find("checklists", name))
+        if listed.get("branch") not in (None, *domains.values()):
+            continue
+        lines, filled = [], 0
+        for item in listed["items"]:
+            where = [place for place in item.get("where", []) if place in places]
+            known = all(recorded(need, study, tables) for need in item.get("needs", []))
+            filled += bool(where and known)
+            cell: list[Any] = [] if where and known else [MISSING]
+            for place in where if known else []:
+                cell += [*(["; "] if cell else []), Link(places[place], f"#{place}")]
+            lines.append(Row([str(item["item"])], [[item["topic"]], cell]))
+        summary = f"{listed['title']}: {filled} of {len(lines)} items have a place in this report"
+        caption: Text = [f"{listed['title']}", *bibliography.cite(listed["reference"]), "."]
+        note = [f"{listed['source']} Topics are in our own words."]
+        table = Table(caption, ["Item", "Topic", "Where in this report"], lines, note=note)
+        blocks.append(Fold([summary], [table]))
+    text = (
+        "A place in the report is named where the item is written of there; whether it is written of well"
+        f" enough is for people to judge. What the study's files do not hold says “{MISSING}”: it belongs"
+        " into the manuscript."
+    )
+    return [Paragraph([text]), *blocks] if blocks else []
+
+
+def _places(sections: Sequence[Section]) -> dict[str, str]:
+    """Return anchor -> title of every place of the report."""
+    places: dict[str, str] = {}
+    for section in sections:
+        places[section.anchor] = section.title
+        for block in section.blocks:
+            if block.kind == "heading" and block.anchor:
+                places[block.anchor] = f"{section.title}: {words.inside(block.text)}"
+            elif block.kind == "figure":
+                places[f"figure-{block.name}"] = f"Figure: {words.inside(block.title)}"
+    return places
+
+
+def recorded(need: str, study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Tell whether something is recorded: a word of study.yaml, the days, or an item of the course."""
+    kind, _, item = need.partition(".")
+    if kind == "course":
+        course = tables.get("course")
+        return course is not None and bool((course["recorded"] & (course["item"] == item)).any())
+    if kind == "days":
+        return all(words.given((about or {}).get("day")) for about in study["sessions"].values())
+    return str(study.get(kind, MISSING)) != MISSING
