@@ -27,6 +27,16 @@ def long(values: np.ndarray, measure: str, unit: str, sessions: list[str]) -> pd
     return frame.iloc[np.random.default_rng(1).permutation(len(frame))]
 
 
+def test_what_the_scores_note_says_is_a_flag_of_the_study() -> None:
+    note = "39 of the 53 genes of ctra53 used; b cell depletion in the cohort: see ctra_without_antibody"
+    samples = pd.DataFrame({"sample_id": ["a", "b", "c"], "note": [note, note, None]})
+    flagged = flags.of_scores(samples)
+    assert flagged[["item", "rule", "reason"]].to_numpy().tolist() == [
+        ["CTRA score", "score with a note", note]
+    ]
+    assert flags.of_scores(samples.assign(note=None)).empty
+
+
 def test_one_odd_change_among_twelve_is_flagged_with_its_robust_z() -> None:
     """Eleven changes of -5 to 5 per mille and one of 20 percent: median and spread by numpy."""
     before = np.linspace(2.4, 2.9, 12)
@@ -68,8 +78,9 @@ def test_a_change_beyond_published_retest_differences_is_flagged_however_few_the
     reasons = flagged.set_index("participant_id")["reason"]
     assert reasons["p01"].startswith("changed by +12.6 % since ses-pre; between two scans of one person")
     assert "2.5 % (Multisite hippocampal subfields" in reasons["p01"]
-    unknown = long(grid, "neuromorphometrics.hippocampus.left.gm_volume", "ml", sessions)
-    assert flags.of_retest(flags.changes(unknown, roster(sessions))).empty
+    for unknown in ("neuromorphometrics.hippocampus.left.gm_volume", "gm"):
+        steps = flags.changes(long(grid, unknown, "ml", sessions), roster(sessions))
+        assert flags.of_retest(steps).empty
 
 
 def test_changes_are_compared_between_the_same_two_sessions() -> None:

@@ -96,7 +96,7 @@ def of_retest(pairs: pd.DataFrame) -> pd.DataFrame:
     known = files.read_table(resources.find("atlases", "test_retest"))
     factor = {"coefficient_of_variation": np.sqrt(2), "mean_absolute_difference": np.sqrt(np.pi / 2)}
     known["spread"] = known["percent"].astype(float) * known["statistic"].map(factor)
-    parts = pairs["measure"].str.split(".", expand=True).reindex(columns=range(4))
+    parts = pairs["measure"].str.split(".", expand=True).reindex(columns=range(4)).astype("str")
     named = pairs.assign(atlas=parts[0], group=parts[1], metric=parts[3])[pairs["percent"]]
     joined = named.merge(
         known[["atlas", "group", "metric", "spread", "source"]], on=["atlas", "group", "metric"]
@@ -121,6 +121,21 @@ def of_protocol(protocol: pd.DataFrame) -> pd.DataFrame:
     parts = [protocol.assign(rule=rule, reason=protocol[column]) for column, rule in kinds.items()]
     flagged = pd.concat(parts).dropna(subset=["reason"])
     return flagged.assign(item="image " + flagged["source"], value=None)[COLUMNS]
+
+
+def of_scores(samples: pd.DataFrame) -> pd.DataFrame:
+    """Flag the CTRA score where its note says something: treatments that change a component, few genes.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Samples that are used, with the `note` of their scores.
+    """
+    import pandas as pd
+
+    notes = sorted({part for note in samples["note"].dropna() for part in note.split("; ")})
+    rows = [(None, None, "CTRA score", "score with a note", None, "; ".join(notes))] if notes else []
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
 def of_batches(samples: pd.DataFrame) -> pd.DataFrame:
