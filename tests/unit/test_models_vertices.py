@@ -367,7 +367,9 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the table lists 24 scans, the array has 23 rows of 84 values"):
         np.save(files["surfaces"], values[1:])
         fit_surface(**files)
-    with pytest.raises(InputError, match=r"has the shape 2016; one row per scan with both hemispheres"):
+    with pytest.raises(
+        InputError, match=r"has the shape 2016; one row per scan was expected \(resampled surfaces"
+    ):
         np.save(files["surfaces"], values.ravel())
         fit_surface(**files)
     with pytest.raises(InputError, match=r"this is not a readable array"):

@@ -1,4 +1,4 @@
-"""A small study with surfaces as CAT12 writes them, from its files to maps, tables, figure and report."""
+"""A small study with surfaces and images as CAT12 writes them, from files to maps, tables and report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STUDY = {
     "title": "Surfaces of a few",
     "simulated": True,
     "sessions": {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}},
-    "cat12": {"folder": "cat12", "lesion_handling": "none", "surfaces": {}},
+    "cat12": {"folder": "cat12", "lesion_handling": "none", "surfaces": {}, "voxels": {}},
 }
 MODELS = {
     "version": 1,
@@ -33,6 +33,7 @@ MODELS = {
     },
     "models": [
         {"name": "change", "outcomes": ["tiv"], "fixed": ["session"], "test": {"volume": ["session"]}},
+        {"name": "loss", "voxels": "gm_volume", "fixed": ["session"], "test": {"surface": ["session"]}},
         {"name": "thinning", "surface": "thickness", "fixed": ["session"], "test": {"surface": ["session"]}},
     ],
 }  # fmt: skip
@@ -80,6 +81,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             made.write(place / "cat12", files)
             values = person + rng.normal(0, 0.1, 2 * N) - 0.4 * insula * (session == "ses-post")
             overlay(place / "cat12", stem, values, triangles)
+            grey = nibabel.Nifti1Image(rng.uniform(0.2, 0.8, (8, 9, 7)).astype(np.float32), np.eye(4) * 3)
+            (place / "cat12/mri").mkdir(exist_ok=True)
+            nibabel.save(grey, place / f"cat12/mri/smwp1{stem}.nii")
     for name, document in (("study", STUDY), ("models", MODELS), ("config", {"maps": {"permutations": 40}})):
         (place / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     run = in_clone("--cores", "2", "--configfile", place / "config.yaml", directory=place)
@@ -108,6 +112,15 @@ def test_the_medial_wall_is_masked_in_the_maps(folder: Path) -> None:
             folder / f"models/surfaces/maps/{half}.t.resampled_32k.thinning.session.func.gii"
         )
         np.testing.assert_array_equal(np.isnan(image.darrays[0].data), template.medial_wall(side))
+
+
+def test_voxels_without_an_effect_are_not_shown_to_differ(folder: Path) -> None:
+    assert len(read_table(folder / "models/voxels/clusters.tsv", "clusters")) == 0
+    peaks = read_table(folder / "models/voxels/peaks.tsv", "peaks")
+    assert peaks[["model", "outcome", "elements"]].values.tolist() == [["loss", "gm_volume", 8 * 9 * 7]]
+    assert peaks["note"].iloc[0] == "not shown to differ at any voxel: family-wise p at least 0.05"
+    t = nibabel.load(folder / "models/voxels/maps/t.loss.session.nii.gz").get_fdata()
+    assert np.nanmax(np.abs(t)) == pytest.approx(abs(peaks["statistic"].iloc[0]), rel=1e-6)
 
 
 def test_estimates_hold_the_measures_alone(folder: Path) -> None:

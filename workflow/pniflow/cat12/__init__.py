@@ -3,7 +3,7 @@
 index : which scans a folder holds, and whose they are       parse : scan by scan to tables
 document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
-overlays, surfaces : values on the cortex                     template : CAT12's own surfaces and atlases
+overlays, surfaces, voxels : maps of all scans                   template : CAT12's own surfaces and atlases
 lesions : LST-AI tables                                      freesurfer : its statistics and subfields
 protocol : how the images were measured                      comparability : what must not be mixed
 """
@@ -18,6 +18,7 @@ _PLACES = {
     "parse_cat12": "parse",
     "gather_cat12": "tables",
     "gather_surfaces": "surfaces",
+    "gather_voxels": "voxels",
     "ingest_freesurfer": "freesurfer",
     "ingest_lesions": "lesions",
     "ingest_protocol": "protocol",

@@ -71,7 +71,7 @@ def gather_surfaces(
     """
     import pandas as pd
 
-    table = _usable(files.read_table(scans, "scans"), quality)
+    table = usable_scans(files.read_table(scans, "scans"), quality)
     if not re.fullmatch(r"\w+", measure):
         raise InputError(
             f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
@@ -139,7 +139,7 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
         else rf"{re.escape(start)}(?P<side>mesh|lh|rh)\.{measure}\.{resampled}\.(?P<stem>.+)\.gii"
     )
     found: dict[str, dict[str, Path]] = {}
-    for path in _walk(folder):
+    for path in walk(folder):
         match = name.fullmatch(path.name)
         if match and not (mesh == "native" and path.suffix in (".gii", ".dat")):
             other = found.setdefault(match["stem"], {}).setdefault(SIDES.get(match["side"], "both"), path)
@@ -157,7 +157,8 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
     return result
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder in a fixed order; error reports and hidden folders are passed over."""
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder.")
     for place, folders, names in os.walk(folder):
@@ -171,7 +172,7 @@ def _length(path: Path, side: str, mesh: str) -> int:
     return VERTICES[mesh] * (2 if side == "both" else 1)
 
 
-def _usable(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:
+def usable_scans(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:
     """Return the scans that are to be read; those that failed in CAT12 have no surfaces and are counted."""
     table = scans[scans["batch"].notna()]
     if quality is None:

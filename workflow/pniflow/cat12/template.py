@@ -99,6 +99,36 @@ def vertex_areas(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return np.bincount(triangles.ravel(), np.repeat(area, 3), minlength=len(vertices))
 
 
+def volume_regions(position: np.ndarray) -> np.ndarray:
+    """Return the neuromorphometrics region at each place in MNI space; blank outside.
+
+    Parameters
+    ----------
+    position : array (n, 3)
+        In mm, as CAT12's normalized images have it (MNI152NLin2009cAsym since 12.8).
+
+    Returns
+    -------
+    array (n,) of str
+    """
+    import nibabel
+
+    templates = folder() / "templates_MNI152NLin2009cAsym"
+    image = nibabel.Nifti1Image.from_filename(templates / "Neuromorphometrics.nii.gz")
+    labels = np.asarray(image.dataobj)
+    lines = (templates / "Neuromorphometrics.csv").read_text(encoding="utf-8").splitlines()[1:]
+    names = np.full(int(labels.max()) + 1, "", dtype=object)
+    for number, name in (line.split(";")[:2] for line in lines if line):
+        if int(number) < len(names):
+            names[int(number)] = name
+    back = np.linalg.inv(image.affine)
+    place = np.rint(position @ back[:3, :3].T + back[:3, 3]).astype(int)
+    known = ((place >= 0) & (place < labels.shape)).all(axis=1)
+    result = np.full(len(position), "", dtype=object)
+    result[known] = names[labels[tuple(place[known].T)]]
+    return result
+
+
 def _arrays(name: str) -> list[np.ndarray]:
     from nibabel.gifti import GiftiImage
 

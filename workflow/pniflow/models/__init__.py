@@ -3,7 +3,7 @@
 `random_intercept` fits all outcomes that share a design at once, `lmm` fits one outcome with several grouping
 factors or random slopes, `fit_lmm` is the latter's command, `fit_models` runs a study's structured models,
 `check_design` simulates what its design can find, `fit_over_genes` sets the field's ways of regressing on
-many genes side by side, `fit_surface` fits models at every vertex.
+many genes side by side, `fit_surface` and `fit_voxels` fit models of maps.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _COMMANDS = {
     "fit_models": "prespecified",
     "fit_over_genes": "over_genes",
     "fit_surface": "vertices",
+    "fit_voxels": "voxels",
 }
 
 

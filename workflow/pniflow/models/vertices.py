@@ -80,8 +80,8 @@ def fit_surface(
         Bad input, in one sentence.
     """
     plan = read_models(models)
-    values = _array(surfaces)
-    listed = _index(read_table(index, "surfaces"), values, index)
+    values = read_array(surfaces, "gather-surfaces")
+    listed = map_index(read_table(index, "surfaces"), values, index)
     space = Space(_neighbours(triangles, values.shape[1]), extent_power=1.0)
     tests = fitted(
         plan, "surface", measure, (measures, participants, exclusions), listed, values, space,
@@ -183,20 +183,21 @@ def surface_places(size: int) -> peaks.Places:
     )
 
 
-def _array(path: Path) -> NDArray[np.float32]:
+def read_array(path: Path, command: str) -> NDArray[np.float32]:
+    """Open an array of maps, a row per scan; values are read when they are used."""
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: this is not a readable array (.npy) of gather-surfaces.") from error
-    if values.ndim != 2 or values.shape[1] % 2 or values.dtype != np.float32:
+        raise InputError(f"{path}: this is not a readable array (.npy) of {command}.") from error
+    if values.ndim != 2 or values.dtype != np.float32:
         raise InputError(
-            f"{path}: the array has the shape {' x '.join(map(str, values.shape))}; one row per scan with "
-            "both hemispheres was expected (resampled surfaces, not native ones)."
+            f"{path}: the array has the shape {' x '.join(map(str, values.shape))}; one row per scan was "
+            "expected (resampled surfaces of both hemispheres, not native ones)."
         )
     return values
 
 
-def _index(index: pd.DataFrame, values: NDArray[np.float32], source: Path) -> pd.DataFrame:
+def map_index(index: pd.DataFrame, values: NDArray[np.float32], source: Path) -> pd.DataFrame:
     """Return one row per scan with its place in the array."""
     first = index.drop_duplicates("scan")
     place = first["start"].astype(int) // values.shape[1]
@@ -207,7 +208,7 @@ def _index(index: pd.DataFrame, values: NDArray[np.float32], source: Path) -> pd
     ):
         raise InputError(
             f"{source}: the table lists {len(first)} scans, the array has {len(values)} rows of "
-            f"{values.shape[1]} values; gather the surfaces again."
+            f"{values.shape[1]} values; gather them again."
         )
     return first.assign(place=place)
 

@@ -1,0 +1,65 @@
+# MRI, voxel by voxel: grey-matter images of all scans in one array, models over the whole mask.
+
+
+rule gather_voxels:
+    input:
+        folder=raw["cat12.folder"],
+        scans="<results>/cat12/scans.tsv",
+        quality="<results>/cat12/quality.tsv",
+    output:
+        voxels="<results>/cat12/voxels.npy",
+        index="<results>/cat12/voxels.tsv",
+        mask="<results>/cat12/voxels_mask.nii.gz",
+    log:
+        "<logs>/gather_voxels.log",
+    benchmark:
+        "<benchmarks>/gather_voxels.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        prefix=word(study["cat12"]["voxels"]["prefix"]),
+        smoothing=lookup(dpath="cat12/voxels/smoothing", within=study),
+        threshold=lookup(dpath="cat12/voxels/threshold", within=study),
+        digest=digest("cat12.folder"),
+        code=code_digest("cat12"),
+    message:
+        "Grey-matter images of all scans: {params.prefix}"
+    shell:
+        f"pniflow gather-voxels --folder {word(plan.raw['cat12.folder'])}"
+        " --scans {input.scans} --quality {input.quality}"
+        " --prefix {params.prefix} --smoothing {params.smoothing} --threshold {params.threshold}"
+        " --voxels {output.voxels} --index {output.index} --mask {output.mask} 2> {log}"
+
+
+rule fit_voxels:
+    input:
+        voxels="<results>/cat12/voxels.npy",
+        index="<results>/cat12/voxels.tsv",
+        mask="<results>/cat12/voxels_mask.nii.gz",
+        measures="<results>/cohort/measures.parquet",
+        participants="<results>/cohort/participants.tsv",
+        exclusions="<results>/cohort/exclusions.tsv",
+        models=plan.models_file,
+    output:
+        maps=directory("<results>/models/voxels/maps"),
+        peaks="<results>/models/voxels/peaks.tsv",
+        clusters="<results>/models/voxels/clusters.tsv",
+    log:
+        "<logs>/fit_voxels.log",
+    benchmark:
+        "<benchmarks>/fit_voxels.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    threads: 4
+    params:
+        measure=lookup(dpath="cat12/voxels/measure", within=study),
+        permutations=lookup(dpath="maps/permutations", within=config),
+        code=code_digest("models"),
+    message:
+        "Models at every voxel: {params.measure}, {params.permutations} permutations"
+    shell:
+        "pniflow fit-voxels --voxels {input.voxels} --index {input.index} --mask {input.mask}"
+        " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
+        " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
+        f" --threads {{threads}}{RESOURCES}"
+        " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
