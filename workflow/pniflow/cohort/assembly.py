@@ -186,7 +186,8 @@ def _joined(
     odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(steps), flags.of_retest(steps)]
     used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
     odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
-    odd += [flags.of_batches(used["expression"])] if "expression" in used else []
+    if "expression" in used:
+        odd += [flags.of_batches(used["expression"]), flags.of_scores(used["expression"])]
     odd += [flags.of_protocol(protocol)] if protocol is not None else []
     units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}
     return {

@@ -79,7 +79,8 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
     kept = samples[samples["excluded"].isna()] if "excluded" in samples else samples
     refuse_twice(kept, "sample_id", "blood samples", paths["samples"])
     exclusions = left_out.of_samples(samples, scores)
-    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=kept)
+    noted = kept.merge(scores.reindex(columns=["sample_id", "note"]), on="sample_id", how="left")
+    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=noted)
 
 
 def imaging(
