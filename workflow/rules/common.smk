@@ -147,7 +147,14 @@ RECORDS = [
 ]
 RECORDS += [raw["expression.samples"]] if "expression" in study else []
 BATCHES = range(1, config["cat12"]["batches"] + 1)
-FIGURES = ["flow", "paired_change", "standardized_change", "associations", "power"]
+FIGURES = [
+    "flow",
+    "paired_change",
+    "standardized_change",
+    "slopes",
+    "associations",
+    "power",
+]
 FIGURES += ["quality", "windows", "influence", "specification_curve"]
 if "expression" in study:
     FIGURES += ["ctra_components", "samples", "ctra_heatmap", "gene_forest"]

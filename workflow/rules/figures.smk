@@ -410,3 +410,32 @@ rule plot_specification_curve:
         "pniflow plot-specification-curve --sensitivity {input.sensitivity} --estimates {input.estimates} --measures {input.measures} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
         " --description {output.description} 2> {log}"
+
+
+rule plot_slopes:
+    input:
+        measures="<results>/cohort/measures.parquet",
+        estimates="<results>/models/estimates.tsv",
+        study=plan.study_file,
+    output:
+        figure=report(
+            "<results>/figures/slopes.svg",
+            category="Figures",
+            caption="../report/slopes.rst",
+        ),
+        image="<results>/figures/slopes.png",
+        description="<results>/figures/slopes.json",
+    log:
+        "<logs>/plot_slopes.log",
+    benchmark:
+        "<benchmarks>/plot_slopes.jsonl"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("figures"),
+    message:
+        "Figure: associations, person by person"
+    shell:
+        "pniflow plot-slopes --measures {input.measures} --estimates {input.estimates} --study {input.study}"
+        " --figure {output.figure} --image {output.image}"
+        " --description {output.description} 2> {log}"

@@ -11,6 +11,7 @@ from pniflow.figures.power import plot_power
 from pniflow.figures.quality import plot_quality
 from pniflow.figures.regions import plot_regions
 from pniflow.figures.samples import plot_samples
+from pniflow.figures.slopes import plot_slopes
 from pniflow.figures.specification import plot_specification_curve
 from pniflow.figures.standardized_change import plot_standardized_change
 from pniflow.figures.vertex_maps import plot_surface
@@ -28,6 +29,7 @@ __all__ = [
     "plot_quality",
     "plot_regions",
     "plot_samples",
+    "plot_slopes",
     "plot_specification_curve",
     "plot_standardized_change",
     "plot_surface",

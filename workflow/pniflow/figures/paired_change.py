@@ -221,8 +221,8 @@ def estimate_lines(terms: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
             continue
         decimals = words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
         low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-        of = words.term_of(row["term"]).of
-        lead = f"{of.removeprefix('ses-')}: " if of else ""
+        term = words.term_of(row["term"])
+        lead = f"{term.of.removeprefix('ses-')}: " if term.kind == "change" and term.of else ""
         lines.append(f"{lead}{words.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
     last = terms[-1]
     adjusted = words.given(last["p_adjusted"])
