@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from pniflow.models.cohort import Cohort
 from pniflow.models.design import Design, build, complete_rows, variables_of
-from pniflow.models.inference import NOT_ESTIMABLE, independent_columns, two_sided_p, upper_p
+from pniflow.models.inference import NOT_ESTIMABLE, independent_columns, upper_p
 from pniflow.models.random_intercept import random_intercept
 from pniflow.models.structure import BETWEEN_MINUS_WITHIN, Model, Plan
+from pniflow.models.student import two_sided_p
 
 Array = NDArray[np.float64]
 

@@ -37,8 +37,8 @@ def gene_estimates(data: Data, unit: str) -> pd.DataFrame:
     import pandas as pd
     from scipy.special import stdtrit
 
-    from pniflow.models.inference import two_sided_p
     from pniflow.models.random_intercept import random_intercept
+    from pniflow.models.student import two_sided_p
 
     shape = len(data.tested), len(data.genes)
     estimate, error, df = (np.full(shape, np.nan) for _ in range(3))

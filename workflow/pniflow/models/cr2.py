@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pniflow.models.inference import Array, independent_columns, one_blas_thread, two_sided_p
+from pniflow.models.inference import Array, independent_columns, one_blas_thread
+from pniflow.models.student import two_sided_p
 
 _RANK = 1e-11  # eigenvalues of an adjustment below this share are directions that the design explains
 

@@ -26,15 +26,8 @@ NOT_ESTIMABLE = "not estimable"
 COLLINEAR = 1e-9
 
 
-def two_sided_p(statistic: Array, df: Array) -> Array:
-    """Two-sided p of a t statistic: the regularized incomplete beta function, exact far into the tail."""
-    from scipy.special import betainc
-
-    return betainc(df / 2, 0.5, df / (df + statistic * statistic))
-
-
 def upper_p(statistic: Array, df_numerator: float, df_denominator: Array) -> Array:
-    """P of an F statistic, by the same function."""
+    """P of an F statistic, by the regularized incomplete beta function."""
     from scipy.special import betainc
 
     return betainc(

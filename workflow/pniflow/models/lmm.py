@@ -33,9 +33,9 @@ from pniflow.models.inference import (
     FTest,
     independent_columns,
     one_blas_thread,
-    two_sided_p,
 )
 from pniflow.models.maximum import fit_components, scales
+from pniflow.models.student import two_sided_p
 
 _EPS = float(np.finfo(float).eps)
 _SMALL = 1e-10  # a smaller share of residual variance is lost in rounding

@@ -19,8 +19,8 @@ from pniflow.expression.table import read_expression
 from pniflow.files import write_table
 from pniflow.models.by_gene import gene_estimates, least_squares
 from pniflow.models.gene_data import Data, gather, read_sheet
-from pniflow.models.inference import two_sided_p
 from pniflow.models.legacy_gls import fit_legacy, permutation_p
+from pniflow.models.student import two_sided_p
 
 if TYPE_CHECKING:
     import pandas as pd

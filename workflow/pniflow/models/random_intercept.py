@@ -30,10 +30,10 @@ from pniflow.models.inference import (
     SINGULAR,
     Array,
     FTest,
-    two_sided_p,
 )
 from pniflow.models.reduction import ReducedDesign, reduce_design, summarize
 from pniflow.models.reml import infer, ml_loglik, solve_ratio
+from pniflow.models.student import two_sided_p
 
 _NOTES = ("", SINGULAR, PERFECT, CONSTANT, MISSING)
 _ORDINARY, _SINGULAR, _PERFECT, _CONSTANT, _MISSING = range(5)

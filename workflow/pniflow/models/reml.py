@@ -51,26 +51,41 @@ def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float
     zero = (best == 0) & rising
     low, high = grid[np.maximum(best - 1, 0)], np.append(grid[1:], 1e25 * unit)[best]
     x = np.where(best > 0, grid[best], grid[1] / 2)
-    done = zero.copy()
+    found = np.zeros(len(within))
+    left = np.flatnonzero(~zero)  # the others are at the boundary
+    done = np.zeros(len(left), dtype=bool)
+    x, low, high, squares, within = x[left], low[left], high[left], squares[:, left], within[left]
     for _ in range(100):
         h = 1 / (1 + d * x)
         dh = d * h
-        share = squares * h / (within + (squares * h).sum(axis=0))
-        slope = (share * dh).sum(axis=0)
-        gradient = x * ((nu * dh).sum(axis=0) - total * slope)
-        bend = total * (2 * (share * dh**2).sum(axis=0) - slope**2) - (nu * dh**2).sum(axis=0)
+        share = squares * h
+        share /= within + share.sum(axis=0)
+        share *= dh
+        slope = share.sum(axis=0)
+        share *= dh
+        curve = nu * dh
+        gradient = x * (curve.sum(axis=0) - total * slope)
+        curve *= dh
+        bend = total * (2 * share.sum(axis=0) - slope * slope) - curve.sum(axis=0)
         curvature = gradient + x * x * bend
-        low = np.where(gradient < 0, x, low)
-        high = np.where(gradient > 0, x, high)
-        step = np.clip(-gradient / curvature, -3, 3)
+        np.copyto(low, x, where=gradient < 0)
+        np.copyto(high, x, where=gradient > 0)
+        step = np.minimum(np.maximum(-gradient / curvature, -3), 3)
         new = x * np.exp(step)
         newton = (curvature > 0) & (new >= low) & (new <= high)
-        new = np.where(newton, new, np.where(low > 0, np.sqrt(low * high), high / 16))
+        if not newton.all():
+            new = np.where(newton, new, np.where(low > 0, np.sqrt(low * high), high / 16))
         x = np.where(done, x, new)
         done |= newton & (np.abs(step) < 1e-7)
-        if done.all():
-            break
-    return np.where(zero, 0.0, x)
+        if 3 * np.count_nonzero(done) >= len(done):  # go on with those that are not
+            found[left] = x
+            keep = np.flatnonzero(~done)
+            if not len(keep):
+                break
+            left, done = left[keep], done[keep]
+            x, low, high, squares, within = x[keep], low[keep], high[keep], squares[:, keep], within[keep]
+    found[left] = x
+    return found
 
 
 def ml_loglik(design: ReducedDesign, squares: Array, within: Array) -> Array:

@@ -13,8 +13,8 @@ from pniflow.models import effect_sizes
 from pniflow.models.analysis import Fit, fit_groups, joined
 from pniflow.models.cohort import Cohort
 from pniflow.models.design import Design
-from pniflow.models.inference import two_sided_p
 from pniflow.models.structure import SESSION, Model, Plan
+from pniflow.models.student import two_sided_p
 
 if TYPE_CHECKING:
     import pandas as pd
