@@ -1,7 +1,7 @@
 """What the workflow knows before it plans: checked config, study, where files are, and digests of code.
 
 It depends on config.yaml, study.yaml and models.yaml alone; raw files are neither opened nor listed (but for
-the names, sizes and times below the scan folder, so that new scans are noticed).
+the names, sizes and times below folders of images, so that new ones are noticed).
 """
 
 from __future__ import annotations
