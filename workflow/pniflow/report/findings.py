@@ -44,7 +44,7 @@ def ctra(results: Results) -> list[Any]:
         named = [f"{gene} ({status})" for gene, status in zip(lost["gene"], lost["status"], strict=True)]
         text += f"; left out: {', '.join(named)}." if named else "."
         blocks.append(Paragraph([text]))
-    blocks += figures(results, "ctra_components", "ctra_heatmap", "ctra_genes")
+    blocks += figures(results, "ctra_components", "ctra_heatmap", "gene_forest")
     rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
     if rows:
         blocks.append(
@@ -75,7 +75,7 @@ def associations(results: Results) -> list[Any]:
         " so."
     )
     note = Paragraph(tables.reading_note(rows), "note")
-    blocks = [Paragraph([text]), *figures(results, "associations"), note]
+    blocks = [Paragraph([text]), *figures(results, "slopes", "associations"), note]
     for family, some in answers.families(rows).items():
         caption = f"{asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
@@ -96,4 +96,4 @@ def mri(results: Results) -> list[Any]:
     for family, some in answers.families(rows).items():
         caption = f"{asked(family, some, results)} Family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
-    return [*blocks, *figures(results, "brain_map", "surface"), *maps]
+    return [*blocks, *figures(results, "surface"), *maps]

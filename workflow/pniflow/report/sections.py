@@ -60,6 +60,7 @@ def _participants(results: Results) -> list[Any]:
     if "course" in results.tables:
         blocks += described.course(results.tables["course"])
     if "windows" in results.tables:
+        blocks += figures(results, "windows")
         blocks += described.windows(results.tables["windows"], results.study, results.context.sessions)
     if "inclusion" in results.tables:
         blocks += described.inclusion(results.tables["inclusion"], tables.BRANCHES)
@@ -67,7 +68,7 @@ def _participants(results: Results) -> list[Any]:
 
 
 def _quality(results: Results) -> list[Any]:
-    blocks = figures(results, "quality")
+    blocks = figures(results, "quality", "samples")
     exclusions = results.tables.get("exclusions")
     if exclusions is not None:
         if len(exclusions):
@@ -106,8 +107,8 @@ def _quality(results: Results) -> list[Any]:
 def _sensitivity(results: Results) -> list[Any]:
     blocks = sensitivity.blocks(results.rows, results.variants, results.context)
     if blocks:
-        blocks = [*figures(results, "specification", "influence"), *blocks]
-    blocks += figures(results, "design")
+        blocks = [*figures(results, "specification_curve", "influence"), *blocks]
+    blocks += figures(results, "power")
     return [*blocks, *further.design(results.tables["design"])] if "design" in results.tables else blocks
 
 
