@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cat12 import ingest_freesurfer, parse_cat12, region_groups
+import cat12_files as made
+from pniflow.cat12 import index_cat12, ingest_freesurfer, parse_cat12, region_groups
 from pniflow.cat12.atlases import require_group
 from pniflow.cat12.overlays import read_curv
 from pniflow.errors import InputError
@@ -286,6 +287,40 @@ def test_native_thickness_has_the_mean_that_cat12_reports(
     row = tables["globals"].set_index("scan").loc[scan]
     assert both.mean() == pytest.approx(row["mean_thickness"], rel=1e-13)
     assert both.std(ddof=1) == pytest.approx(row["sd_thickness"], rel=1e-9)
+
+
+def test_whole_trees_of_real_runs_are_indexed(real_data: Path, tmp_path: Path) -> None:
+    """File lists of a cross-sectional run and of a longitudinal one (ageing model), first scan and second."""
+    layouts = real_data / "cat12" / "layouts"
+    lists = {
+        "P7_pre": "check_neededfiles_long_baseline.txt",
+        "P7_post": "check_neededfiles_long_followup.txt",
+        "P8_pre": "check_neededfiles.txt",
+    }
+    content = {"cat": made.report(), "label": made.document(made.atlas("x", ["lA"], {"thickness": [1.0]}))}
+    for stem, name in lists.items():
+        for line in (layouts / name).read_text().split():
+            path = tmp_path / "cat12" / stem / line.lstrip("/").replace("PROBANDENID", stem)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content["label" if "/label/" in line else "cat"])
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "title: t\nsessions: {ses-pre: {}, ses-post: {}}\n"
+        "cat12: {folder: cat12, lesion_handling: none, pattern: '{participant}_{session}'}\n"
+    )
+    index_cat12(folder=tmp_path / "cat12", study=study, batches=1, scans=tmp_path / "scans.tsv")
+    scans = read_table(tmp_path / "scans.tsv", "scans").set_index("scan")
+    assert sorted(scans.index) == ["P8_pre", "avg_P7_pre", "rP7_post", "rP7_pre"]
+    assert scans["average"].to_dict() == dict.fromkeys(scans.index, False) | {"avg_P7_pre": True}
+    points = scans[~scans["average"]]
+    assert points["longitudinal"].to_dict() == {"P8_pre": False, "rP7_post": True, "rP7_pre": True}
+    assert (points["participant_id"] + points["session_id"]).to_dict() == {
+        "P8_pre": "P8ses-pre", "rP7_post": "P7ses-post", "rP7_pre": "P7ses-pre",
+    }  # fmt: skip
+    assert points["longitudinal_model"].fillna("").to_dict() == {
+        "P8_pre": "", "rP7_post": "ageing", "rP7_pre": "ageing",
+    }  # fmt: skip
+    assert points.loc["rP7_pre", "report"] == "P7_pre/report/cat_rP7_pre.xml"  # the .mat twin lies beside it
 
 
 def test_freesurfer_tables_of_a_real_person(real_data: Path, tmp_path: Path) -> None:

@@ -167,11 +167,12 @@ def test_the_longitudinal_model_is_told_by_the_modulated_maps(tmp_path: Path) ->
 def test_the_longitudinal_model_is_told_by_the_list_of_time_points(tmp_path: Path) -> None:
     files = longitudinal("P7_t1", "P7_t2")
     name = "report/catlong_P7_t1.xml"
-    files[name] = files[name].replace("</subj>", "</subj><longmodel>2</longmodel>")
+    files[name] = files[name].replace("</subj>", "</subj><longmodel>0</longmodel>")
     made.write(tmp_path / "cat12", files)
+    made.write(tmp_path / "cat12" / "mri", {"mwp1rP7_t1.nii": "", "mwp1rP7_t2.nii": ""})
     scans = index(tmp_path)
     points = scans[~scans["average"]]
-    assert set(points["longitudinal_model"]) == {"ageing"}
+    assert set(points["longitudinal_model"]) == {"developmental"}
     assert set(points["participant_id"]) == {"P7"}
 
 

@@ -1,10 +1,10 @@
 """CAT12 outputs, every version, made tidy: which scans there are, what their files say, what may be compared.
 
-index : which scans a folder holds, and whose they are       parse : scan by scan to tables
+index, naming : which scans a folder holds, whose they are     parse : scan by scan to tables
 document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
 overlays, surfaces, voxels : maps of all scans                   template : CAT12's own surfaces and atlases
-lesions : LST-AI tables                                      freesurfer : its statistics and subfields
+lesions : LST-AI, or any table                               freesurfer : its statistics and subfields
 protocol : how the images were measured                      comparability : what must not be mixed
 """
 

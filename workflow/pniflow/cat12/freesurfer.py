@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12.index import compiled, entities
+from pniflow.cat12.naming import compiled, entities, session_named
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -132,12 +132,8 @@ def _whose(subject: str, study: Path | None) -> dict[str, str | None]:
     if not study:
         participant = participant or subject
     participant = participant or parts.get("participant")
-    if not session and parts.get("session"):
-        session = "ses-" + parts["session"].removeprefix("ses-")
-    return {
-        "participant_id": participant,
-        "session_id": session or (section.get("session") if participant else None),
-    }
+    session = session or session_named(parts) or (section.get("session") if participant else None)
+    return {"participant_id": participant, "session_id": session}
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from pniflow import files
 from pniflow.cat12 import document
 from pniflow.cat12.exports import is_export, stems
+from pniflow.cat12.naming import common_start, compiled, entities, session_named
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -20,7 +21,6 @@ _NAME = re.compile(r"(?P<kind>catlong|catROIs|catROI|cat)_(?P<stem>.+)\.(?P<endi
 _COLUMN = {"cat": "report", "catROI": "label_volume", "catROIs": "label_surface"}
 # Modulated grey matter: `mwp1r` is written by the plasticity model, `mwmwp1r` by the ageing model.
 _MODEL_FILE = re.compile(r"(?P<kind>mwmwp1|mwp1)(?P<stem>r.+)\.nii(?:\.gz)?")
-_ENTITY = re.compile(r"(?:^|[/_])(r?sub|ses)-([A-Za-z0-9]+)")
 
 
 @dataclass
@@ -184,20 +184,6 @@ def _take(found: Found, path: Path, source: str) -> None:
         found.images.add(path.name.removesuffix(".gz").removesuffix(".nii"))
 
 
-def entities(source: str) -> tuple[str | None, str | None]:
-    """Return participant and session as BIDS names give them (`sub-01`, `ses-pre`), the file name before its
-    folders.
-    """
-    values: dict[str, str] = {}
-    for part in (PurePosixPath(source).name, PurePosixPath(source).parent.as_posix()):
-        for key, value in _ENTITY.findall(
-            part.removeprefix("catROIs_").removeprefix("catROI_").removeprefix("cat_")
-        ):
-            values.setdefault(key[-3:], value)
-    participant, session = values.get("sub"), values.get("ses")
-    return f"sub-{participant}" if participant else None, f"ses-{session}" if session else None
-
-
 def is_longitudinal(stem: str, found: Found) -> bool:
     """Tell whether a leading r is the longitudinal pipeline's, or the image's own name starts with r.
 
@@ -261,7 +247,8 @@ def _match(
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
         person, place, model = order.get(bare, (None, len(sessions), ""))
-        scan.longitudinal_model = scan.longitudinal_model or model
+        # The list says it; by file names the developmental model looks like plasticity.
+        scan.longitudinal_model = model or scan.longitudinal_model
         if listed is not None:
             scan.participant, scan.session = listed.get(scan.stem) or listed.get(bare) or (None, None)
             continue
@@ -271,23 +258,10 @@ def _match(
         if not scan.session and place < len(sessions):
             scan.session = sessions[place]
         scan.participant = scan.participant or parts.get("participant") or (None if pattern else person)
-        if not scan.session and parts.get("session"):
-            scan.session = "ses-" + parts["session"].removeprefix("ses-")
+        scan.session = scan.session or session_named(parts)
         if scan.participant:
             scan.session = scan.session or section.get("session")
     return [scan.stem for scan in points if listed is None or scan.participant]
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Turn a pattern of the study file (`IXI{participant}-*-T1`) into a regular expression."""
-    words = {
-        r"\{participant\}": "(?P<participant>[A-Za-z0-9]+)",
-        r"\{session\}": "(?P<session>[A-Za-z0-9-]+?)",
-    }
-    text = re.escape(pattern).replace(r"\*", ".*?").replace(r"\?", ".")
-    for word, group in words.items():
-        text = text.replace(word, group)
-    return re.compile(text)
 
 
 def _listed(
@@ -340,23 +314,12 @@ def _time_points(found: Found) -> dict[str, tuple[str, int, str]]:
         images = [image for element in root.iter("mov") for image in document.items(element)]
         names = [re.split(r"[\\/]", image)[-1].split(",")[0] for image in images]
         stems = [name.removesuffix(".gz").removesuffix(".nii") for name in names]
-        person = _common_start(stems) or path.stem.removeprefix("catlong_")
+        person = common_start(stems) or path.stem.removeprefix("catlong_")
         model = next(
             (_MODELS.get((element.text or "").strip(), "") for element in root.iter("longmodel")), ""
         )
         order |= {stem: (person, place, model) for place, stem in enumerate(stems)}
     return order
-
-
-def _common_start(names: list[str]) -> str:
-    """Return the parts that names begin with in common (`P7` of P7_t1, P7_t2); blank for a single name."""
-    if len(names) < 2:
-        return ""
-    first, last = min(names), max(names)
-    pairs = zip(first, last, strict=False)
-    length = next((place for place, (one, other) in enumerate(pairs) if one != other), len(first))
-    whole = re.fullmatch(r"(.+)[_. -][^_. -]*", first[:length])
-    return whole[1] if whole else first[:length]
 
 
 def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Path, study: Path) -> None:

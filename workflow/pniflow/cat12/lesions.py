@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pniflow import contracts, files
-from pniflow.cat12.index import entities
+from pniflow.cat12.naming import entities
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 

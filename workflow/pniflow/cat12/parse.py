@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pniflow import files
 from pniflow.cat12 import document, exports, matfile
 from pniflow.cat12.atlases import metric, unknown_names
-from pniflow.cat12.index import Scan, entities, find_scans
+from pniflow.cat12.index import Scan, find_scans
 from pniflow.cat12.labels import AtlasValues, LabelReader, read_labels
+from pniflow.cat12.naming import entities
 from pniflow.cat12.report import Report, globals_of, quality_of, quirks
 from pniflow.cat12.tables import region_writer
 from pniflow.contracts import contract

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12.index import entities
+from pniflow.cat12.naming import entities
 from pniflow.config import read_study
 from pniflow.errors import InputError
 
