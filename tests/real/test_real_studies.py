@@ -28,6 +28,17 @@ def test_blood_without_mri(real_data: Path, tmp_path: Path) -> None:
     scores = pd.read_csv(results / "expression/ctra_scores.tsv", sep="\t")
     assert len(scores) == 45
     assert set(scores["genes_used"]) == {53}
+    quality = pd.read_csv(results / "expression/sample_quality.tsv", sep="\t")
+    assert len(quality) == 45
+    assert quality["profile_correlation"].min() > 0.95
+    table = pd.read_csv(results / "models/over_genes.tsv", sep="\t")
+    assert set(table["n_genes"]) == {53}
+    assert table.groupby("analysis")["term"].count().to_dict() == dict.fromkeys(
+        ["composite", "legacy_gls", "nested_gene_model", "per_gene_bootstrap"], 8
+    )
+    assert table.query("analysis == 'legacy_gls'")["p_permutation"].between(0, 1).all()
+    genes = pd.read_csv(results / "models/gene_estimates.tsv", sep="\t")
+    assert len(genes) == 53 * 8
     estimates = pd.read_csv(results / "models/estimates.tsv", sep="\t")
     assert set(estimates["outcome"]) == {"ctra", "inflammatory", "interferon", "antibody"}
     joint = estimates.query("term == 'session'")
@@ -35,6 +46,36 @@ def test_blood_without_mri(real_data: Path, tmp_path: Path) -> None:
     assert joint["p_value"].between(0, 1).all()
     assert not (results / "cat12").exists()
     assert (results / "report/report.html").stat().st_size > 10_000
+
+
+def test_a_nanostring_folder_gives_its_parts_and_no_full_score(real_data: Path, tmp_path: Path) -> None:
+    """Six RCC files: the run stops by naming the absent component; with `parts` two parts stand."""
+    files = sorted((real_data / "expression/nanostring").glob("*.RCC"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/rcc").symlink_to(files[0].parent)
+    rows = [f"{file.stem}\tp{n // 2}\t{('ses-pre', 'ses-post')[n % 2]}\n" for n, file in enumerate(files)]
+    (tmp_path / "data/sheet.tsv").write_text("sample\twho\twhen\n" + "".join(rows))
+    (tmp_path / "study.yaml").write_text(
+        "title: panel\nsessions: {ses-pre: {}, ses-post: {}}\nexpression: {quantifications: rcc,"
+        " unit: counts, samples: sheet.tsv, columns: {sample: sample, participant: who, session: when}}\n"
+    )
+    for parts in (False, True):
+        config = f"data: data\nexpression: {{ctra: {{parts: {str(parts).lower()}}}}}\n"
+        (tmp_path / "config.yaml").write_text(config)
+        words = [
+            "results/expression/ctra_scores.tsv",
+            "--cores",
+            "2",
+            "--configfile",
+            tmp_path / "config.yaml",
+        ]
+        run = in_clone(*words, directory=tmp_path)
+        assert (run.returncode == 0) == parts, said(run)
+        if not parts:
+            assert "the antibody component has none of its genes (JCHAIN, IGLL1, IGLL3P)" in said(run)
+    scores = pd.read_csv(tmp_path / "results/expression/ctra_scores.tsv", sep="\t")
+    assert scores["ctra"].isna().all() and scores["antibody"].isna().all()
+    assert scores[["inflammatory", "interferon"]].notna().all(axis=None)
 
 
 def test_mri_without_blood(real_data: Path, tmp_path: Path) -> None:
