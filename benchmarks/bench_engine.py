@@ -1,14 +1,15 @@
 """The mixed-model engine beside its peers, on one machine in one run; ratios carry to other machines.
 
-Every fit is REML with standard errors, Satterthwaite and Kenward-Roger df and p. Peers: statsmodels MixedLM
-(z only), glmm (Satterthwaite; where installed), lmerTest with pbkrtest (where R has them), nilearn's
-permuted_ols, and one matrix product over the same data. Seconds are processor seconds of one thread, so that
-other work on the machine counts little; R's are its own.
+Every fit is REML with standard errors, Satterthwaite and Kenward-Roger df and p of all coefficients. Peers:
+statsmodels MixedLM (z only), glmm (Satterthwaite; in the environment .venv-peers that `make bench` makes
+from benchmarks/peers.txt), lmerTest with pbkrtest (where R has them), nilearn's permuted_ols, and one matrix
+product over the same data. Seconds are processor seconds of one thread; ours and a peer's are taken in turn,
+and the fastest of each counts, because other work on a machine slows both.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import resource
 import shutil
 import subprocess
@@ -28,15 +29,28 @@ from pniflow.models.permutation import sign_flip
 from pniflow.models.random_intercept import RandomIntercept
 
 PEOPLE = 23
+PEERS = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
+GATES = {"statsmodels MixedLM": 5000, "glmm": 300, "lmerTest + pbkrtest": 10_000}
 LMERTEST = """
 suppressMessages({library(lmerTest); library(pbkrtest)})
 d <- read.csv("data.csv"); columns <- grep("^y", names(d), value = TRUE)
-began <- proc.time()[[3]]
-for (name in columns) {
+for (name in c(columns[1], columns)) {  # the first once more, to warm up
+  if (name == columns[1]) began <- sum(proc.time()[1:2])
   m <- lmer(reformulate("session + age + stress + (1 | person)", name), d)
   invisible(coef(summary(m))); invisible(coef(summary(m, ddf = "Kenward-Roger")))
 }
-cat((proc.time()[[3]] - began) / length(columns))
+cat((sum(proc.time()[1:2]) - began) / length(columns))
+"""
+GLMM = """
+import time, numpy as np, glmm
+rows = np.genfromtxt("data.csv", delimiter=",", names=True)
+data = {name: rows[name] for name in ("session", "age", "stress")} | {"person": rows["person"].astype(str)}
+columns = [name for name in rows.dtype.names if name.startswith("y")]
+for name in [columns[0], *columns]:  # the first once more, to warm up
+    if name == columns[0]:
+        began = time.process_time()
+    glmm.fit(data | {"y": rows[name]}, "y ~ session + age + stress + (1 | person)")
+print((time.process_time() - began) / len(columns))
 """
 
 
@@ -75,42 +89,55 @@ def fit(prepared: RandomIntercept, block: np.ndarray, contrasts: np.ndarray | No
     _ = done.p_kr, done.p_satterthwaite
 
 
-def peers(design: np.ndarray, person: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Seconds per outcome of other packages, on the same few outcomes."""
+def statsmodels_seconds(design: np.ndarray, person: np.ndarray, y: np.ndarray) -> float:
+    """Seconds per outcome of statsmodels."""
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-    found = {}
-    few = y[:, :20].T
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found["statsmodels MixedLM"] = (
-            best(lambda: [MixedLM(one, design, person).fit() for one in few], 1) / 20
-        )
-        if importlib.util.find_spec("glmm"):
-            found["glmm"] = glmm_seconds(design, person, few)
-    r = shutil.which("Rscript")
-    if r:
-        with tempfile.TemporaryDirectory() as folder:
-            table = np.column_stack([person, design[:, 1:], y[:, :20]])
-            names = ["person", "session", "age", "stress", *(f"y{k}" for k in range(min(20, y.shape[1])))]
-            np.savetxt(Path(folder, "data.csv"), table, delimiter=",", header=",".join(names), comments="")
-            Path(folder, "fit.R").write_text(LMERTEST)
-            answer = subprocess.run([r, "fit.R"], cwd=folder, capture_output=True, text=True, check=False)
-            if answer.returncode == 0:
-                found["lmerTest + pbkrtest"] = float(answer.stdout)
-    return found
+        return best(lambda: [MixedLM(one, design, person).fit() for one in y.T], 1) / y.shape[1]
 
 
-def glmm_seconds(design: np.ndarray, person: np.ndarray, y: np.ndarray) -> float:
-    """Seconds per outcome of glmm, by its formula interface."""
-    import glmm
-    import pandas as pd
-
-    frame = pd.DataFrame(design[:, 1:], columns=["session", "age", "stress"]).assign(
-        person=person.astype(str)
+def script_seconds(command: list[str], script: str, folder: Path) -> float | None:
+    """Seconds per outcome that a peer's own script prints; None where it fails."""
+    Path(folder, "script").write_text(script)
+    own = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [*command, "script"], cwd=folder, capture_output=True, text=True, check=False, env=own
     )
-    formula = "y ~ session + age + stress + (1 | person)"
-    return best(lambda: [glmm.lmer(formula, frame.assign(y=one)) for one in y], 1) / len(y)
+    return float(answer.stdout) if answer.returncode == 0 else None
+
+
+def compare(prepared: RandomIntercept, design: np.ndarray, person: np.ndarray, rounds: int = 3) -> None:
+    """Our seconds per outcome at 65,000 and the peers' on 20 outcomes, in turn; the fastest of each."""
+    rng = np.random.default_rng(4)
+    y = outcomes(rng, person, 65_000)
+    few = y[:, :20]
+    r = shutil.which("Rscript")
+    seconds: dict[str, float] = {}
+
+    def note(name: str, value: float | None) -> None:
+        if value is not None:
+            seconds[name] = min(seconds.get(name, np.inf), value)
+
+    with tempfile.TemporaryDirectory() as folder:
+        table = np.column_stack([person, design[:, 1:], few])
+        names = ["person", "session", "age", "stress", *(f"y{k}" for k in range(few.shape[1]))]
+        np.savetxt(Path(folder, "data.csv"), table, delimiter=",", header=",".join(names), comments="")
+        for turn in range(rounds):
+            note("ours", best(lambda: fit(prepared, y), 2) / y.shape[1])
+            note("statsmodels MixedLM", statsmodels_seconds(design, person, few))
+            if PEERS.exists():
+                note("glmm", script_seconds([str(PEERS)], GLMM, Path(folder)))
+            if r and turn == 0:
+                note("lmerTest + pbkrtest", script_seconds([r], LMERTEST, Path(folder)))
+    ours = seconds.pop("ours")
+    print(f"  {1e6 * ours:.2f} microseconds an outcome at 65,000")
+    for name, value in seconds.items():
+        gate = f" (at least {GATES[name]:,} wanted)" if name in GATES else ""
+        print(f"  {name}: {1e3 * value:.2f} ms an outcome, {value / ours:,.0f} times ours{gate}")
+    for name in GATES.keys() - seconds.keys():
+        print(f"  {name}: not installed here")
 
 
 def small_studies() -> None:
@@ -119,20 +146,13 @@ def small_studies() -> None:
     design, person = study(rng)
     prepared = RandomIntercept(design, person)
     tested = np.eye(4)[[3]]
-    few = outcomes(rng, person, 20)
-    others = peers(design, person, few)
     print(f"n = 46, {PEOPLE} x 2, terms: session, age, covariate; all four coefficients tested both ways")
-    per_column = np.inf
     for count, times in ((1, 20), (400, 20), (65_000, 3)):
         y = outcomes(rng, person, count)
         seconds = best(lambda y=y: fit(prepared, y), times)
         one = best(lambda y=y: fit(prepared, y, tested), times)
-        per_column = min(per_column, seconds / count)
         print(f"  {count:7,} outcomes: {1e3 * seconds:9.1f} ms; one tested term {1e3 * one:9.1f} ms")
-    for name, seconds in others.items():
-        print(
-            f"  {name}: {1e3 * seconds:.1f} ms an outcome, {seconds / per_column:,.0f} times ours at 65,000"
-        )
+    compare(prepared, design, person)
     y = outcomes(rng, person, 327_684, np.float32)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = best(lambda: fit(prepared, y, tested), 2)
