@@ -107,16 +107,7 @@ def score_ctra(
         np.isnan(values).all(axis=1), "absent", np.where(scoring.constant(values), "constant", "used")
     ).astype(object)
     used = status == "used"
-    lacking = [part for part in dict.fromkeys(chosen.components) if not used[component == part].any()]
-    if lacking and not (parts and used.any()):
-        names = [
-            gene for gene, part in zip(chosen.genes, chosen.components, strict=True) if part == lacking[0]
-        ]
-        raise InputError(
-            f"{expression}: the {lacking[0]} component has none of its genes ({listing(names)}), so"
-            f" {gene_set} cannot be scored; --parts gives the components that are there, --gene-set"
-            " inflammatory19 or interferon31 scores one of them."
-        )
+    lacking = _lacking(chosen, used, parts, expression)
     z = scoring.z_scores(values)
     columns = _scores(values, z, used, component, weight, lacking, variant)
     floored = values == (floor if normalization is None else _floor(normalization))
@@ -143,6 +134,22 @@ def score_ctra(
     note = _note(int(used.sum()), chosen, lacking, remarks + _treated(participants), expression)
     write_table(_frame({"sample_id": table.samples, **columns, "note": note}), scores, "ctra_scores")
     write_table(_gene_table(chosen, table, values, z, status, floored, filters), genes, "ctra_genes")
+
+
+def _lacking(chosen: GeneSet, used: np.ndarray, parts: bool, source: Path) -> list[str]:
+    """Return the components without any gene; without `parts` such a table is refused."""
+    component = np.array(chosen.components)
+    lacking = [part for part in dict.fromkeys(chosen.components) if not used[component == part].any()]
+    if lacking and not (parts and used.any()):
+        names = [
+            gene for gene, part in zip(chosen.genes, chosen.components, strict=True) if part == lacking[0]
+        ]
+        raise InputError(
+            f"{source}: the {lacking[0]} component has none of its genes ({listing(names)}), so"
+            f" {chosen.name} cannot be scored; --parts gives the components that are there, --gene-set"
+            " inflammatory19 or interferon31 scores one of them."
+        )
+    return lacking
 
 
 def _scores(
