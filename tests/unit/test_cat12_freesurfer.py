@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import cat12_files as made
 from pniflow.cat12 import ingest_freesurfer, region_groups
 from pniflow.errors import InputError
-from pniflow.files import read_table
+from pniflow.files import read_table, write_table
+from pniflow.models import fit_models
 
 ASEG = """# Title Segmentation Statistics
 # subjectname x
@@ -122,6 +124,51 @@ def test_a_pattern_tells_whose_a_folder_is(tmp_path: Path) -> None:
             study=study(tmp_path, "{folder: fs, pattern: 'S{participant}'}"),
             regions=out,
         )
+
+
+def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Path, tmp_path: Path) -> None:
+    """The shipped model of the hippocampal head is left out, with its reason; the others go on."""
+    random = np.random.default_rng(1)
+    names = ["freesurfer_subfields.hippocampal_head.left.volume", "gm"]
+    rows = [
+        (f"p{person}", visit, name, random.normal(10, 1), "ml", "imaging")
+        for person in range(8)
+        for visit in ("ses-pre", "ses-post")
+        for name in names
+    ]
+    columns = ["participant_id", "session_id", "measure", "value", "unit", "domain"]
+    write_table(pd.DataFrame(rows, columns=columns), tmp_path / "m.parquet", "measures")
+    write_table(
+        pd.DataFrame({"participant_id": [f"p{n}" for n in range(8)]}), tmp_path / "p.tsv", "participants"
+    )
+    tables = {"measures": tmp_path / "m.parquet", "participants": tmp_path / "p.tsv"}
+    estimates = tmp_path / "estimates.tsv"
+    models = tmp_path / "models.yaml"
+    text = (root / "config" / "models.yaml").read_text()
+    models.write_text(
+        text[: text.index("models:\n")]
+        + """models:
+  - name: change_hippocampal_head
+    requires: hippocampal_subfields
+    outcomes: [freesurfer_subfields_long.hippocampal_head.left.volume]
+    fixed: [session]
+    test: {hippocampal_head_change: [session]}
+  - name: change_gm
+    outcomes: [gm]
+    fixed: [session]
+    test: {mri_change: [session]}
+"""
+    )
+    diagnostics = tmp_path / "diagnostics.tsv"
+    fit_models(**tables, models=models, estimates=estimates, diagnostics=diagnostics)
+    assert set(read_table(estimates, "estimates")["model"]) == {"change_gm"}
+    told = read_table(diagnostics, "diagnostics")
+    told = told[told["table"] == "models_left_out"].set_index("model")["note"]
+    assert told.to_dict() == {
+        "change_hippocampal_head": (
+            "the study's hippocampal subfields (freesurfer_subfields) hold none of its outcomes"
+        )
+    }
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,12 @@ def _check_further(model: Model, cohort: Cohort, where: str) -> None:
 def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
     if model.requires is None or model.requires in cohort.domains.values():
         return None
-    if model.requires == "hippocampal_subfields" and any("subfields" in name for name in cohort.measures):
-        return None
+    if model.requires == "hippocampal_subfields":
+        if set(model.outcomes) & set(cohort.measures):
+            return None
+        held = sorted({name.partition(".")[0] for name in cohort.measures if "_subfields" in name})
+        if held:  # of the other stream of FreeSurfer, or of a version that has no head
+            return f"the study's hippocampal subfields ({listing(held)}) hold none of its outcomes"
     return f"the study has no {model.requires.replace('_', ' ')} data"
 
 
