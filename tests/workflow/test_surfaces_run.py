@@ -89,7 +89,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             nibabel.save(grey, place / f"cat12/mri/smwp1{stem}.nii")
     for name, document in (("study", STUDY), ("models", MODELS), ("config", {"maps": {"permutations": 40}})):
         (place / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    run = in_clone("--cores", "2", "--configfile", place / "config.yaml", *MADE, directory=place)
+    run = in_clone(*MADE, "--cores", "2", "--configfile", place / "config.yaml", directory=place)
     assert run.returncode == 0, said(run)
     return place / "results"
 
@@ -142,6 +142,6 @@ def test_the_figure_shows_the_map(folder: Path) -> None:
 def test_the_report_is_planned_with_the_map(folder: Path) -> None:
     plan = in_clone("-n", "-p", "--configfile", folder.parent / "config.yaml", directory=folder.parent)
     command = next(line for line in said(plan).splitlines() if "pniflow render-report" in line)
-    for word in ("--peaks results/models/surfaces/peaks.tsv", "--clusters results/models/surfaces/clusters.tsv",
-                 "results/figures/surface.json"):  # fmt: skip
+    tables = "results/models/surfaces"
+    for word in (f"--peaks {tables}/peaks.tsv", f"--clusters {tables}/clusters.tsv", "figures/surface.json"):
         assert word in command
