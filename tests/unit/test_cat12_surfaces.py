@@ -292,6 +292,28 @@ def test_the_mesh_of_the_study_is_the_templates(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.load(out["triangles"]), np.concatenate([halves[0], halves[1] + N]))
 
 
+@pytest.mark.parametrize("halves", [False, True])
+def test_the_mesh_of_164k_is_that_of_the_first_file(tmp_path: Path, halves: bool) -> None:
+    """No template of that mesh is at hand, so its triangles come from CAT12's own file."""
+    count, folder = 163842, tmp_path / "cat12"
+    for stem in ("a", "b"):
+        if halves:
+            for side in ("lh", "rh"):
+                name = f"s12.{side}.thickness.resampled.{stem}"
+                with_mesh(folder, name, values(3, count), TRIANGLES, external=False)
+        else:
+            both = np.concatenate([TRIANGLES, TRIANGLES + count])
+            with_mesh(
+                folder, f"s12.mesh.thickness.resampled.{stem}", values(3, 2 * count), both, external=True
+            )
+    out = {"surfaces": tmp_path / "t.npy", "index": tmp_path / "t.tsv", "triangles": tmp_path / "mesh.npy"}
+    gather_surfaces(folder=folder, scans=scans(tmp_path, "a", "b"), mesh="164k", **out)
+    expected = np.concatenate([TRIANGLES, TRIANGLES + count])
+    np.testing.assert_array_equal(np.load(out["triangles"]), expected)
+    assert np.load(out["surfaces"]).shape == (2, 2 * count)
+    assert not np.isnan(np.load(out["surfaces"])).any()
+
+
 def test_failed_scans_need_no_surfaces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     overlay(tmp_path / "cat12", "s12.mesh.thickness.resampled_32k.a", values(1))
     marks = dict.fromkeys(("reason", "iqr", "siqr", "ncr", "icr", "res_rms", "iqr_percent", "siqr_percent",
