@@ -83,7 +83,12 @@ rule score_ctra:
         participants="<results>/study/participants.tsv",
     output:
         scores="<results>/expression/ctra_scores.tsv",
-        genes="<results>/expression/ctra_genes.tsv",
+        genes=report(
+            "<results>/expression/ctra_genes.tsv",
+            category="Tables",
+            caption="../report/ctra_genes.rst",
+            labels={"table": "Genes of the CTRA score"},
+        ),
     log:
         "<logs>/score_ctra.log",
     benchmark:
@@ -114,7 +119,12 @@ rule assess_samples:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
     output:
-        quality="<results>/expression/sample_quality.tsv",
+        quality=report(
+            "<results>/expression/sample_quality.tsv",
+            category="Tables",
+            caption="../report/sample_quality.rst",
+            labels={"table": "Quality of the blood samples"},
+        ),
     log:
         "<logs>/assess_samples.log",
     benchmark:
@@ -137,8 +147,18 @@ rule fit_over_genes:
         participants="<results>/cohort/participants.tsv",
         measures="<results>/cohort/measures.parquet",
     output:
-        estimates="<results>/models/over_genes.tsv",
-        genes="<results>/models/gene_estimates.tsv",
+        estimates=report(
+            "<results>/models/over_genes.tsv",
+            category="Tables",
+            caption="../report/over_genes.rst",
+            labels={"table": "Analyses over genes"},
+        ),
+        genes=report(
+            "<results>/models/gene_estimates.tsv",
+            category="Tables",
+            caption="../report/gene_estimates.rst",
+            labels={"table": "Estimates gene by gene"},
+        ),
     log:
         "<logs>/fit_over_genes.log",
     benchmark:

@@ -9,8 +9,18 @@ rule fit_models:
         excluded="<results>/cohort/excluded_measures.parquet",
         models=plan.models_file,
     output:
-        estimates="<results>/models/estimates.tsv",
-        sensitivity="<results>/models/sensitivity.tsv",
+        estimates=report(
+            "<results>/models/estimates.tsv",
+            category="Tables",
+            caption="../report/estimates.rst",
+            labels={"table": "Estimates of the prespecified models"},
+        ),
+        sensitivity=report(
+            "<results>/models/sensitivity.tsv",
+            category="Tables",
+            caption="../report/sensitivity.rst",
+            labels={"table": "Sensitivity analyses"},
+        ),
         diagnostics="<results>/models/diagnostics.tsv",
     log:
         "<logs>/fit_models.log",
@@ -35,7 +45,12 @@ rule check_design:
         participants="<results>/cohort/participants.tsv",
         models=plan.models_file,
     output:
-        design="<results>/models/design.tsv",
+        design=report(
+            "<results>/models/design.tsv",
+            category="Tables",
+            caption="../report/design.rst",
+            labels={"table": "Type-I error and power of the design"},
+        ),
     log:
         "<logs>/check_design.log",
     benchmark:

@@ -6,7 +6,12 @@ rule score_questionnaires:
         responses="<results>/study/responses.parquet",
     output:
         scales="<results>/questionnaires/scales.tsv",
-        reliability="<results>/questionnaires/reliability.tsv",
+        reliability=report(
+            "<results>/questionnaires/reliability.tsv",
+            category="Tables",
+            caption="../report/reliability.rst",
+            labels={"table": "Reliability of the scales"},
+        ),
     log:
         "<logs>/score_questionnaires.log",
     benchmark:

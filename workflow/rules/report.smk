@@ -16,8 +16,18 @@ rule render_report:
         table1="<results>/cohort/table1.tsv",
         figures=collect("<results>/figures/{figure}.json", figure=FIGURES),
     output:
-        page="<results>/report/report.html",
-        paper="<results>/report/report.pdf",
+        page=report(
+            "<results>/report/report.html",
+            category="Report",
+            caption="../report/report.rst",
+            labels={"form": "One page, traceable"},
+        ),
+        paper=report(
+            "<results>/report/report.pdf",
+            category="Report",
+            caption="../report/report.rst",
+            labels={"form": "On paper"},
+        ),
         references="<results>/report/references.bib",
     log:
         "<logs>/render_report.log",

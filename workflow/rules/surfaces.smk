@@ -42,8 +42,18 @@ rule fit_surface:
         models=plan.models_file,
     output:
         maps=directory("<results>/models/surfaces/maps"),
-        peaks="<results>/models/surfaces/peaks.tsv",
-        clusters="<results>/models/surfaces/clusters.tsv",
+        peaks=report(
+            "<results>/models/surfaces/peaks.tsv",
+            category="Tables",
+            caption="../report/peaks.rst",
+            labels={"table": "Peaks over the cortical surface"},
+        ),
+        clusters=report(
+            "<results>/models/surfaces/clusters.tsv",
+            category="Tables",
+            caption="../report/clusters.rst",
+            labels={"table": "Clusters over the cortical surface"},
+        ),
     log:
         "<logs>/fit_surface.log",
     benchmark:
@@ -75,6 +85,7 @@ rule plot_surface:
             "<results>/figures/surface.svg",
             category="Figures",
             caption="../report/surface.rst",
+            labels={"figure": "Estimates at every vertex"},
         ),
         image="<results>/figures/surface.png",
         description="<results>/figures/surface.json",
