@@ -101,6 +101,26 @@ def test_of_several_analyses_that_of_t1_alone_is_kept_and_two_versions_are_refus
         read(tmp_path / "fs")
 
 
+STATS = """# ColHeaders  Index SegId NVoxels Volume_mm3 StructName
+  1 226 0 550.5 Hippocampal_tail
+  2 231 0 {} Whole_hippocampal_head
+"""
+
+
+def test_subfields_are_read_from_stats_where_the_text_file_is_gone(tmp_path: Path) -> None:
+    """Both files hold the same numbers; the text file goes before, stats alone will do."""
+    made.write(tmp_path / "fs", {
+        "sub-1_ses-pre.long.sub-1/stats/hipposubfields.lh.T1.long.v21.stats": STATS.format("1700.0"),
+        "sub-1_ses-pre.long.sub-1/stats/hipposubfields.rh.T1.long.v21.stats": STATS.format("9.0"),
+        "sub-1_ses-pre.long.sub-1/mri/rh.hippoSfVolumes-T1.long.v21.txt": SUBFIELDS.format("1800.0"),
+    })  # fmt: skip
+    table = read(tmp_path / "fs")
+    heads = table[table["region"] == "hippocampal_head"].set_index("hemisphere")
+    assert heads["value"].to_dict() == {"left": 1.7, "right": 1.8}
+    assert set(heads["atlas"] + heads["cat_version"]) == {"freesurfer_subfields_longT1 v21"}
+    assert set(heads["scan"]) == {"sub-1_ses-pre.long.sub-1"}
+
+
 def test_a_pattern_tells_whose_a_folder_is(tmp_path: Path) -> None:
     made.write(tmp_path / "fs", {
         "P7_pre.long.P7_base/stats/aseg.stats": ASEG,
@@ -180,6 +200,11 @@ def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Pat
         ("s/stats/aseg.stats", ASEG.replace("4200.0", "-1"), "Left-Hippocampus is -1; zero or more"),
         ("s/stats/aseg.stats", ASEG.replace("  60.0\n", "\n", 1), "has 5 cells, the header 6"),
         ("s/mri/lh.hippoSfVolumes-T1.v10.txt", "CA1 2 3\n", "is not a name and a volume"),
+        (
+            "s/stats/hipposubfields.lh.T1.v21.stats",
+            "1 2 3 4\n",
+            "is not of index, id, voxels, volume and name",
+        ),
         ("s/none.txt", "", "there are no tables of FreeSurfer"),
     ],
 )

@@ -27,6 +27,12 @@ _SUBFIELDS = re.compile(
     r"(?P<side>lh|rh)\.(?P<atlas>hippoSf|amygNuc)Volumes(?:-(?P<analysis>[\w-]+))?(?P<long>\.long)?"
     r"\.(?P<version>v\d+)\.txt"
 )
+# The same numbers in the folder `stats` (FreeSurfer 7): `hipposubfields.lh.T1.long.v21.stats`
+_SUBFIELD_STATS = re.compile(
+    r"(?P<atlas>hipposubfields|amygdalar-nuclei)\.(?P<side>lh|rh)\.(?P<analysis>[\w-]+)(?P<long>\.long)?"
+    r"\.(?P<version>v\d+)\.stats"
+)
+_TWINS = {"hipposubfields": "hippoSf", "amygdalar-nuclei": "amygNuc"}
 _ATLASES = {"hippoSf": "freesurfer_subfields", "amygNuc": "freesurfer_amygdala"}
 LONGITUDINAL = "_long"
 """Ends the name of an atlas whose numbers the longitudinal stream made; they are never mixed with others."""
@@ -66,7 +72,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     """Read FreeSurfer's statistics and hippocampal subfields into the table that CAT12's regions have.
 
     Found by name anywhere below the folder: aseg.stats, lh./rh.aparc*.stats, lh./rh.hippoSfVolumes*.txt and
-    amygNucVolumes*.txt (volumes in mm3, written as ml), and CSV tables of subfields with the columns
+    amygNucVolumes*.txt (volumes in mm3, written as ml), where they are absent hipposubfields.*.stats and
+    amygdalar-nuclei.*.stats, and CSV tables of subfields with the columns
     subfield, volume_mm^3, subject, hemisphere. Atlases are named freesurfer_<name>, with _long at the end
     where the longitudinal stream made the numbers (a folder <time point>.long.<template>, for subfields a
     file with .long in its name), so that the two are never mixed; numbers are FreeSurfer's and never
@@ -146,25 +153,41 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
             if (
                 _STATS.fullmatch(name)
                 or _SUBFIELDS.fullmatch(name)
+                or (_SUBFIELD_STATS.fullmatch(name) and not _twin(path).is_file())
                 or (name.endswith(".csv") and _is_subfields(path))
             ):
                 yield path, path.relative_to(folder).as_posix()
 
 
+def _twin(path: Path) -> Path:
+    """Return the text file that holds the numbers of a statistics file of subfields."""
+    named = _SUBFIELD_STATS.fullmatch(path.name)
+    assert named is not None
+    start = f"{named['side']}.{_TWINS[named['atlas']]}Volumes-{named['analysis']}"
+    return path.parent.parent / "mri" / f"{start}{named['long'] or ''}.{named['version']}.txt"
+
+
 def _numbers(path: Path, source: str) -> Iterator[Number]:
     text = files.read_text(path)
-    stats, subfields = _STATS.fullmatch(path.name), _SUBFIELDS.fullmatch(path.name)
+    stats = _STATS.fullmatch(path.name)
+    in_stats = _SUBFIELD_STATS.fullmatch(path.name)
+    subfields = _SUBFIELDS.fullmatch(_twin(path).name if in_stats else path.name)
     if stats:
         atlas = f"freesurfer_{stats['atlas'].replace('.', '_')}"
         yield from _stats(text, source, atlas, _SIDES.get(stats["side"] or "", ""), path)
     elif subfields:
-        subject = path.parent.parent.name if path.parent.name == "mri" else path.parent.name
+        inside = path.parent.name in ("mri", "stats")
+        subject = path.parent.parent.name if inside else path.parent.name
         atlas = _ATLASES[subfields["atlas"]] + (LONGITUDINAL if subfields["long"] else "")
         analysis = f"{subfields['analysis'] or 'T1'} {subfields['version']}"
         for line in text.splitlines():
-            name, _, volume = line.strip().partition(" ")
-            if not volume or " " in volume:
-                raise InputError(f"{source}: the line '{line[:40]}' is not a name and a volume.")
+            if in_stats and line.startswith("#"):
+                continue
+            cells = line.split()
+            if len(cells) != (5 if in_stats else 2):
+                what = "of index, id, voxels, volume and name" if in_stats else "a name and a volume"
+                raise InputError(f"{source}: the line '{line[:40]}' is not {what}.")
+            name, volume = (cells[4], cells[3]) if in_stats else cells
             yield _subfield(subject, atlas, name, volume, _SIDES[subfields["side"]], source, analysis)
     else:
         for row in csv.DictReader(io.StringIO(text)):
