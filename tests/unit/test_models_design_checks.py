@@ -14,7 +14,7 @@ from models_data import one_model, study, written
 from pniflow import figures
 from pniflow.errors import InputError
 from pniflow.models import check_design
-from pniflow.models.design_checks import null_outcomes, power_of
+from pniflow.models.design_checks import detectable, null_outcomes, shifted
 from pniflow.models.random_intercept import random_intercept
 
 SPLIT = ["session", {"split": "pss10"}, "age"]
@@ -49,7 +49,9 @@ def test_power_is_the_share_of_refits_of_shifted_outcomes_that_reject(tmp_path):
     age = wide["participant_id"].map(people.set_index("participant_id")["age"]).to_numpy()
     design = np.column_stack([np.ones(len(wide)), session, within, between, age])
     for term, column in (("pss10_within", 2), ("pss10_between", 3)):
-        draws = null_outcomes(person, 0.3, 20_000, seed=5)  # other draws: shares agree within their error
+        draws = null_outcomes(
+            person, 0.3, 20_000, np.random.default_rng(5)
+        )  # other draws: shares agree within their error
         shifted = draws + 0.4 * (design[:, column] / design[:, column].std(ddof=1))[:, None]
         rejected = (random_intercept(design, person, shifted).p_kr[column] < 0.05).mean()
         own = table[(table["term"] == term) & (table["effect"] == 0.4) & (table["method"] == "kenward_roger")]
@@ -113,9 +115,33 @@ def test_joint_tests_and_studies_with_one_session(tmp_path):
 def test_the_detectable_effect_by_hand():
     """The fourth of five distances from estimate to significance, in units of the effect."""
     estimate, reach = np.array([0.0, 0.5, -0.5, 1.0, -1.0]), np.array([1.0, 1.0, 1.0, 1.5, 1.5])
-    shares, found = power_of(estimate, reach, np.array([0.0, 1.2]), size=2.0)
-    assert list(shares) == [0.0, 0.6]
-    assert found == 1.5 / 2
+    hits, needed = shifted(estimate, reach, np.array([0.0, 0.6]), size=2.0)
+    assert list(hits.mean(axis=1)) == [0.0, 0.6]
+    assert detectable(needed) == 1.5 / 2
+
+
+def test_a_term_that_is_a_combination_of_others_has_no_share(tmp_path):
+    """Not zero: nothing was tested."""
+    measures, people = study()
+    people["age_again"] = people["age"]
+    fixed = ["session", "age", "age_again"]
+    models = one_model(["pss10"], fixed, test={"a_family": ["session", "age_again"]})
+    table = checks(tmp_path, measures, people, models)
+    again = table[table["term"] == "age_again"]
+    assert again[["rejection", "mc_error", "detectable_80"]].isna().all().all()
+    assert set(again["note"]) == {"not estimable"}
+    assert table[table["term"] == "session"]["rejection"].notna().all()
+
+
+def test_many_draws_are_simulated_in_portions(tmp_path, monkeypatch):
+    """A large study does not hold all draws at once; portions are draws like any other."""
+    monkeypatch.setattr("pniflow.models.design_checks._NUMBERS", 46 * 150)
+    models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
+    table = checks(tmp_path, *study(), models, effects=[0.6], draws=1000)
+    own = table[(table["method"] == "kenward_roger") & (table["effect"] == 0.6)]
+    shift, edge = 0.6 / np.sqrt(2 * 0.5 / 23), stats.t.ppf(0.975, 22)
+    assert own["draws"].item() == 1000
+    assert own["rejection"].item() == pytest.approx(stats.nct.sf(edge, 22, shift), abs=0.05)
 
 
 def test_an_effect_must_be_declared_above_zero(tmp_path):

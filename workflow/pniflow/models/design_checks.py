@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from pniflow.models import branches
 from pniflow.models.analysis import contrasts_of, design_groups, fit_columns
 from pniflow.models.cohort import read_cohort
 from pniflow.models.design import Design
-from pniflow.models.inference import Array, one_blas_thread
+from pniflow.models.inference import NOT_ESTIMABLE, Array, one_blas_thread
 from pniflow.models.permutation import sign_flip
 from pniflow.models.random_intercept import RandomIntercept, RandomInterceptFit
 from pniflow.models.results import Row, frame_of
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _POWER = 0.8  # of the detectable effect
 _FLIPS = 999
+_NUMBERS = 4_000_000  # simulated at once
+Found: TypeAlias = dict[tuple[str, str], tuple[Array, Array]]  # (term, method) -> hits, needed effects
 _SD, _PER_SD = "SD of the outcome", "SD of the outcome per SD of the term"
 
 
@@ -139,60 +141,74 @@ def _arranged(design: Design) -> tuple[Array, np.ndarray]:
 def checked(one: Representative, plan: Plan) -> Iterator[Row]:
     """Yield the rows of one design."""
     declared = plan.design_checks
-    effects = [0.0, *declared["effects"]]
     for icc in declared["icc"] if one.random else [None]:
-        outcomes = null_outcomes(one.person, icc or 0.0, declared["draws"], declared["seed"])
-        fit = None
-        if one.random:
-            single = [rows for rows in one.tested.values() if len(rows) == 1]
-            fit = RandomIntercept(one.X, one.person).fit(
-                outcomes, contrasts=np.vstack([np.zeros((0, one.X.shape[1])), *single])
-            )
-        place = 0
-        for term, rows in one.tested.items():
-            if len(rows) > 1:
-                shares = {
-                    plan.inference if one.random else "ols_t": _joint(one, rows, outcomes, effects, plan)
-                }
-                found = {method: (values, np.nan) for method, values in shares.items()}
-                unit = _unit(one, _direction(one, rows))[1]
-            else:
-                own = None if fit is None else _reaches(fit, place, plan)
-                place += fit is not None
-                size, unit = _unit(one, rows[0])
-                reaches = own or _least_squares(one, rows, outcomes, plan)
-                found = {
-                    method: power_of(estimate, reach, np.array(effects) * size, size)
-                    for method, (estimate, reach) in reaches.items()
-                }
-                if one.design.columns[1:] == (SESSION,) and term == SESSION and one.random:
-                    found |= _paired(one, outcomes, effects, plan)
-            yield from _rows(one, term, icc, effects, unit, found, plan, fit)
+        rng = np.random.default_rng(declared["seed"])
+        parts = []
+        for start in range(0, declared["draws"], portion := max(100, _NUMBERS // len(one.X))):
+            count = min(portion, declared["draws"] - start)
+            parts.append(_simulated(one, null_outcomes(one.person, icc or 0.0, count, rng), plan))
+        singular = np.concatenate([part for _, part in parts]).mean() if one.random else np.nan
+        for term, method in parts[0][0]:
+            hits = np.concatenate([found[term, method][0] for found, _ in parts], axis=1)
+            needed = np.concatenate([found[term, method][1] for found, _ in parts])
+            own = {"icc": np.nan if icc is None else icc, "singular": singular}
+            yield from _rows(one, term, method, hits, needed, own, plan)
 
 
-def null_outcomes(person: np.ndarray, icc: float, draws: int, seed: int) -> Array:
+def null_outcomes(person: np.ndarray, icc: float, draws: int, rng: np.random.Generator) -> Array:
     """Return (n, draws) normal outcomes of unit variance, of which `icc` is between persons."""
-    rng = np.random.default_rng(seed)
     shared = rng.standard_normal((int(person.max()) + 1, draws))
     own = rng.standard_normal((len(person), draws))
     values: Array = np.sqrt(icc) * shared[person] + np.sqrt(1 - icc) * own
     return values
 
 
-def power_of(estimate: Array, reach: Array, shifts: Array, size: float) -> tuple[Array, float]:
-    """Return the share of draws that reject at each shift, and the effect found in 80 % of draws.
+def _simulated(one: Representative, outcomes: Array, plan: Plan) -> tuple[Found, np.ndarray]:
+    """Return hits and needed effects of every test on some draws, and which draws are singular."""
+    found: Found = {}
+    effects = np.array([0.0, *plan.design_checks["effects"]])
+    single = {term: rows for term, rows in one.tested.items() if len(rows) == 1}
+    fit = None
+    if one.random and single:
+        fit = RandomIntercept(one.X, one.person).fit(outcomes, contrasts=np.vstack(list(single.values())))
+    for place, (term, rows) in enumerate(single.items()):
+        size = _unit(one, rows[0])[0]
+        reaches = _reaches(fit, place, plan) if fit else _least_squares(one, rows, outcomes, plan)
+        for method, (estimate, reach) in reaches.items():
+            found[term, method] = shifted(estimate, reach, effects, size)
+        if one.design.columns[1:] == (SESSION,) and term == SESSION and one.random:
+            found |= _paired(one, outcomes, effects, plan)
+    for term, rows in one.tested.items():
+        if len(rows) > 1:
+            hits = _joint(one, rows, outcomes, effects, plan)
+            found[term, plan.inference if one.random else "ols_t"] = hits, np.full(hits.shape[1], np.nan)
+    return found, fit.singular if fit else np.full(outcomes.shape[1], np.nan)
+
+
+def shifted(estimate: Array, reach: Array, effects: Array, size: float) -> tuple[Array, Array]:
+    """Return which draws reject at each effect, and from which effect on each does so with its sign.
 
     Parameters
     ----------
     estimate, reach : (draws,) arrays
         Estimates without an effect; how far from zero an estimate must lie to be significant.
-    shifts : (effects,) array
-        What each effect adds to the estimates.
+    effects : (effects,) array
     size : float
-        What an effect of one adds.
+        What an effect of one adds to the estimates.
+
+    Returns
+    -------
+    hits : (effects, draws) array
+        1 and 0; NaN where the test could not be made.
+    needed : (draws,) array
     """
-    hit = np.abs(estimate + shifts[:, None]) > reach
-    return hit.mean(axis=1), float(np.quantile(reach - estimate, _POWER, method="inverted_cdf") / size)
+    hits = np.abs(estimate + size * effects[:, None]) > reach
+    return np.where(np.isnan(reach), np.nan, hits), (reach - estimate) / size
+
+
+def detectable(needed: Array) -> float:
+    """Return the effect from which on 80 % of draws reject; NaN if that is not known of every draw."""
+    return float(np.quantile(needed, _POWER, method="inverted_cdf"))
 
 
 def _reaches(fit: RandomInterceptFit, place: int, plan: Plan) -> dict[str, tuple[Array, Array]]:
@@ -216,8 +232,7 @@ def _least_squares(
     """Return estimates and reach of least squares, for studies with one session."""
     from scipy.special import ndtri, stdtrit
 
-    design = _as_design(one)
-    tests = fit_columns(design, outcomes, [rows], False, plan.inference)
+    tests = fit_columns(_as_design(one), outcomes, [rows], False, plan.inference)
     share = 1 - plan.alpha / 2
     estimate, error = tests.estimate[0], tests.std_error[0]
     return {
@@ -226,18 +241,38 @@ def _least_squares(
     }
 
 
-def _joint(one: Representative, rows: Array, outcomes: Array, effects: Sequence[float], plan: Plan) -> Array:
-    """Return the share of draws whose F test rejects, at each effect."""
-    direction = one.X @ _direction(one, rows)
-    size = _unit(one, _direction(one, rows))[0]
-    shares = []
+def _joint(one: Representative, rows: Array, outcomes: Array, effects: Array, plan: Plan) -> Array:
+    """Return which draws' F test rejects, at each effect."""
+    direction = _direction(one, rows)
+    step = (one.X @ direction * _unit(one, direction)[0])[:, None]
+    hits = []
     for effect in effects:
-        tests = fit_columns(
-            _as_design(one), outcomes + effect * size * direction[:, None], [rows[:1], rows], one.random,
-            plan.inference,
-        )  # fmt: skip
-        shares.append(np.mean(tests.p_value[1] < plan.alpha))
-    return np.array(shares)
+        values = outcomes + effect * step
+        tests = fit_columns(_as_design(one), values, [rows[:1], rows], one.random, plan.inference)
+        p_values = tests.p_value[1]
+        hits.append(np.where(np.isnan(p_values), np.nan, p_values < plan.alpha))
+    return np.array(hits)
+
+
+def _paired(one: Representative, outcomes: Array, effects: Array, plan: Plan) -> Found:
+    """Return the paired t and the sign-flip test of complete pairs' differences."""
+    from scipy.special import stdtrit
+
+    later = one.X[:, 1] == 1
+    both = np.intersect1d(one.person[later], one.person[~later])
+    change = outcomes[later & np.isin(one.person, both)] - outcomes[~later & np.isin(one.person, both)]
+    pairs, draws = change.shape
+    if pairs < 2:
+        return {}
+    error = change.std(axis=0, ddof=1) / np.sqrt(pairs)
+    reach = stdtrit(pairs - 1, 1 - plan.alpha / 2) * error
+    all_effects = np.concatenate([change + effect for effect in effects], axis=1)
+    flipped = sign_flip(all_effects, flips=_FLIPS, seed=plan.design_checks["seed"])
+    hits = (flipped.p_value <= plan.alpha).reshape(len(effects), -1).astype(float)
+    return {
+        (SESSION, "paired_t"): shifted(change.mean(axis=0), reach, effects, 1.0),
+        (SESSION, "sign_flip"): (hits, np.full(draws, np.nan)),
+    }
 
 
 def _direction(one: Representative, rows: Array) -> Array:
@@ -264,63 +299,40 @@ def _as_design(one: Representative) -> Design:
     return replace(one.design, X=one.X, person=one.person)
 
 
-def _paired(
-    one: Representative, outcomes: Array, effects: Sequence[float], plan: Plan
-) -> dict[str, tuple[Array, float]]:
-    """Return the paired t and the sign-flip test of complete pairs' differences."""
-    from scipy.special import stdtrit
-
-    later = one.X[:, 1] == 1
-    both = np.intersect1d(one.person[later], one.person[~later])
-    change = outcomes[later & np.isin(one.person, both)] - outcomes[~later & np.isin(one.person, both)]
-    pairs = len(change)
-    if pairs < 2:
-        return {}
-    error = change.std(axis=0, ddof=1) / np.sqrt(pairs)
-    reach = stdtrit(pairs - 1, 1 - plan.alpha / 2) * error
-    shifted = np.concatenate([change + effect for effect in effects], axis=1)
-    flipped = sign_flip(shifted, flips=_FLIPS, seed=plan.design_checks["seed"])
-    hit = (flipped.p_value <= plan.alpha).reshape(len(effects), -1)
-    return {
-        "paired_t": power_of(change.mean(axis=0), reach, np.array(effects), 1.0),
-        "sign_flip": (hit.mean(axis=1), np.nan),
-    }
-
-
 def _rows(
     one: Representative,
     term: str,
-    icc: float | None,
-    effects: Sequence[float],
-    unit: str,
-    found: Mapping[str, tuple[Array, float]],
+    method: str,
+    hits: Array,
+    needed: Array,
+    own: Mapping[str, float],
     plan: Plan,
-    fit: RandomInterceptFit | None,
 ) -> Iterator[Row]:
-    """Yield a row for each method and effect."""
-    draws = plan.design_checks["draws"]
-    for method, (shares, detectable) in found.items():
-        for effect, share in zip(effects, shares, strict=True):
-            yield {
-                "models": " ".join(one.models),
-                "outcomes": " ".join(one.outcomes),
-                "families": " ".join(one.families[term]),
-                "term": term,
-                "n_participants": one.design.people,
-                "n_pairs": one.design.with_pairs,
-                "n_observations": len(one.X),
-                "icc": np.nan if icc is None else icc,
-                "effect": effect,
-                "effect_unit": unit,
-                "method": method,
-                "draws": draws,
-                "alpha": plan.alpha,
-                "rejection": share,
-                "mc_error": np.sqrt(share * (1 - share) / draws),
-                "detectable_80": detectable,
-                "singular": np.nan if fit is None else fit.singular.mean(),
-                "note": _NOTES.get(method),
-            }
+    """Yield a row for each effect."""
+    rows = one.tested[term]
+    draws = hits.shape[1]
+    made = ~np.isnan(hits).all()
+    for effect, hit in zip([0.0, *plan.design_checks["effects"]], hits, strict=True):
+        share = float(np.nansum(hit)) / draws if made else np.nan
+        yield {
+            "models": " ".join(one.models),
+            "outcomes": " ".join(one.outcomes),
+            "families": " ".join(one.families[term]),
+            "term": term,
+            "n_participants": one.design.people,
+            "n_pairs": one.design.with_pairs,
+            "n_observations": len(one.X),
+            **own,
+            "effect": effect,
+            "effect_unit": _unit(one, rows[0] if len(rows) == 1 else _direction(one, rows))[1],
+            "method": method,
+            "draws": draws,
+            "alpha": plan.alpha,
+            "rejection": share,
+            "mc_error": np.sqrt(share * (1 - share) / draws),
+            "detectable_80": detectable(needed),
+            "note": _NOTES.get(method) if made else NOT_ESTIMABLE,
+        }
 
 
 _NOTES = {
