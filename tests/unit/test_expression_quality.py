@@ -159,3 +159,18 @@ def test_other_units_are_assessed_by_what_they_have(tmp_path, unit):
     assert quality["library_size"].notna().all() == (unit == "tpm")
     assert quality["own_distance"].notna().all()
     assert set(quality["sex_expressed"]) == {"female"}
+
+
+def test_a_panels_own_housekeeping_genes_stand_for_absent_reference_genes(tmp_path):
+    """Cycles are held with their sign turned, so that higher is more expression."""
+    rows = "IL6\t30\t28\t31\t29\nTNF\t25\t27\t26\t26\nGAPDH\t20\t21\t20\t22\nB2M\t18\t18\t17\t19\n"
+    (tmp_path / "ct.tsv").write_text("gene\ts0\ts1\ts2\ts3\n" + rows)
+    sheet = write_samples(tmp_path / "samples.tsv", ["s0", "s1", "s2", "s3"])
+    options = {"unit": "ct", "housekeeping": ["GAPDH", "B2M"], "samples": sheet}
+    ingest_expression(matrix=tmp_path / "ct.tsv", out=tmp_path / "l.tsv", **options)
+    normalize_expression(levels=tmp_path / "l.tsv", out=tmp_path / "n.tsv")
+    assess_samples(
+        levels=tmp_path / "l.tsv", expression=tmp_path / "n.tsv", samples=sheet, out=tmp_path / "q.tsv"
+    )
+    quality = read_table(tmp_path / "q.tsv", "sample_quality")
+    assert list(quality["reference_level"]) == [-19, -19.5, -18.5, -20.5]

@@ -73,7 +73,9 @@ def test_rules_only_wire() -> None:
                 "score_ctra",
                 "fit_over_genes",
                 "plot_samples",
+                "plot_ctra_components",
                 "plot_ctra_heatmap",
+                "plot_gene_forest",
             },
         ),
         ("lesions", {"ingest_lesions"}),
@@ -160,6 +162,13 @@ def test_slurm_profile_repeats_the_default_one() -> None:
     )
     assert {key: slurm[key] for key in default} == default
     assert slurm["slurm-status-command"] == "squeue"
+
+
+def test_on_a_cluster_every_job_goes_with_others() -> None:
+    """A rule without a group would stand between the groups' jobs, which no plan allows."""
+    groups = yaml.safe_load((ROOT / "profiles/slurm/profile.yaml").read_text())["groups"]
+    rules = {name for text in RULES.values() for name in re.findall(r"^\s*rule (\w+):", text, flags=re.M)}
+    assert rules - set(groups) == {"simulate_study"}
 
 
 def test_slurm_plan_needs_no_slurm(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest import read_levels
+from pniflow.expression.normalize import MINIMUM_REFERENCES
 from pniflow.expression.table import Expression, read_expression
 from pniflow.files import read_table, write_table
 
@@ -120,7 +121,10 @@ def _globin_share(table: pd.DataFrame) -> pd.Series:
 
 
 def _reference_level(table: pd.DataFrame) -> pd.Series:
-    mean = table[[gene for gene in symbols("reference11") if gene in table]].mean(axis=1)
+    """Return the mean of the reference genes; of panels that lack them that of their own housekeeping genes."""
+    found = [gene for gene in symbols("reference11") if gene in table]
+    own = len(found) < MINIMUM_REFERENCES and table["housekeeping"].notna().all()
+    mean = table["housekeeping"] if own else table[found].mean(axis=1)
     return mean * 1e6 / table["library_size"] if table["unit"].iloc[0] == "counts" else mean
 
 
