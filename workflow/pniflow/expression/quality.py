@@ -121,7 +121,7 @@ def _globin_share(table: pd.DataFrame) -> pd.Series:
 
 
 def _reference_level(table: pd.DataFrame) -> pd.Series:
-    """Return the mean of the reference genes; of panels that lack them that of their own housekeeping genes."""
+    """Return the mean of the reference genes; of panels without them that of their own housekeeping genes."""
     found = [gene for gene in symbols("reference11") if gene in table]
     own = len(found) < MINIMUM_REFERENCES and table["housekeeping"].notna().all()
     mean = table["housekeeping"] if own else table[found].mean(axis=1)
