@@ -182,27 +182,8 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     """
     import pandas as pd
 
-    pairs = [name.partition(".")[::2] for name in wanted or ()]
-    for atlas, group in pairs:
-        require_group(atlas, group)
     columns = ["participant_id", "session_id", "scan", "measure", "value", "unit"]
-    groups = pd.DataFrame(_groups())
-    groups = groups.melt(
-        ["group", "atlas", "generation", "metric", "region", "source"],
-        ["weight_left", "weight_right"],
-        var_name="hemisphere",
-        value_name="weight",
-    )
-    groups["hemisphere"] = groups["hemisphere"].str.removeprefix("weight_")
-    groups["weight"] = groups["weight"].astype(float)
-    if wanted is not None:
-        groups = groups[
-            (groups["atlas"] + "." + groups["group"]).isin(
-                [f"{_base(atlas)}.{group}" for atlas, group in pairs]
-            )
-        ]
-    definition = ["atlas", "group", "metric", "hemisphere", "source"]
-    groups["parts"] = groups.groupby(definition)["region"].transform("size")
+    groups = _definitions(wanted)
     keys = ["atlas", "metric", "region", "hemisphere"]
     held = regions.loc[
         regions["metric"].isin(groups["metric"].unique()) & regions["hemisphere"].isin(["left", "right"]),
@@ -213,32 +194,72 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
     joined = held.assign(written=held["atlas"], atlas=named).merge(groups, on=keys)
     if joined.empty:
         return pd.DataFrame(columns=columns).astype({"value": float})
-    joined["weighted"] = joined["value"] * joined["weight"]
-    by = ["scan", "written", "group", "metric", "hemisphere", "source"]
-    sums = joined.groupby(by, sort=False, observed=True).agg(
-        weighted=("weighted", "sum"),
-        found=("weighted", "count"),
-        weight=("weight", "sum"),
-        parts=("parts", "first"),
-    )
-    sums = sums.reset_index()
-    thick = sums["metric"] == "thickness"
-    value = sums["weighted"].where(~thick, sums["weighted"] / sums["weight"])
-    sums["value"] = value.where(sums["found"] == sums["parts"])
-    sums = sums.sort_values(["scan", "written", "group", "metric", "hemisphere", "value"]).drop_duplicates(
-        ["scan", "written", "group", "metric", "hemisphere"]
-    )
-    place = ["scan", "written", "group", "metric"]
-    left, right = (sums[sums["hemisphere"] == side].set_index(place)["value"] for side in ("left", "right"))
-    sides = pd.concat({"left": left, "right": right}, axis=1, join="inner").reset_index()
-    difference = sides["left"] - sides["right"]
-    thick = sides["metric"] == "thickness"
-    value = difference.where(thick, difference / (sides["left"] + sides["right"]))
-    asymmetry = sides[place].assign(hemisphere="left_minus_right", value=value)
-    long = pd.concat([sums[[*place, "hemisphere", "value"]], asymmetry], ignore_index=True)
+    sides = _sides(joined)
+    long = pd.concat([sides, _asymmetry(sides)], ignore_index=True)
     long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
     ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
     long["unit"] = long["metric"].map({"thickness": "mm"}).fillna("ml").where(~ratio, "1")
     scans = held[["participant_id", "session_id", "scan"]].drop_duplicates("scan")
     long = long.merge(scans, on="scan").sort_values(["scan", "measure"], kind="stable")
     return long[columns].reset_index(drop=True)
+
+
+def _definitions(wanted: Sequence[str] | None) -> pd.DataFrame:
+    """Return a row per part of each group on each side: its weight, and how many parts there are."""
+    import pandas as pd
+
+    pairs = [name.partition(".")[::2] for name in wanted or ()]
+    for atlas, group in pairs:
+        require_group(atlas, group)
+    groups = pd.DataFrame(_groups()).melt(
+        ["group", "atlas", "generation", "metric", "region", "source"],
+        ["weight_left", "weight_right"],
+        var_name="hemisphere",
+        value_name="weight",
+    )
+    groups["hemisphere"] = groups["hemisphere"].str.removeprefix("weight_")
+    groups["weight"] = groups["weight"].astype(float)
+    if wanted is not None:
+        chosen = [f"{_base(atlas)}.{group}" for atlas, group in pairs]
+        groups = groups[(groups["atlas"] + "." + groups["group"]).isin(chosen)]
+    definition = ["atlas", "group", "metric", "hemisphere", "source"]
+    groups["parts"] = groups.groupby(definition)["region"].transform("size")
+    return groups
+
+
+_PLACE = ["scan", "written", "group", "metric"]
+
+
+def _sides(joined: pd.DataFrame) -> pd.DataFrame:
+    """Return each group on each side: the sum of its parts, for thickness their weighted mean; NaN where a
+    part is missing. Of several definitions of a group the one that the scan has whole is taken.
+    """
+    weighted = joined.assign(weighted=joined["value"] * joined["weight"])
+    sums = (
+        weighted.groupby([*_PLACE, "hemisphere", "source"], sort=False, observed=True)
+        .agg(
+            weighted=("weighted", "sum"),
+            found=("weighted", "count"),
+            weight=("weight", "sum"),
+            parts=("parts", "first"),
+        )
+        .reset_index()
+    )
+    thick = sums["metric"] == "thickness"
+    value = sums["weighted"].where(~thick, sums["weighted"] / sums["weight"])
+    sums["value"] = value.where(sums["found"] == sums["parts"])
+    sums = sums.sort_values([*_PLACE, "hemisphere", "value"]).drop_duplicates([*_PLACE, "hemisphere"])
+    return sums[[*_PLACE, "hemisphere", "value"]]
+
+
+def _asymmetry(sides: pd.DataFrame) -> pd.DataFrame:
+    """Return left - right for thickness and (left - right) / (left + right) for volumes, where both are."""
+    import pandas as pd
+
+    left, right = (
+        sides[sides["hemisphere"] == side].set_index(_PLACE)["value"] for side in ("left", "right")
+    )
+    both = pd.concat({"left": left, "right": right}, axis=1, join="inner").reset_index()
+    difference = both["left"] - both["right"]
+    value = difference.where(both["metric"] == "thickness", difference / (both["left"] + both["right"]))
+    return both[_PLACE].assign(hemisphere="left_minus_right", value=value)

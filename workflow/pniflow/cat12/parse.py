@@ -63,8 +63,7 @@ def parse_cat12(
     """
     wanted = list(_scans(paths, scans, batch))
     parser = _Parser()
-    globals_rows: list[dict[str, Any]] = []
-    quality_rows: list[dict[str, Any]] = []
+    rows: dict[str, list[dict[str, Any]]] = {"globals": [], "quality": []}
     refused: list[str] = []
     with region_writer(regions) as writer:
         for scan in wanted:
@@ -73,17 +72,17 @@ def parse_cat12(
                 read = parser.read(scan)
             except InputError as error:
                 refused.append(str(error))
-                quality_rows.append(who | {"status": "failed", "reason": str(error)})
+                rows["quality"].append(who | {"status": "failed", "reason": str(error)})
                 continue
-            quality_rows.append(who | read.quality)
+            rows["quality"].append(who | read.quality)
             if read.globals:
                 run = {"longitudinal": scan.longitudinal, "longitudinal_model": scan.longitudinal_model}
-                globals_rows.append(who | read.globals | run)
+                rows["globals"].append(who | read.globals | run)
             writer.add(scan, read.atlases, read.globals.get("cat_version", ""))
         if refused and len(refused) == len(wanted) and not allow_failed_files:
             raise InputError(_refusal(refused, len(wanted)))
-    files.write_table(_frame(globals_rows, "globals"), globals, "globals")
-    files.write_table(_frame(quality_rows, "quality"), quality, "quality")
+    for name, path in (("globals", globals), ("quality", quality)):
+        files.write_table(_frame(rows[name], name), path, name)
     if refused and not allow_failed_files:
         raise InputError(_refusal(refused, len(wanted)))
 
