@@ -114,9 +114,13 @@ def test_keys_are_rows_of_the_estimates(drawn):
     _, about = drawn
     table = made.estimates()
     keys = set(table["model"] + "/" + table["outcome"] + "/" + table["term"])
-    assert set(about["paired_change"]["keys"]) == {f"change_pro/{name}/session" for name in made.SCALES} | {
+    regions = [f"change_mri_thickness/{made.INSULA.format('anterior', s)}/session" for s in ("left", "right")]
+    regions += [f"change_mri_volume/{made.VOLUME.format(side)}/session" for side in ("left", "right")]
+    assert set(about["paired_change"]["keys"]) == {
+        *(f"change_pro/{name}/session" for name in made.SCALES),
         "change_biology/ctra/session",
         "change_biology/log_hair_cortisol/session",
+        *regions,  # what is not estimable has no panel
     }
     assert about["ctra_heatmap"]["keys"] == []
     for name in ("associations", "regions"):

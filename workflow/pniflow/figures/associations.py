@@ -61,7 +61,7 @@ def plot_associations(
     with style.drawing():
         blocks = [_block(shown, outcome) for outcome in outcomes]
         heights = [len(predictors) for predictors in blocks]
-        drawn = style.new_figure(style.ONE_COLUMN, 26 * len(blocks) + 4.2 * sum(heights))
+        drawn = style.new_figure(style.ONE_COLUMN, 6 + 28 * len(blocks) + 4.0 * sum(heights))
         kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in shown)]
         grid = drawn.subplots(len(blocks), len(kinds), sharex="row", height_ratios=heights, squeeze=False)
         for line, outcome in enumerate(outcomes):
@@ -69,6 +69,7 @@ def plot_associations(
                 part = [row for row in shown if row["outcome"] == outcome and row["kind"] == kind]
                 draw_forest(axes, part, blocks[line], scale, _COLOURS[kind], named=kind == kinds[0])
                 axes.set_title(_KINDS[kind], weight="bold", size=6.5)
+                style.few_ticks(axes, 62 / len(kinds))
             grid[line, len(kinds) // 2].set_xlabel(_axis_label(outcome, bool(scale)))
         style.save(drawn, _describe(shown, bool(scale), about["simulated"]), **paths)
 

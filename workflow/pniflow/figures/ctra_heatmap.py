@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TITLE = "CTRA genes by person and session"
 COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
-_NAMES, _TOP = 16.0, 34.0  # mm: where the genes' names end, where the heatmap begins
+_NAMES, _TOP = 18.0, 34.0  # mm: where the genes' names end, where the heatmap begins
 _LIMIT = 2.5  # colours end here; more extreme z keep the end's colour
 
 
@@ -126,7 +126,7 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
             top.vlines(columns[some], 0, above[block][some], colors=colour, linewidth=thick)
         top.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-highest, highest), xticks=[])
         style.zero_line(top, vertical=False)
-        top.set_title(_wrapped(sessions[block], wide), weight="bold", size=6.5)
+        top.set_title(style.wrapped(sessions[block], wide), weight="bold", size=6.5)
         top.tick_params(labelleft=block == 0)
         main.set_facecolor("#C9C9C9")
         picture = main.imshow(  # the last block's carries the colour bar
@@ -138,7 +138,7 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
         )
         main.set(xticks=[], yticks=[])
         if block == 0:
-            top.set_ylabel("CTRA\n(higher =\nadverse)", size=style.SMALLEST)
+            top.set_ylabel("CTRA (higher\n= adverse)", size=style.SMALLEST)
             _gene_names(main, genes)
     drawn.text(
         (_NAMES + wide * count / 2) / style.ONE_COLUMN, 31.5 / (_TOP + tall + 33),
@@ -147,20 +147,13 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
     _component_names(drawn, genes)
     if change:
         axes = style.axes_at(drawn, style.ONE_COLUMN - beside + 1, _TOP, beside - 3, tall)
-        text = _wrapped(f"of z ({sessions[-1]} minus {sessions[0]})", beside)
+        text = style.wrapped(f"of z ({sessions[-1]} minus {sessions[0]})", beside)
         _draw_change(axes, blocks[-1] - blocks[0], genes, text)
     under = style.axes_at(drawn, _NAMES, _TOP + tall + 19, style.ONE_COLUMN - _NAMES - 6, 2)
     bar = drawn.colorbar(picture, cax=under, orientation="horizontal", extend="both")
     bar.set_label("z of log2 expression, each gene over all samples\n(blue: below its mean, red: above)")
     bar.outline.set_linewidth(0.4)
     return drawn
-
-
-def _wrapped(text: str, width: float) -> str:
-    """Break a label into lines that fit a width in millimetres; at most three."""
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, max(6, int(width / 1.4)), max_lines=3, placeholder="…"))
 
 
 def _gene_names(axes: Axes, genes: pd.DataFrame) -> None:

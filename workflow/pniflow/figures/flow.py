@@ -75,7 +75,7 @@ def _draw_all(
     for step in ("course completed", "course not completed"):
         if (step, "all", "") in counts:
             lines.append(f"{step}: {counts[step, 'all', '']}")
-    names = [*(_short(label) for label in sessions.values()), "every session"]
+    names = [*(style.shortened(label, 16) for label in sessions.values()), "every session"]
     names = names[: None if len(sessions) > 1 else 1]
     across = _NAMES + (np.arange(len(names)) + 0.5) * (width - _NAMES) / len(names)
     _box(axes, (width + _NAMES) / 2, 6, "\n".join(lines), style.BLACK)
@@ -96,10 +96,6 @@ def _draw_all(
         complete = counts.get(("complete", branch, ""))
         if complete is not None and len(sessions) > 1:
             _box(axes, across[-1], y, str(complete), style.GREEN)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 16 else label[:15] + "…"
 
 
 def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:

@@ -72,8 +72,6 @@ def predictor(term: str, sessions: Sequence[str]) -> str:
 
 
 def _draw(rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Sequence[str]) -> Figure:
-    import textwrap
-
     from matplotlib.lines import Line2D
 
     tall = _ROW * len(genes)
@@ -102,7 +100,8 @@ def _draw(rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessi
                 sign = "+" if part[0]["weight"] > 0 else words.MINUS
                 handles[f"{sign} {name}"] = Line2D([], [], color=colour, linewidth=2.5)
         unit = next(row["unit"] for row in rows if row["term"] == term)
-        axes.set_title(textwrap.fill(predictor(term, sessions), int(wide / 1.4)), weight="bold", size=6.5)
+        axes.set_title(style.wrapped(predictor(term, sessions), wide), weight="bold", size=6.5)
+        style.few_ticks(axes, wide)
         axes.set_xlabel(f"expression ({unit})\nright: more")
     drawn.legend(
         handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0, 1 - 4 / (_TOP + tall + 14)),

@@ -54,7 +54,7 @@ def plot_influence(
     sessions = list(words.session_words(about).values())
     with style.drawing():
         groups = list(dict.fromkeys(row["group"] for row in shown))
-        drawn = style.new_figure(style.ONE_COLUMN, 20 + 3.9 * (len(shown) + len(groups)))
+        drawn = style.new_figure(style.ONE_COLUMN, 30 + 3.7 * (len(shown) + len(groups)))
         _draw_influence(drawn.subplots(), shown, groups, sessions)
         style.save(drawn, _describe(shown, about["simulated"]), **paths)
 

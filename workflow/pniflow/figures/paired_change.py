@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _TITLE = "Change between the sessions"
 _MOST_PANELS = 12
-_LONGEST = 24  # characters of a session's label under a panel
-_MOST_VECTOR_LINES = 400  # beyond it the lines are drawn as pixels, so that files stay small
 
 
 def plot_paired_change(
@@ -67,7 +65,7 @@ def panel_grid(count: int, sessions: Sequence[str]) -> tuple[Figure, list[Axes]]
     crowded = is_crowded(sessions)
     columns = 1 if len(sessions) > 4 else min(2, count)
     lines = -(-count // columns)
-    longest = min(max(len(label) for label in sessions), _LONGEST) if crowded else 0
+    longest = 1.2 * max(len(style.shortened(label)) for label in sessions) if crowded else 0
     drawn = style.new_figure(style.ONE_COLUMN, 6 + (44 + longest) * lines)
     axes = drawn.subplots(lines, columns, squeeze=False).ravel()
     for rest in axes[count:]:
@@ -162,10 +160,8 @@ def draw_panel(
     crowded = is_crowded(sessions)
     axes.set_xticks(
         np.arange(len(sessions)),
-        [text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in sessions],
-        rotation=45 if crowded else 0,
-        ha="right" if crowded else "center",
-        rotation_mode="anchor" if crowded else None,
+        [style.shortened(text) for text in sessions],
+        rotation=90 if crowded else 0,
     )
     axes.set_xlim(-0.4, len(sessions) - 0.6)
     direction = direction_words(outcome)
@@ -186,7 +182,7 @@ def draw_persons(axes: Axes, values: np.ndarray) -> None:
     some = values[np.isfinite(values).any(axis=1)]
     complete = some[np.isfinite(some).sum(axis=1) > 1]
     paths = [np.column_stack([x, line])[np.isfinite(line)] for line in complete]
-    heavy = len(paths) > _MOST_VECTOR_LINES
+    heavy = len(paths) > style.MOST_VECTOR_LINES
     alpha = float(np.clip(25 / max(len(paths), 1), 0.08, 0.8))
     axes.add_collection(
         LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha, rasterized=heavy)

@@ -99,13 +99,12 @@ def _draw_shares(
     crowded = len(domains) * sum(len(session) + 1 for session in sessions) > 62
     axes.set_xticks(
         np.arange(flat.shape[1]),
-        [text if len(text) <= 20 else text[:19] + "…" for text in sessions] * len(domains),
+        [style.shortened(text, 20) for text in sessions] * len(domains),
         rotation=90 if crowded else 0,
         size=style.SMALLEST,
     )
     for place in range(len(domains) + 1):
         axes.axvline(place * len(sessions) - 0.5, color=style.BLACK, linewidth=0.6)
-    axes.hlines(np.arange(len(people) + 1) - 0.5, -0.5, flat.shape[1] - 0.5, color=style.FAINT, linewidth=0.3)
     for place, name in enumerate(domains):
         where = ((place + 0.5) / len(domains), 1)
         axes.annotate(
@@ -114,6 +113,8 @@ def _draw_shares(
         )  # fmt: skip
     if len(people) <= _FEW:
         axes.set_yticks(np.arange(len(people)), list(people), size=style.SMALLEST)
+        lines = np.arange(len(people) + 1) - 0.5
+        axes.hlines(lines, -0.5, flat.shape[1] - 0.5, color=style.FAINT, linewidth=0.3)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(people)} persons")
@@ -136,7 +137,7 @@ def _draw_marks(axes: Axes, marks: pd.DataFrame, sessions: Mapping[str, str]) ->
     alpha = float(np.clip(25 / max(len(paths), 1), 0.1, 0.8))
     axes.add_collection(LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha))
     axes.plot(x, values.T, ".", color=style.GREY, markersize=3, alpha=alpha)
-    axes.set_xticks(x, [text if len(text) <= 20 else text[:19] + "…" for text in sessions.values()])
+    axes.set_xticks(x, [style.wrapped(text, 70 / len(sessions)) for text in sessions.values()])
     axes.set_xlim(-0.4, len(sessions) - 0.6)
     axes.invert_yaxis()
     axes.set_ylabel(f"{words.label(str(marks['measure'].iloc[0])).short}\n(1 best, 6 worst)")

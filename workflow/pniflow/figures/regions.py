@@ -57,7 +57,7 @@ def plot_regions(
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
     with style.drawing():
-        drawn = _draw(shown, list(words.session_words(about).values()))
+        drawn = _draw(shown, words.session_words(about))
         style.save(drawn, _describe(shown, about["simulated"]), **paths)
 
 
@@ -99,7 +99,7 @@ def in_percent(rows: Sequence[Mapping[str, Any]], baseline: pd.DataFrame) -> lis
     return scaled
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
+def _draw(rows: Sequence[Mapping[str, Any]], sessions: Mapping[str, str]) -> Figure:
     places = list(
         dict.fromkeys((row["region"].group, row["region"].metric, row["region"].atlas) for row in rows)
     )
@@ -132,11 +132,10 @@ def _draw(rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]) -> Figure:
                 ]
                 style.intervals(axes, at, [row["percent"] for row in some], colour, marker, size=3.2)
                 handles.setdefault(side.replace("_", " "), axes.lines[-1])
-        axes.set_title(_heading(*column, sessions), weight="bold", size=6.5)
-        if column[0] in ("change", "level"):
-            axes.set_xlabel("% of baseline")
-        else:
-            axes.set_xlabel(f"% of baseline\nper SD of\n{_predictor(column[1])}")
+        style.few_ticks(axes, wide)
+        axes.set_title(_heading(*column, sessions, wide), weight="bold", size=6.5)
+        per = "" if column[0] in ("change", "level") else f" per SD of {_predictor(column[1])}"
+        axes.set_xlabel(style.wrapped(f"% of baseline{per}", wide - 2, 4))
     drawn.legend(handles.values(), handles.keys(), loc="upper left", ncols=len(handles))
     if maps:
         _draw_maps(drawn, beneath, brain_height, maps, shown, views, sessions)
@@ -150,7 +149,7 @@ def _draw_maps(
     maps: Sequence[Mapping[str, Any]],
     columns: Sequence[tuple[str, str]],
     views: Sequence[bool],
-    sessions: Sequence[str],
+    sessions: Mapping[str, str],
 ) -> None:
     """Draw for each column of the forest the left and right surface in the colours of its estimates.
 
@@ -183,7 +182,7 @@ def _draw_maps(
             if line == 0:
                 axes.set_title(f"{side},\n{'inner' if inner else 'outer'} side", size=6.2, pad=2)
             if at == 0:
-                text = _heading(column[0], column[1], sessions)
+                text = _heading(column[0], column[1], sessions, _HEADING)
                 axes.annotate(
                     text, (0, 0.5), (-_HEADING * 72 / 25.4 + 3, 0), xycoords="axes fraction",
                     textcoords="offset points", va="center", weight="bold", size=6.2,
@@ -234,13 +233,19 @@ def _predictor(name: str) -> str:
     return words.label(name).short
 
 
-def _heading(kind: str, predictor: str, sessions: Sequence[str]) -> str:
+def _heading(kind: str, predictor: str, sessions: Mapping[str, str], width: float) -> str:
+    """Return what a column of the forest is about, in at most three lines of a width in millimetres."""
+    labels = list(sessions.values())
+    first, last = labels[0], labels[-1]
     if kind == "level":
-        return "Asymmetry\n(against zero)"
-    if kind == "change":
-        last = predictor.removeprefix("ses-") if predictor else sessions[-1]
-        return f"Change\n({last} minus\n{sessions[0]})"
-    return f"On {_predictor(predictor)}\n({kind}\npersons)"
+        text = "Asymmetry (against zero)"
+    elif kind == "change":
+        text = f"{sessions.get(predictor, last)} minus {first}"
+        text = style.wrapped(text, width, 2)
+        return f"Change\n{text}"
+    else:
+        text = f"On {_predictor(predictor)} ({kind} persons)"
+    return style.wrapped(text, width)
 
 
 def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, Any]:

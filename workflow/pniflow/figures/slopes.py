@@ -124,15 +124,19 @@ def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any
 
     paths = [np.column_stack([a, b])[np.isfinite(a)] for a, b in zip(x, y, strict=True)]
     alpha = float(np.clip(25 / max(len(paths), 1), 0.1, 0.7))
-    axes.add_collection(LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha))
-    axes.plot(x.ravel(), y.ravel(), ".", color=style.GREY, markersize=2.2, alpha=alpha)
+    heavy = len(paths) > style.MOST_VECTOR_LINES
+    axes.add_collection(
+        LineCollection(paths, colors=style.GREY, linewidths=0.5, alpha=alpha, rasterized=heavy)
+    )
+    axes.plot(x.ravel(), y.ravel(), ".", color=style.GREY, markersize=2.2, alpha=alpha, rasterized=heavy)
     _slope(axes, (0.0, 0.0), x, row)
     axes.set_xlabel(f"{words.label(row['predictor']).short}:\nsession off own mean")
 
 
 def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any]) -> None:
     alpha = float(np.clip(60 / max(len(x), 1), 0.15, 0.8))
-    axes.plot(x, y, "o", color=style.GREY, markersize=2.6, markeredgewidth=0, alpha=alpha)
+    heavy = len(x) > style.MOST_VECTOR_LINES
+    axes.plot(x, y, "o", color=style.GREY, markersize=2.6, markeredgewidth=0, alpha=alpha, rasterized=heavy)
     if len(x):
         _slope(axes, (float(x.mean()), float(y.mean())), x, row)
     axes.set_xlabel(f"{words.label(row['predictor']).short}:\nperson's mean")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ONE_COLUMN, TWO_COLUMNS = 89.0, 180.0  # mm, as most journals print
 SMALLEST = 6.0  # pt; no text is smaller
+MOST_VECTOR_LINES = 400  # beyond it persons' lines are drawn as pixels, so that files stay small
 
 # Okabe and Ito's palette: told apart with any kind of colour vision.
 BLACK, GREY, PALE, FAINT = "#000000", "#5F6468", "#B8BDC2", "#E6E8EA"
@@ -169,6 +170,25 @@ def t_quantile(df: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
     return math.sqrt(df) * math.tan((low + high) / 2)
+
+
+def shortened(text: str, longest: int = 24) -> str:
+    """Return a label that fits its place: cut, with an ellipsis, where it is longer."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def wrapped(text: str, width: float, lines: int = 3) -> str:
+    """Break a label into lines that fit a width in millimetres; what does not fit is cut."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, max(7, int(width / 1.35)), max_lines=lines, placeholder="…"))
+
+
+def few_ticks(axes: Axes, width: float) -> None:
+    """Put no more ticks on the x axis than fit a width in millimetres."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 8))))
 
 
 def row_name(measure: str) -> str:

@@ -45,7 +45,9 @@ def plot_windows(*, windows: Path, study: Path, figure: Path, image: Path, descr
     sessions = words.session_words(about)
     measures = list(dict.fromkeys(row["measure"] for row in rows))
     with style.drawing():
-        drawn = style.new_figure(style.ONE_COLUMN, 24 + max(4.6, 1.7 * len(sessions)) * len(measures))
+        drawn = style.new_figure(
+            style.ONE_COLUMN, 26 + 2 * len(sessions) + max(4.6, 1.7 * len(sessions)) * len(measures)
+        )
         axes = drawn.subplots()
         _draw_windows(axes, rows, measures, sessions, during)
         style.save(drawn, _describe(rows, measures, sessions, during, about["simulated"]), **paths)
@@ -97,10 +99,9 @@ def _draw_windows(
     grey: dict[str, Any] = {"color": style.GREY, "markersize": 3.5, "linestyle": "none"}
     handles.append(axes.plot([], [], "D", **grey)[0])
     handles.append(axes.plot([], [], "o", markerfacecolor="white", **grey)[0])
-    labels = [*sessions.values(), "a moment", "window not stated"]
-    axes.figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(len(labels), 4), columnspacing=1
-    )
+    labels = [*(style.shortened(label) for label in sessions.values()), "a moment", "window not stated"]
+    columns = 4 if sum(len(label) for label in labels) < 50 else 2
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1)
     axes.set_yticks(np.arange(len(measures)), [measure_name(measure) for measure in measures])
     axes.set_ylim(len(measures) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
