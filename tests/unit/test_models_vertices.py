@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 
 import map_studies as made
 from pniflow.errors import InputError
+from pniflow.figures.vertex_maps import plot_surface
 from pniflow.files import read_table, write_table
 from pniflow.models import fit_lmm, fit_models, fit_surface
 from pniflow.models.familywise import Space, enhancer, familywise
@@ -344,6 +345,43 @@ def test_three_sessions_are_fitted_and_not_permuted(tmp_path: Path) -> None:
     assert peaks.loc["ctra_between", "p_fwe"].notna().all()
 
 
+def test_a_group_by_session_term_is_the_difference_of_changes(tmp_path: Path) -> None:
+    """With complete pairs: the two-sample t of the differences, permuted between persons."""
+    model = made.change(
+        fixed=["session", "arm", {"interaction": ["session", "arm"]}], test={"of_maps": ["session:arm"]}
+    )
+    files = study(tmp_path, 12, [model])
+    people = pd.read_csv(files["participants"], sep="\t")
+    people["arm"] = ["course", "waiting"] * 6
+    people.to_csv(files["participants"], sep="\t", index=False)
+    fit_surface(**files, permutations=99)
+    values = np.load(files["surfaces"]).astype(float)
+    change = values[1::2] - values[0::2]
+    expected = stats.ttest_ind(change[1::2], change[0::2]).statistic
+    found = maps_of(files, "change", "session_arm")
+    assert np.isclose(found["t"], expected, rtol=1e-5).mean() > 0.9  # but where the fit is singular
+    peaks = read_table(files["peaks"], "peaks")
+    for row in peaks.itertuples():
+        vertex = row.vertex + SIDE * (row.hemisphere == "right")
+        assert row.permuted_statistic == pytest.approx(expected[vertex], rel=1e-6)
+    assert peaks["method"].str.contains("permutation of 12 participants' differences").all()
+
+
+def test_a_study_with_one_session_permutes_persons(tmp_path: Path) -> None:
+    model = made.change(fixed=["age"], random=[], test={"of_maps": ["age"]})
+    files = study(tmp_path, 14, [model], sessions=("ses-pre",))
+    fit_surface(**files, permutations=99)
+    age = pd.read_csv(files["participants"], sep="\t")["age"].to_numpy()
+    values = np.load(files["surfaces"]).astype(float)
+    lines = [stats.linregress(age, values[:, vertex]) for vertex in range(2 * SIDE)]
+    found = maps_of(files, "change", "age")
+    np.testing.assert_allclose(found["t"], [line.slope / line.stderr for line in lines], rtol=1e-5)
+    np.testing.assert_allclose(np.abs(found["logp"]), [-np.log10(line.pvalue) for line in lines], rtol=1e-5)
+    peaks = read_table(files["peaks"], "peaks")
+    np.testing.assert_allclose(peaks["permuted_statistic"], peaks["statistic"], rtol=1e-9)
+    assert peaks["p_tfce"].notna().all()
+
+
 BAD_MODELS = {
     "both": (made.change(outcomes=["pss10"]), r"has outcomes and surface; one of `outcomes`, `surface` and"),
     "a word too many": (made.change(sensitivity=["cr2"]), "has `sensitivity`, which a model of a map cannot"),
@@ -399,6 +437,21 @@ def test_a_study_without_the_models_measure_says_so(tmp_path: Path, capsys: Any)
     said = capsys.readouterr().err
     assert "Left out: on_ctra: the study has no assay data ('log_hair_cortisol')." in said
     assert "has no model of surface thickness that this study allows" in said
+
+
+@pytest.mark.parametrize(("fitted", "says"), [
+    (False, "No model of the cortical surface could be fitted in this study."),
+    (True, "Maps on the 164k mesh stand in files; no template of that mesh is at hand to draw them."),
+])  # fmt: skip
+def test_a_figure_without_a_map_says_why(tmp_path: Path, fitted: bool, says: str) -> None:
+    models = [made.change() if fitted else made.change(surface="gyrification")]
+    files = study(tmp_path, 12, models)
+    fit_surface(**files, permutations=19)
+    (tmp_path / "study.yaml").write_text("title: a study\nsessions: {ses-pre: {}, ses-post: {}}\n")
+    drawn = {"figure": tmp_path / "f.svg", "image": tmp_path / "f.png", "description": tmp_path / "f.json"}
+    plot_surface(maps=files["maps"], peaks=files["peaks"], study=tmp_path / "study.yaml", **drawn)
+    about = json.loads(drawn["description"].read_text())
+    assert (about["empty"], about["caption"], about["keys"]) == (True, says, [])
 
 
 def test_the_shipped_maps_enter_no_other_family(root: Path) -> None:

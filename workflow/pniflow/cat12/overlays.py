@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from pniflow.cat12 import document
+from pniflow.cat12.document import numbers, read_bytes, tree
 from pniflow.errors import InputError
 
 MAXIMUM_VERTICES = 2_000_000
@@ -123,8 +123,8 @@ def read_triangles(path: Path, source: str, vertices: int) -> np.ndarray | None:
 
 
 def _root(path: Path, source: str) -> Element:
-    content = document.read_bytes(path, source)
-    return document.tree(_DOCTYPE.sub(b"", content, count=1), source, "GIFTI")
+    content = read_bytes(path, source)
+    return tree(_DOCTYPE.sub(b"", content, count=1), source, "GIFTI")
 
 
 def _values(
@@ -165,7 +165,7 @@ def _raw(root: Element, array: Element, path: Path, source: str, size: int) -> b
     encoding = array.attrib.get("Encoding", "")
     text = array.findtext("Data") or ""
     if encoding == "ASCII":
-        return document.numbers(text, source, "Data")
+        return numbers(text, source, "Data")
     if encoding == "ExternalFileBinary":
         return _external(root, array, path, source, size)
     if encoding not in ("Base64Binary", "GZipBase64Binary"):

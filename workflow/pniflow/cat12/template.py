@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def annotated(atlas: str) -> bool:
+def known_atlas(atlas: str) -> bool:
     """Return True for an atlas of which the 32k annotation is at hand."""
     return atlas in _ANNOTATIONS
 
@@ -127,6 +128,27 @@ def volume_regions(position: np.ndarray) -> np.ndarray:
     result = np.full(len(position), "", dtype=object)
     result[known] = names[labels[tuple(place[known].T)]]
     return result
+
+
+def map_name(half: str, name: str, mesh: str, model: str, term: str) -> str:
+    """Return the file name of a map of one hemisphere, in the manner of CAT12's own files.
+
+    Parameters
+    ----------
+    half : str
+        lh or rh.
+    name, model, term : str
+        What the map shows, of which model and term.
+    mesh : str
+        32k or 164k.
+    """
+    resampled = "resampled_32k" if mesh == "32k" else "resampled"
+    return f"{half}.{name}.{resampled}.{model}.{plain_word(term)}.func.gii"
+
+
+def plain_word(term: str) -> str:
+    """Return a term's name as a part of a file name."""
+    return re.sub(r"\W+", "_", term).strip("_")
 
 
 def _arrays(name: str) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow.cat12 import template
+from pniflow.cat12.template import annotation, hemisphere, known_atlas, sulci
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ class View:
 
 def annotated(atlas: str) -> bool:
     """Return True for an atlas that can be drawn."""
-    return template.annotated(atlas)
+    return known_atlas(atlas)
 
 
 def draw_brain(
@@ -123,7 +123,7 @@ def draw_vertices(
         As for `draw_brain`.
     """
     seen = project(side, inner)
-    corners = template.hemisphere(side, "inflated")[1][seen.triangle]
+    corners = hemisphere(side, "inflated")[1][seen.triangle]
     shown = values[corners].mean(axis=-1)
     inside = seen.brain & np.isfinite(shown)
     picture = np.ones((*shown.shape, 4))
@@ -158,7 +158,7 @@ class Projection:
 @functools.cache
 def project(side: str, inner: bool = False) -> Projection:
     """Project a hemisphere on the plane, seen from one side; triangles in front cover those behind."""
-    vertices, triangles = template.hemisphere(side, "inflated")
+    vertices, triangles = hemisphere(side, "inflated")
     outward = (1 if side == "right" else -1) * (-1 if inner else 1)
     corners = vertices[triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -174,7 +174,7 @@ def project(side: str, inner: bool = False) -> Projection:
     width, height = ((flat.max(axis=(0, 1)) + 1 - low) * _PIXELS_PER_MM).astype(int) + 1
     triangle = np.full((height, width), -1)
     triangle[pixel[..., 1].ravel(), pixel[..., 0].ravel()] = np.repeat(front, len(_GRID))
-    fold = template.sulci(side)[triangles[triangle]].sum(axis=-1) > 1
+    fold = sulci(side)[triangles[triangle]].sum(axis=-1) > 1
     return Projection(triangle, 0.6 + 0.4 * facing[triangle], fold, triangle >= 0)
 
 
@@ -204,6 +204,6 @@ def read_surface(side: str, atlas: str) -> tuple[np.ndarray, np.ndarray, np.ndar
     names : list of str
         Region names as in the annotation.
     """
-    vertices, triangles = template.hemisphere(side, "inflated")
-    labels, names = template.annotation(side, atlas)
-    return vertices, triangles, template.sulci(side), labels, names
+    vertices, triangles = hemisphere(side, "inflated")
+    labels, names = annotation(side, atlas)
+    return vertices, triangles, sulci(side), labels, names

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow import files, words
-from pniflow.cat12 import template
 from pniflow.cat12.overlays import read_gifti
+from pniflow.cat12.template import HALVES, VERTICES, map_name
 from pniflow.config import read_study
 from pniflow.figures import brain, style
-from pniflow.models.map_files import surface_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,7 +100,7 @@ def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
     model, term = rows[0]["model"], rows[0]["term"]
     name = next((one for one in _CORRECTIONS if (maps / _file("lh", one, model, term)).is_file()), "")
     values, outlined = {}, {}
-    for side, half in template.HALVES.items():
+    for side, half in HALVES.items():
         values[side] = _values(maps, half, "estimate", model, term)
         size = np.abs(_values(maps, half, name, model, term)) if name else np.zeros(len(values[side]))
         outlined[side] = size > -np.log10(_LEVEL)  # NaN is not
@@ -109,12 +108,12 @@ def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
 
 
 def _file(half: str, name: str, model: str, term: str) -> str:
-    return surface_name(half, name, "_32k", model, term)
+    return map_name(half, name, "32k", model, term)
 
 
 def _values(maps: Path, half: str, name: str, model: str, term: str) -> np.ndarray:
     file = _file(half, name, model, term)
-    return read_gifti(maps / file, file, template.VERTICES["32k"])
+    return read_gifti(maps / file, file, VERTICES["32k"])
 
 
 def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow import files
+from pniflow.cat12.template import plain_word
 from pniflow.models.maps import MapTest
 
 if TYPE_CHECKING:
@@ -39,18 +39,9 @@ def maps_of(test: MapTest) -> dict[str, NDArray[np.float32]]:
     return {name: values.astype(np.float32) for name, values in maps.items()}
 
 
-def surface_name(half: str, name: str, mesh: str, model: str, term: str) -> str:
-    """Return the file name of one map of one hemisphere, in the manner of CAT12's own files."""
-    return f"{half}.{name}.resampled{mesh}.{model}.{_plain(term)}.func.gii"
-
-
 def volume_name(name: str, model: str, term: str) -> str:
     """Return the file name of one volume."""
-    return f"{name}.{model}.{_plain(term)}.nii.gz"
-
-
-def _plain(term: str) -> str:
-    return re.sub(r"\W+", "_", term).strip("_")
+    return f"{name}.{model}.{plain_word(term)}.nii.gz"
 
 
 def write_surface(path: Path, values: NDArray[np.float32], half: str, name: str) -> None:

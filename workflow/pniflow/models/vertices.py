@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.cat12 import template
+from pniflow.cat12.template import HALVES, VERTICES, annotation, hemisphere, map_name, vertex_areas
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 from pniflow.models import map_files, maps, peaks
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATLAS = "aparc_a2009s"
-_MESHES = {2 * count: f"_{mesh}".replace("_164k", "") for mesh, count in template.VERTICES.items()}
+_MESHES = {2 * count: mesh for mesh, count in VERTICES.items()}
 
 
 def fit_surface(
@@ -93,8 +93,8 @@ def fit_surface(
     mesh = _MESHES.get(values.shape[1], "")
     for test in tests:
         for name, numbers in map_files.maps_of(test).items():
-            for side, part in zip(("lh", "rh"), (numbers[:half], numbers[half:]), strict=True):
-                file = map_files.surface_name(side, name, mesh, test.model.name, test.term)
+            for side, part in zip(HALVES.values(), (numbers[:half], numbers[half:]), strict=True):
+                file = map_name(side, name, mesh, test.model.name, test.term)
                 map_files.write_surface(maps / file, part, side, name)
     write_tables(tests, places, space, plan, peaks, clusters)
 
@@ -165,12 +165,12 @@ def surface_places(size: int) -> peaks.Places:
     half = size // 2
     position, region = np.full((size, 3), np.nan), np.full(size, "", dtype=object)
     extent = np.full(size, np.nan)
-    if half == template.VERTICES["32k"]:
-        for start, side in zip((0, half), template.HALVES, strict=True):
+    if half == VERTICES["32k"]:
+        for start, side in zip((0, half), HALVES, strict=True):
             own = slice(start, start + half)
-            vertices, triangles = template.hemisphere(side)
-            position[own], extent[own] = vertices, template.vertex_areas(vertices, triangles)
-            labels, names = template.annotation(side, ATLAS)
+            vertices, triangles = hemisphere(side)
+            position[own], extent[own] = vertices, vertex_areas(vertices, triangles)
+            labels, names = annotation(side, ATLAS)
             region[own] = np.array([*names, ""], dtype=object)[labels]
     return peaks.Places(
         hemisphere=np.repeat(np.array(["left", "right"]), half),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.cat12 import template
+from pniflow.cat12.template import volume_regions
 from pniflow.errors import InputError
 from pniflow.files import read_table
 from pniflow.models import map_files, peaks
@@ -120,7 +120,7 @@ def voxel_places(inside: NDArray[np.bool_], affine: NDArray[np.float64]) -> peak
         hemisphere=np.full(size, "both"),
         vertex=np.full(size, -1),
         position=position,
-        region=template.volume_regions(position),
+        region=volume_regions(position),
         extent=np.full(size, abs(np.linalg.det(affine[:3, :3]))),
         unit="mm3",
         element="voxel",
