@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -352,6 +353,23 @@ def test_mixed_versions_name_the_scans() -> None:
     said = mixed_versions(scans(cat_version=["12.8.1 r2040", "26.0 r3300"]))
     assert said[0] == "The scans mix CAT12 versions (12.8.1 r2040: s0; 26.0 r3300: s1)."
     assert "definitions of cortical thickness (FreeSurfer-like distance: s0; projection-based: s1)" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "what"),
+    [
+        ("longitudinal_model", ["plasticity", "ageing"], "longitudinal models .ageing: s1; plasticity: s0."),
+        ("wmh_handling", ["1", "2"], "settings for white matter hyperintensities .WMHC. .1: s0; 2: s1."),
+        ("lesion_handling", ["0", "1"], "settings for stroke lesions .SLC. .0: s0; 1: s1."),
+        ("voxel_size", ["1", "1.5"], "voxel sizes .1: s0; 1.5: s1."),
+        ("spm_version", ["7219", "7771"], "SPM versions .7219: s0; 7771: s1."),
+    ],
+)
+def test_other_settings_that_must_be_alike_name_the_scans(column: str, values: list[str], what: str) -> None:
+    assert mixed_versions(scans(**{column: [values[0], values[0], None]})) == []
+    said = mixed_versions(scans(**{column: values}))
+    assert len(said) == 1
+    assert re.search(what, said[0])
 
 
 def test_thickness_of_12_6_12_7_and_26_is_not_one_measure() -> None:

@@ -52,6 +52,7 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
         ("wmh_handling", "settings for white matter hyperintensities (WMHC)"),
         ("lesion_handling", "settings for stroke lesions (SLC)"),
         ("voxel_size", "voxel sizes"),
+        ("spm_version", "SPM versions"),
     ):
         if column in globals.columns:
             sentences += _mixed(globals["scan"], globals[column], what)
