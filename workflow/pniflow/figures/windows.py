@@ -12,7 +12,6 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.study.windows import intervention_days
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +33,8 @@ def plot_windows(*, windows: Path, study: Path, figure: Path, image: Path, descr
     figure, image, description : Path
         The figure as SVG, as PNG, and its caption as JSON.
     """
+    from pniflow.study.windows import intervention_days
+
     about = read_study(study)
     rows = [row for row in words.records(files.read_table(windows, "windows")) if words.given(row["to_day"])]
     paths = {"figure": figure, "image": image, "description": description}
