@@ -119,6 +119,20 @@ def test_an_excluded_sample_may_be_absent_from_the_matrix(tmp_path):
     assert list(read_levels(tmp_path / "l2.tsv")["sample_id"]) == ["A1", "A2", "B2"]
 
 
+def test_a_study_that_excludes_all_samples_is_refused(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.counts.txt").write_text("IL6\t5\nTNF\t6\n")
+    rows = "sample_id\tparticipant_id\tsession_id\tbatch\texcluded\na\tA\tses-pre\t\tx\nb\tB\tses-pre\t\tx\n"
+    (tmp_path / "samples.tsv").write_text(rows)
+    with pytest.raises(InputError, match="the study excludes all samples"):
+        ingest_expression(
+            quantifications=sorted(tmp_path.glob("*.txt")),
+            unit="counts",
+            samples=tmp_path / "samples.tsv",
+            out=tmp_path / "l.tsv",
+        )
+
+
 def test_sample_quality_lists_an_excluded_sample_with_its_reason_and_carries_rin(tmp_path):
     measured(tmp_path)
     assess_samples(

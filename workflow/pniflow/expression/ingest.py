@@ -81,10 +81,12 @@ def ingest_expression(
     if (matrix is None) == (not quantifications):
         raise InputError("ingest-expression: give either --matrix or --quantifications.")
     paths = formats.expand(quantifications or [matrix])  # type: ignore[list-item]
-    form = _format(paths, format)
     sheet = None if samples is None else read_table(samples, "samples")
     excluded = [] if sheet is None or "excluded" not in sheet else _excluded(sheet)
     wanted = Wanted(unit, housekeeping or [], excluded, whole is not None)
+    if len(paths) > 1:
+        paths = [path for path in paths if wanted.counts(formats.sample_name(path))] or paths[:1]
+    form = _format(paths, format)
     if form == "matrix":
         gathered, said = _from_matrix(paths[0], wanted)
     else:
@@ -111,10 +113,13 @@ class Wanted(NamedTuple):
     excluded: list[str]
     whole: bool
 
+    def counts(self, label: str) -> bool:
+        """Tell whether a sample is not left out."""
+        return make_name(label) not in map(make_name, self.excluded)
+
     def accumulator(self, source: Path, samples: list[str], estimated: bool = False) -> Accumulator:
         """Return an empty accumulator for all samples but those left out."""
-        names = {*self.excluded, *map(make_name, self.excluded)}
-        kept = np.array([label not in names and make_name(label) not in names for label in samples], bool)
+        kept = np.array([self.counts(label) for label in samples], dtype=bool)
         if not kept.any():
             raise InputError(f"{source}: the study excludes all samples; keep at least one.")
         chosen = None if kept.all() else kept
@@ -142,7 +147,7 @@ def _format(paths: Sequence[Path], asked: str) -> str:
         examples = [f"{path.name} ({kind})" for path, kind in found.items() if kinds.index(kind) < 2]
         raise InputError(
             f"{paths[0].parent}: the files are of several formats ({listing(examples, 4)}); give the files"
-            " of one format."
+            " of one format, or a pattern that fits only these (rna/*/quant.sf)."
         )
     if kinds == ["matrix"] and len(paths) > 1:
         raise InputError(
