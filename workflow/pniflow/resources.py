@@ -40,7 +40,7 @@ def read_schema(name: str) -> dict[str, Any]:
     """Read a file of `schemas`: pniflow's own, so libyaml builds it without the checks of users' files."""
     import yaml
 
-    document: dict[str, Any] = yaml.load((shipped("schemas") / name).read_bytes(), Loader=yaml.CSafeLoader)
+    document: dict[str, Any] = yaml.CSafeLoader((shipped("schemas") / name).read_bytes()).get_single_data()
     return document
 
 
