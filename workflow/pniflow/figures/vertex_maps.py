@@ -22,21 +22,30 @@ _TITLE = "Estimates at every vertex of the cortex"
 _MOST = 4  # tests drawn; further ones stand in the tables and files
 _LEVEL = 0.05
 _VIEWS = (("left", False), ("left", True), ("right", True), ("right", False))
-_UNITS = {"thickness": "mm", "depth": "mm"}
 _CORRECTIONS = {
     "logp_tfce": "threshold-free cluster enhancement",
-    "logp_fwe": "largest statistic",
+    "logp_fwe": "max-T",
 }
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One test: its estimates and what is outlined, by side, and its rows of the peaks table."""
+    """One test.
+
+    Attributes
+    ----------
+    rows : list of mapping
+        Of the peaks table, the largest statistic first.
+    values, outlined : mapping of str to array
+        Estimates, and what is outlined, by side.
+    found : mapping of str to (int, float)
+        Correction in words -> vertices with p below .05, and the smallest p; the outlined one first.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     values: Mapping[str, np.ndarray]
     outlined: Mapping[str, np.ndarray]
-    correction: str
+    found: Mapping[str, tuple[int, float]]
 
     @property
     def first(self) -> Mapping[str, Any]:
@@ -49,9 +58,9 @@ class Drawn:
         return f"{self.first['model']}/{self.first['outcome']}/{self.first['term']}"
 
     @property
-    def outlines(self) -> int:
-        """Number of vertices outlined."""
-        return int(sum(part.sum() for part in self.outlined.values()))
+    def correction(self) -> str:
+        """What is outlined, in words; empty where nothing was permuted."""
+        return next(iter(self.found), "")
 
 
 def plot_surface(
@@ -98,13 +107,18 @@ def plot_surface(
 def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
     """Read one test's maps; the outline is that of TFCE, else of the largest statistic."""
     model, term = rows[0]["model"], rows[0]["term"]
-    name = next((one for one in _CORRECTIONS if (maps / _file("lh", one, model, term)).is_file()), "")
-    values, outlined = {}, {}
-    for side, half in HALVES.items():
-        values[side] = _values(maps, half, "estimate", model, term)
-        size = np.abs(_values(maps, half, name, model, term)) if name else np.zeros(len(values[side]))
-        outlined[side] = size > -np.log10(_LEVEL)  # NaN is not
-    return Drawn(rows, values, outlined, _CORRECTIONS.get(name, ""))
+    values = {side: _values(maps, half, "estimate", model, term) for side, half in HALVES.items()}
+    outlined: dict[str, np.ndarray] = {side: np.zeros(len(part), dtype=bool) for side, part in values.items()}
+    found: dict[str, tuple[int, float]] = {}
+    for name, words_of in _CORRECTIONS.items():
+        if not (maps / _file("lh", name, model, term)).is_file():
+            continue
+        size = {side: np.abs(_values(maps, half, name, model, term)) for side, half in HALVES.items()}
+        below = {side: part > -np.log10(_LEVEL) for side, part in size.items()}  # NaN is not
+        outlined = outlined if found else below
+        smallest = 10 ** -max(float(np.nanmax(part)) for part in size.values())
+        found[words_of] = (int(sum(part.sum() for part in below.values())), smallest)
+    return Drawn(rows, values, outlined, found)
 
 
 def _file(half: str, name: str, model: str, term: str) -> str:
@@ -148,7 +162,7 @@ def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:
 
 def _question(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return what a test asks ("change of thickness (after minus before)")."""
-    outcome = words.label(row["outcome"]).long
+    outcome = words.inside(words.label(row["outcome"]).long)
     sessions = list(words.session_words(about).values())
     term = words.term_of(row["term"], len(sessions))
     if term.kind == "change":
@@ -160,12 +174,15 @@ def _question(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
 
 def _heading(test: Drawn, about: Mapping[str, Any]) -> str:
     question = _question(test.first, about)
-    found = "outlined: family-wise p < .05" if test.outlines else "no vertex is shown to differ"
-    return f"{question[0].upper()}{question[1:]}; {found if test.correction else 'not permuted'}"
+    what = "no family-wise p"
+    if test.found:
+        count, _ = test.found[test.correction]
+        what = "outlined: family-wise p < .05" if count else "family-wise p at least .05 everywhere"
+    return f"{question[0].upper()}{question[1:]}; {what}"
 
 
 def _scale(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    unit = _UNITS.get(row["outcome"], "")
+    unit = words.label(row["outcome"]).unit
     term = words.term_of(row["term"], len(about["sessions"]))
     per = "" if term.kind == "change" else f" per unit of {words.label(term.of).short}"
     return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more)"
@@ -203,16 +220,11 @@ def _said(test: Drawn) -> str:
     """Return a test's result in words."""
     row = test.first
     where = f"the {row['hemisphere']} hemisphere" + (f", {row['region']}" if row["region"] else "")
-    smallest = [
-        float(one[name]) for one in test.rows for name in ("p_fwe", "p_tfce") if words.given(one[name])
-    ]
-    what = (
-        f"family-wise p below .05 at {test.outlines} of {int(row['elements'])} vertices"
-        if test.outlines
-        else f"no vertex is shown to differ (smallest family-wise {words.p_phrase(min(smallest))})"
-        if smallest
-        else "no family-wise p"
-    )
-    return (
-        f"{test.key}: {what}; the largest statistic, t = {words.number(row['statistic'])}, lies in {where}."
-    )
+    parts = [
+        f"by {name} family-wise p is below .05 at {count} of {int(row['elements'])} vertices"
+        if count
+        else f"by {name} no vertex is shown to differ (smallest family-wise {words.p_phrase(smallest)})"
+        for name, (count, smallest) in test.found.items()
+    ] or ["no family-wise p"]
+    largest = f"the largest statistic, t = {words.number(row['statistic'])}, lies in {where}"
+    return f"{test.key}: {'; '.join([*parts, largest])}."
