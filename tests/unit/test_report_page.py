@@ -678,11 +678,15 @@ def test_the_headline_in_the_terminal(run, tmp_path, capsys):
     for name in ("estimates", "exclusions"):
         target = results / ("models" if name == "estimates" else "cohort") / f"{name}.tsv"
         target.write_bytes(Path(run[name]).read_bytes())
+    (results / "report").mkdir()
+    (results / "report" / "report.pdf").write_bytes(b"")
     summarize_results(results=results, study=run["study"])
     text = capsys.readouterr().out
     assert "A made-up study" in text
     assert "Simulated data" in text
     assert f"Report: {results / 'report' / 'report.html'}" in text
+    assert f"On paper: {results / 'report' / 'report.pdf'}" in text
+    assert "pniflow trace change_pro/pss10/session" in text
     assert re.search(r"Stress \(PSS-10\): change +−4\.20 +\[−5\.87, −2\.53\] +\.500 +21 +not shown", text)
     assert "CTRA: on Stress (PSS-10), within" in text
     assert "higher = more adverse" in text
@@ -692,4 +696,6 @@ def test_the_headline_in_the_terminal(run, tmp_path, capsys):
 
 
 def test_the_headline_of_a_study_without_questions(tmp_path):
-    assert "No prespecified question" in headline([], {}, tmp_path / "report.html")
+    text = headline([], {}, tmp_path / "report.html")
+    assert "No prespecified question" in text
+    assert "On paper" not in text

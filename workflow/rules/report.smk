@@ -26,7 +26,7 @@ rule render_report:
             "<results>/report/report.pdf",
             category="Report",
             caption="../report/report.rst",
-            labels={"form": "On paper"},
+            labels={"form": "On paper (PDF)"},
         ),
         references="<results>/report/references.bib",
     log:

@@ -71,7 +71,13 @@ def headline(
     else:
         lines.append("No prespecified question could be answered with these data.")
     lines += [f"Note: {flag}" for flag in flags]
-    lines += ["", f"Report: {report}", ""]
+    lines += ["", f"Report: {report}"]
+    paper = report.with_suffix(".pdf")
+    lines += [f"On paper: {paper}"] if paper.is_file() else []
+    lines += (
+        [f"Where a number comes from: click it there, or pniflow trace {chosen[0]['key']}"] if chosen else []
+    )
+    lines.append("")
     return "\n".join(lines)
 
 
