@@ -170,8 +170,8 @@ READING = """## What holds
 - **The between slope is conservative where the ICC is low** ({between_low} at its lowest, ICC .2 and 17
   people; below .045 in {between_outside}). There the person variance is estimated as zero in up to
   {singular} of the draws, so the variance of person means is held at or above what the differences say:
-  too large rather than too small. The engine's singular fits are those of lme4 with pbkrtest
-  (tests/oracle).
+  too large rather than too small. lme4 with
+  pbkrtest does the same: over 60 such draws, 17 of them singular, its p-values are ours to 1e-8.
 - **Kenward-Roger at .0001, complete pairs** (1,000,000 draws; the Monte-Carlo error is about 0.1 of the
   level). Session and within slope: {tail_low} to {tail_high} times the level (bounds 0.7 and 1.3). The
   between slope reaches its level at ICC .8 and falls below it at lower ICCs ({between_tail_low} to
