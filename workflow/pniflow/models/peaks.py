@@ -13,7 +13,7 @@ from pniflow.models.familywise import Space
 from pniflow.models.maps import MapTest
 from pniflow.models.results import Row, interval
 
-CORRECTIONS = {"max_t": "p_fwe", "tfce": "p_tfce"}
+CORRECTIONS = {"tfce": "p_tfce", "max_t": "p_fwe"}
 _REGIONS = 3  # named of a cluster
 
 
