@@ -46,7 +46,8 @@ def plot_ctra_components(
         return
     terms = changes_of(words.estimate_rows(files.read_table(estimates, "estimates")), len(sessions))
     with style.drawing():
-        drawn, panels = panel_grid(len(values), labels)
+        above = max((len(estimate_lines(some, "")) for some in terms.values()), default=0)
+        drawn, panels = panel_grid(len(values), labels, above)
         for axes, (measure, table) in zip(panels, values.items(), strict=True):
             draw_panel(axes, measure, table, terms.get(measure, []), labels, units.get(measure))
         style.save(drawn, _describe(values, terms, labels, about["simulated"]), **paths)

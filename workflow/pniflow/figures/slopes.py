@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TITLE = "Associations, person by person"
 _MOST = 4  # pairs of panels
+_LINE = 46.5  # mm: height of a pair
 _COLOURS = {"within": style.BLUE, "between": style.VERMILLION}
 Pair = dict[str, dict[str, Any]]
 
@@ -55,9 +56,10 @@ def plot_slopes(
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
     with style.drawing():
-        drawn = style.new_figure(style.ONE_COLUMN, 6 + 46 * len(pairs))
-        grid = drawn.subplots(len(pairs), 2, squeeze=False)
-        for line, ((outcome, predictor), slopes) in zip(grid, pairs.items(), strict=True):
+        drawn = style.new_figure(style.ONE_COLUMN, 6 + _LINE * len(pairs))
+        for place, ((outcome, predictor), slopes) in enumerate(pairs.items()):
+            top = 16 + _LINE * place
+            line = [style.axes_at(drawn, left, top, 27, 25) for left in (17, 59)]
             x, y = values[predictor], values[outcome]
             _draw_within(line[0], *deviations(x, y), slopes["within"])
             _draw_between(line[1], *person_means(x, y), slopes["between"])
@@ -148,12 +150,8 @@ def _slope(axes: Axes, through: tuple[float, float], x: np.ndarray, row: Mapping
         ends = np.array([np.nanmin(x), np.nanmax(x)])
         height = through[1] + row["estimate"] * (ends - through[0])
         axes.plot(ends, height, color=_COLOURS[row["kind"]], linewidth=1.4)
-    lines = [f"{row['kind'].capitalize()} persons", *estimate_lines([row], "")]
-    axes.set_title(lines[0], weight="bold", loc="left", pad=18, color=_COLOURS[row["kind"]])
-    axes.annotate(
-        "\n".join(lines[1:]), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points",
-        size=style.SMALLEST, linespacing=1.15, in_layout=False,
-    )  # fmt: skip
+    title = f"{row['kind'].capitalize()} persons"
+    style.head(axes, title, estimate_lines([row], ""), _COLOURS[row["kind"]])
 
 
 def _describe(pairs: Mapping[tuple[str, str], Pair], simulated: bool) -> dict[str, Any]:

@@ -191,6 +191,14 @@ def few_ticks(axes: Axes, width: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 8))))
 
 
+def head(axes: Axes, title: str, lines: Sequence[str], colour: str = BLACK) -> None:
+    """Write a title and lines of text above axes, beginning above the labels of the y axis."""
+    where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
+    up = 3 + 7.6 * max(len(lines), 1)  # above the end of a long label of the y axis
+    axes.annotate(shortened(title, 28), (0, 1), (-22, up), weight="bold", size=7, color=colour, **where)
+    axes.annotate("\n".join(lines), (0, 1), (-1, 3), size=SMALLEST, linespacing=1.15, **where)
+
+
 def row_name(measure: str) -> str:
     """Return a measure's short label as it stands beside a row, with the CTRA's direction."""
     text = words.label(measure).short
