@@ -163,8 +163,8 @@ def _share(key: str, row: Mapping[str, Any]) -> Number:
 
 def _outcomes(names: str) -> str:
     labels = list(dict.fromkeys(words.label(name).short for name in str(names).split()))
-    more = f" and {len(labels) - 4} more" if len(labels) > 4 else ""
-    return "; ".join(labels[:4]) + more
+    more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
+    return "; ".join(labels[:2]) + more
 
 
 def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:

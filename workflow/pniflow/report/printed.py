@@ -17,7 +17,7 @@ from pniflow.report.parts import BANNER, Fold, Link, Picture, Section, Table, Te
 _HERE = Path(__file__).resolve().parent
 _WIDTH, _LANDSCAPE, _HEIGHT = 482.0, 700.0, 600.0  # points that a page gives to a table or figure
 _SIZE, _SMALLEST = 7.8, 5.8  # points of a table's type
-_LETTER, _GAP = 0.47, 7.0  # width of a letter in its size, and between columns in points
+_LETTER, _GAP = 0.52, 7.0  # width of a letter in its size, and between columns in points
 _USUAL = re.compile(
     r"[\x20-\x7e\u00a0-\u024f\u0370-\u03ff\u0400-\u045f\u2010-\u2026\u2212\u221a\u2264\u2265]*"
 )
@@ -102,25 +102,33 @@ def _text(text: Text) -> list[Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    lengths = [[len(column)] for column in table.columns]
+    cells: list[list[str]] = [[] for _ in table.columns]
     for row in table.rows:
         if not row.group:
-            texts = [plain(row.head), *map(plain, row.cells)]
-            for column, text in zip(lengths, texts, strict=True):
-                column.append(len(text))
-    # A column of numbers or short texts is as wide as its widest cell, or the longest word of its head.
-    heads = [max((len(word) for word in name.split()), default=0) for name in table.columns]
-    widest = [max([head, *some[1:]]) for head, some in zip(heads, lengths, strict=True)]
-    fixed = [place > 0 and (place - 1 in table.numeric or width <= 14) for place, width in enumerate(widest)]
-    letters = sum(width if stays else min(width, 26) for width, stays in zip(widest, fixed, strict=True))
-    gaps = _GAP * len(widest)
-    size = min(_SIZE, (_WIDTH - gaps) / (letters * _LETTER))
+            for column, text in zip(cells, [row.head, *row.cells], strict=True):
+                column.append(plain(text))
+    # Letters that may not be broken: numbers and short texts whole, of other texts the longest word.
+    heads = [round(1.2 * _longest([name])) for name in table.columns]  # bold
+    words = [max(head, _longest(some)) for head, some in zip(heads, cells, strict=True)]
+    whole = [max([head, *map(len, some)]) for head, some in zip(heads, cells, strict=True)]
+    fixed = [
+        (place > 0 and (place - 1 in table.numeric or letters <= 14)) or 20 < word == letters <= 40
+        for place, (letters, word) in enumerate(zip(whole, words, strict=True))
+    ]
+    needed = sum(
+        letters if stays else min(max(word, min(letters, 26)), 40)
+        for letters, word, stays in zip(whole, words, fixed, strict=True)
+    )
+    gaps = _GAP * len(whole)
+    size = min(_SIZE, (_WIDTH - gaps) / (needed * _LETTER))
     wide = size < _SMALLEST
     if wide:
-        size = max(4.5, min(_SIZE, (_LANDSCAPE - gaps) / (letters * _LETTER)))
-    shares = [
-        0 if stays else max(10, min(sum(some) / len(some), 60))
-        for stays, some in zip(fixed, lengths, strict=True)
+        size = max(4.5, min(_SIZE, (_LANDSCAPE - gaps) / (needed * _LETTER)))
+    widths = [
+        {"pt": round(letters * _LETTER * size + _GAP, 1)}
+        if stays
+        else {"fr": max(10, word, min((sum(map(len, some)) / max(1, len(some)) + letters) / 2, 60))}
+        for letters, word, stays, some in zip(whole, words, fixed, cells, strict=True)
     ]
     return {
         "kind": "table",
@@ -137,10 +145,15 @@ def _table(table: Table) -> dict[str, Any]:
             for row in table.rows
         ],
         "note": _text(table.note),
-        "widths": [round(share, 2) for share in shares],
+        "widths": widths,
         "size": round(size, 2),
         "wide": wide,
     }
+
+
+def _longest(texts: Sequence[str]) -> int:
+    """Return the letters of the longest word; a no-break space is part of one."""
+    return max((len(word) for text in texts for word in text.split(" ")), default=0)
 
 
 def _picture(picture: Picture) -> dict[str, Any]:

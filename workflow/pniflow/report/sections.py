@@ -123,8 +123,8 @@ def _estimates(results: Results) -> list[Any]:
     return [
         Paragraph(
             [
-                "Each number in this report comes from a row of this table; names in the other tables link"
-                " here."
+                "Each estimate in this report is a row of estimates.tsv, here in full; pniflow trace KEY says"
+                " where it comes from, as does a click on it on the page."
             ]
         ),
         Fold(
