@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from test_report_page import Page
 
 import made_results as made
 from pniflow import contracts, words
@@ -171,3 +172,70 @@ def test_a_cluster_has_the_key_of_its_row():
     table = further.surfaces({"clusters": CLUSTERS.assign(region=None)})[0]
     assert numbers(table)["m/thickness/session/tfce/1", "p_tfce"] == "<\u00a0.001"
     assert numbers(table)["m/thickness/session/tfce/1", "extent"] == "85.2"
+
+
+GENES = pd.DataFrame(
+    {
+        "gene": ["IL6", "MX1"],
+        "component": ["inflammatory", "interferon"],
+        "weight": [1, -1],
+        "term": "session",
+        "unit": "z",
+        "estimate": [0.1234567, -0.0456],
+        "std_error": [0.04, 0.011],
+        "p_value": [0.04996, 0.9995],
+        "p_adjusted": [0.0999, 0.9995],
+        "conf_low": [0.04, -0.07],
+        "conf_high": [0.2, -0.02],
+        "n_participants": [21, 20],
+        "n_samples": [41, 40],
+    }
+)
+PEAKS = CLUSTERS.drop(columns=["correction", "cluster", "size", "extent"]).assign(
+    peak=1, estimate=0.0213, std_error=0.004, conf_low=0.013, conf_high=0.0296, p_value=0.0004, p_fwe=0.0498
+)
+
+
+def test_every_number_equals_its_table_at_its_shown_rounding(tmp_path):
+    frames = {
+        "sample_quality": SAMPLES,
+        "over_genes": OVER_GENES,
+        "gene_estimates": GENES,
+        "design": DESIGN,
+        "clusters": CLUSTERS,
+        "peaks": PEAKS,
+    }
+    paths = write(tmp_path, **frames)
+    write_table(made.estimates(), tmp_path / "estimates.tsv", "estimates")
+    write_table(made.measures(), tmp_path / "measures.parquet", "measures")
+    render_report(
+        study=made.write_study(tmp_path),
+        estimates=tmp_path / "estimates.tsv",
+        measures=tmp_path / "measures.parquet",
+        out=tmp_path / "report.html",
+        **paths,
+    )
+    rows = {("sample_quality", "all"): {"sample_id": 2, "flags": 1}}
+    for name, frame in frames.items():
+        keys = contracts.contract({"design": "design_checks"}.get(name, name))["primaryKey"]
+        for row in frame.to_dict("records"):
+            rows[name, "/".join(str(row[key]) for key in keys)] = row
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    seen = set()
+    for element in page.elements:
+        table, text = element["at"].get("data-table"), element["text"]
+        if table not in frames or text == "–":
+            continue
+        key, field = element["at"]["data-key"], element["at"]["data-field"]
+        value = float(rows[table, key][field])
+        if field.startswith("p_"):
+            below, above = text[0] == "<", text[0] == ">"
+            assert below == (value < 0.001)
+            assert above == (value > 0.999)
+            assert (value < 0.05) == (float(text.lstrip("<> \u00a0")) < 0.05)
+        else:
+            decimals = len(text.partition(".")[2])
+            assert abs(float(text.replace("−", "-")) - value) <= 0.5 * 10.0**-decimals + 1e-12, (field, text)
+        seen.add((table, field))
+    assert {table for table, _ in seen} == set(frames)
+    assert len(seen) >= 30

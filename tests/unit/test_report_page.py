@@ -543,6 +543,20 @@ def test_hostile_text_is_text(run, tmp_path):
     assert not [e for e in page.elements if any(name.startswith("on") for name in e["at"])]
 
 
+def test_what_turns_a_line_round_ends_with_its_words(tmp_path):
+    table = made.estimates().iloc[:1].assign(outcome="a\u202eb")
+    write_table(table, tmp_path / "estimates.tsv", "estimates")
+    study = made.write_study(tmp_path)
+    render_report(study=study, estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    main = text.partition("<main")[2].partition("</main>")[0]
+    cells = re.findall(
+        r"[^<>]*\u202e[^<>]*(?=<)", re.sub(r"<bdi>.*?</bdi>", "", re.sub(r'="[^"]*"', "", main))
+    )
+    assert "<bdi>" in main
+    assert cells == []
+
+
 def without(*domains: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Estimates and measures of a study that lacks domains."""
     measures = made.measures()
