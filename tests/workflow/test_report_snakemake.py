@@ -62,6 +62,16 @@ def test_captions_name_the_gene_set_of_the_config(report):
     assert "{{" not in json.dumps(entry["caption"])
 
 
+def test_the_command_of_a_trace_is_the_one_that_runs(demo):
+    plan = in_clone("-n", "-p", "--forcerun", "fit_models", directory=demo)
+    ran = re.search(r"pniflow fit-models .*", said(plan))
+    page = (demo / "results/report/report.html").read_text(encoding="utf-8")
+    shown = re.search(r"<dt>command</dt><dd>(pniflow fit-models .*?)</dd>", page)
+    assert ran is not None
+    assert shown is not None
+    assert re.sub(r"--models \S+/", "--models ", ran[0].partition(" 2> ")[0]) == shown[1]
+
+
 def test_it_opens_offline_and_lists_the_figures(report):
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:

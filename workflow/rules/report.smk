@@ -15,6 +15,7 @@ rule render_report:
         exclusions="<results>/cohort/exclusions.tsv",
         table1="<results>/cohort/table1.tsv",
         figures=collect("<results>/figures/{figure}.json", figure=FIGURES),
+        behind=[*MODEL_TABLES.values(), "<results>/cohort/excluded_measures.parquet"],
     output:
         page=report(
             "<results>/report/report.html",
