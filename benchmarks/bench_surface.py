@@ -22,6 +22,7 @@ STEPS = {
     "fit": "fit of the change at every vertex, Kenward-Roger",
     "max_t": f"max-T, {FLIPS:,} sign flips",
     "tfce": f"TFCE, {FLIPS:,} sign flips",
+    "voxels": "TFCE of an ellipsoid of 439,159 voxels, 31 sign flips and none, with its neighbours",
 }
 
 
@@ -58,6 +59,8 @@ def step(name: str) -> float:
     from pniflow.models.permutation import sign_flips, tests_of
     from pniflow.models.random_intercept import RandomIntercept
 
+    if name == "voxels":
+        return volume()
     values, edges = data()
     usable = np.ones(values.shape[1], dtype=bool)
     change = values[1::2].astype(float) - values[0::2]
@@ -74,6 +77,27 @@ def step(name: str) -> float:
             enhanced_p(
                 sign_flips(change, flips=FLIPS, seed=1, exact=False), enhancer(Space(edges, 1.0), usable)
             )
+    return time.process_time() - began
+
+
+def volume() -> float:
+    """TFCE of smooth changes over a mask of the size of CAT12's grey matter at 1.5 mm; processor seconds."""
+    from scipy.ndimage import gaussian_filter
+
+    from pniflow.models.familywise import Space, enhanced_p, enhancer
+    from pniflow.models.permutation import sign_flips
+    from pniflow.models.voxels import neighbours
+
+    rng = np.random.default_rng(0)
+    place = np.indices((113, 137, 113)) - np.array([56, 68, 56])[:, None, None, None]
+    inside = np.square(place / np.array([45, 55, 45])[:, None, None, None]).sum(axis=0) < 0.98**2
+    change = np.stack(
+        [gaussian_filter(rng.normal(size=inside.shape).astype("f4"), 2)[inside] for _ in range(PEOPLE)]
+    )
+    began = time.process_time()
+    space = Space(neighbours(inside), 0.5)
+    flips = sign_flips(change, flips=31, seed=1, exact=False)
+    enhanced_p(flips, enhancer(space, np.ones(change.shape[1], dtype=bool)))
     return time.process_time() - began
 
 
