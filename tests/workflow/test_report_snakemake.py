@@ -42,7 +42,7 @@ def test_every_figure_table_and_the_report_have_a_label_and_a_caption(report, de
         assert len(entry["labels"]) == 1, path
         assert all(len(label) > 8 for label in entry["labels"].values()), path
         assert len(re.sub(r"<[^>]*>", "", entry["caption"])) > 40, path
-    labels = [label for entry in found.values() for label in entry["labels"].values()]
+    labels = [label for entry in found.values() for label in entry["labels"].items()]
     assert len(set(labels)) == len(labels)
 
 
@@ -66,7 +66,7 @@ def test_the_command_of_a_trace_is_the_one_that_runs(demo):
     plan = in_clone("-n", "-p", "--forcerun", "fit_models", directory=demo)
     ran = re.search(r"pniflow fit-models .*", said(plan))
     page = (demo / "results/report/report.html").read_text(encoding="utf-8")
-    shown = re.search(r"<dt>command</dt><dd>(pniflow fit-models .*?)</dd>", page)
+    shown = re.search(r"<dt>command</dt><dd>(pniflow fit-models --.*?)</dd>", page)
     assert ran is not None
     assert shown is not None
     assert re.sub(r"--models \S+/", "--models ", ran[0].partition(" 2> ")[0]) == shown[1]
