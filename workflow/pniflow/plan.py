@@ -239,8 +239,10 @@ def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
         if string:
             leads.extend(_modules(string) or _named().get(string, ()))
         else:
-            leads.extend(_modules(module))
-            leads.extend(file for name in re.findall(r"\w+", names) for file in _modules(f"{module}.{name}"))
+            # Of a package the modules named, these alone; a function that it hands on may be anywhere in it.
+            named = [_modules(f"{module}.{name}") for name in re.findall(r"\w+", names.split(" as ")[0])]
+            leads.extend(file for files in named for file in files)
+            leads.extend(() if named and all(named) else _modules(module))
     return own, tuple(leads)
 
 

@@ -21,7 +21,7 @@ rule plot_flow:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.flow"),
     message:
         "Figure: flow of participants"
     shell:
@@ -51,7 +51,7 @@ rule plot_paired_change:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.paired_change"),
     message:
         "Figure: change of each measure, person by person"
     shell:
@@ -81,7 +81,7 @@ rule plot_standardized_change:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.standardized_change"),
     message:
         "Figure: change of all measures on one scale"
     shell:
@@ -111,7 +111,7 @@ rule plot_quality:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.quality"),
     message:
         "Figure: quality of scans, samples and questionnaires"
     shell:
@@ -140,7 +140,7 @@ rule plot_power:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.power"),
     message:
         "Figure: power and type-I error of this design"
     shell:
@@ -171,7 +171,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures"),
+            code=code_digest("figures.samples"),
         message:
             "Figure: quality of the blood samples"
         shell:
@@ -202,7 +202,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures"),
+            code=code_digest("figures.ctra_heatmap"),
         message:
             "Figure: CTRA genes by person and session"
         shell:
@@ -232,7 +232,7 @@ rule plot_associations:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.associations"),
     message:
         "Figure: forest of associations, within and between persons"
     shell:
@@ -264,7 +264,7 @@ if "cat12" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures"),
+            code=code_digest("figures.regions"),
         message:
             "Figure: brain regions by hemisphere"
         shell:
@@ -293,7 +293,7 @@ rule plot_windows:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.windows"),
     message:
         "Figure: what each measure looks back on"
     shell:
@@ -323,7 +323,7 @@ rule plot_influence:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.influence"),
     message:
         "Figure: influence of single participants"
     shell:
@@ -355,7 +355,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures"),
+            code=code_digest("figures.components"),
         message:
             "Figure: CTRA score and components by session"
         shell:
@@ -386,7 +386,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures"),
+            code=code_digest("figures.gene_forest"),
         message:
             "Figure: estimates gene by gene"
         shell:
@@ -417,7 +417,7 @@ rule plot_specification_curve:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.specification"),
     message:
         "Figure: main estimates under every declared choice"
     shell:
@@ -447,7 +447,7 @@ rule plot_slopes:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.slopes"),
     message:
         "Figure: associations, person by person"
     shell:

@@ -96,7 +96,7 @@ rule plot_surface:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures"),
+        code=code_digest("figures.vertex_maps"),
     message:
         "Figure: estimates at every vertex"
     shell:
