@@ -60,8 +60,8 @@ def test_further_columns_are_carried_under_the_names_the_study_gives(tmp_path):
         ({"columns": COLUMNS | {"further": {"rin": "RNA"}}}, "there is no column 'RNA'"),
         ({"columns": COLUMNS | {"further": {"who": "patient name"}}}, "identifies a person"),
         ({"exclude": {"C1": "degraded"}}, "expression.exclude names the sample C1"),
-        ({"quantifications": "star"}, "needs exactly one of the keys matrix and quantifications"),
-        ({"matrix": None}, "needs exactly one of the keys matrix and quantifications"),
+        ({"quantifications": "star"}, "needs exactly one of these keys: matrix or quantifications"),
+        ({"matrix": None}, "needs exactly one of these keys: matrix or quantifications"),
     ],
 )
 def test_what_the_study_cannot_mean_is_one_sentence(tmp_path, expression, sentence):

@@ -90,9 +90,8 @@ def _refuse_odd(value: Any, place: str, source: str) -> None:
         for key, item in value.items():
             here = f"{place}.{key}" if place else str(key)
             if not isinstance(key, str):
-                raise InputError(
-                    f"{source}: the key '{here}' is read as {_kind(key)}; put '{key}' in quotes."
-                )
+                word = "the word there (yes, no, on, off)" if isinstance(key, bool) else f"'{key}'"
+                raise InputError(f"{source}: the key '{here}' is read as {_kind(key)}; put {word} in quotes.")
             _refuse_odd(item, here, source)
 
 
@@ -147,8 +146,8 @@ def _sentence(error: Any) -> str:
         choices = ", ".join(map(str, error.validator_value))
         return f"{where} is {_shown(error.instance)}; one of {choices} was expected."
     if error.validator == "oneOf" and all(set(one) == {"required"} for one in error.validator_value):
-        names = " and ".join(name for one in error.validator_value for name in one["required"])
-        return f"{where} needs exactly one of the keys {names}."
+        names = " or ".join(" with ".join(one["required"]) for one in error.validator_value)
+        return f"{where} needs exactly one of these keys: {names}."
     if error.validator in _RULE_WORDS:
         expected = _RULE_WORDS[error.validator].format(error.validator_value)
         return f"{where} is {_shown(error.instance)}; {expected}."
@@ -234,6 +233,9 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> lis
         further = rule.get("additionalProperties")
         if isinstance(further, Mapping):
             rows += _rows(further, root, f"{prefix}{key}.NAME.")
+        entries = rule.get("items")
+        if isinstance(entries, Mapping):
+            rows += _rows(entries, root, f"{prefix}{key}[].")
     return rows
 
 
