@@ -15,6 +15,7 @@ import pytest
 from test_figures_drawing import NAMES, drawn_once
 
 import made_results as made
+from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 from pniflow.report import render_report
 from pniflow.report.summary import headline, summarize_results
@@ -230,6 +231,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "estimates": folder / "estimates.tsv",
         "measures": folder / "measures.parquet",
         "genes": folder / "genes.tsv",
+        "published": ["reference_study"],
         "figures": [folder / f"{name}.json" for name in NAMES],
         **tables(tmp_path_factory.mktemp("run")),
     }
@@ -683,6 +685,19 @@ def test_published_claims_name_direction_source_and_contradiction(page):
     ]
     assert ">no, opposite<" in pooled[0]
     assert "inverse relation" in page.body
+
+
+def test_a_study_that_names_no_publication_is_compared_with_none(run, tmp_path):
+    alone = {name: value for name, value in run.items() if name != "published"}
+    render_report(**alone, out=tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "published claims" not in text
+    assert "CMSC 2023" not in text
+
+
+def test_an_unknown_publication_is_one_sentence(run, tmp_path):
+    with pytest.raises(InputError, match="there is no 'other_study'; known are reference_study"):
+        render_report(**{**run, "published": ["other_study"]}, out=tmp_path / "report.html")
 
 
 def test_the_headline_in_the_terminal(run, tmp_path, capsys):

@@ -38,6 +38,7 @@ rule render_report:
         "../../envs/pniflow.yaml"
     params:
         score=CTRA_SCORE,
+        published=words("--published", config["report"]["published"]),
         code=code_digest("report"),
     message:
         "Report"
@@ -46,6 +47,6 @@ rule render_report:
         " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
         " --measures {input.measures} --participants {input.participants}"
         " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
-        f"{flags(REPORT_TABLES)}{RESOURCES} {{params.score}}"
+        f"{flags(REPORT_TABLES)}{RESOURCES} {{params.score}}{{params.published}}"
         " --figures {input.figures} --out {output.page} --pdf {output.paper}"
         " --references {output.references} 2> {log}"

@@ -129,6 +129,7 @@ def configuration() -> dict[str, Any]:
             "ctra": {"gene_set": "ctra53", "variant": "mean_z"},
         },
         "cat12": {"batches": 2},
+        "report": {"published": ["reference_study"]},
     }
 
 

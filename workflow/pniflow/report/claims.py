@@ -1,4 +1,4 @@
-"""What was published on the reference study, beside this study's estimate of the same estimand."""
+"""Published claims on the studies that config.yaml names, beside this study's estimate of the same estimand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from pniflow import words
 from pniflow.files import read_yaml
 from pniflow.report import parts
 from pniflow.report.answers import SHOWN, Context, unit_words, verdict
-from pniflow.report.parts import Listing, Paragraph, Row, Table, Text
+from pniflow.report.parts import Heading, Listing, Paragraph, Row, Table, Text
 from pniflow.resources import find
 
 _SIGN = {"lower": -1, "higher": 1}
 
 
-def comparison(
-    rows: Sequence[Mapping[str, Any]], context: Context, name: str = "reference_study"
-) -> list[Any]:
-    """Return the claims of which this study has the estimand; empty where it has none."""
+def comparison(rows: Sequence[Mapping[str, Any]], context: Context, names: Sequence[str]) -> list[Any]:
+    """Return the claims of the named files of which this study has the estimand; empty where it has none."""
+    blocks: list[Any] = []
+    for name in names:
+        of_one = _of_one(rows, context, name)
+        if of_one and len(names) > 1:
+            blocks.append(Heading(read_yaml(find("published", name))["title"]))
+        blocks += of_one
+    return blocks
+
+
+def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> list[Any]:
     published = read_yaml(find("published", name))
     by_key = {row["key"]: row for row in rows}
     lines = []

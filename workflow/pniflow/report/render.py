@@ -63,6 +63,7 @@ def render_report(
     gene_set: str | None = None,
     variant: str | None = None,
     figures: list[Path] | None = None,
+    published: list[str] | None = None,
     resources: Path | None = None,
 ) -> None:
     """Write the report: one HTML file that holds everything and loads nothing, and the same as PDF.
@@ -107,6 +108,8 @@ def render_report(
         Gene set and variant of the CTRA score.
     figures : list of Path, optional
         The figures' descriptions (JSON); each SVG lies beside its description.
+    published : list of str, optional
+        Files of `resources/published` whose claims stand beside this study's estimates.
     resources : Path, optional
         The user's own resources: labels, instruments and published claims there come first.
 
@@ -145,6 +148,7 @@ def render_report(
             "plan": files.read_yaml(models) if models else {},
             "gene_set": gene_set,
             "variant": variant,
+            "published": published or [],
         }
         results = _results(
             study,
@@ -194,7 +198,7 @@ def _results(
     written = {
         "methods": methods(about, rows, tables, documents, bibliography),
         "software": software(bibliography),
-        "claims": claims.comparison(rows, context),
+        "claims": claims.comparison(rows, context, documents["published"]),
     }
     return Results(
         study=about,
