@@ -1,4 +1,4 @@
-"""Published claims on the studies that config.yaml names, beside this study's estimate of the same estimand."""
+"""Published claims on studies that config.yaml names, beside this study's estimate of the same estimand."""
 
 from __future__ import annotations
 
