@@ -107,7 +107,7 @@ def test_two_participants_with_one_id(tmp_path: Path) -> None:
 def test_an_event_that_is_not_mapped(tmp_path: Path) -> None:
     study = small_redcap(tmp_path)
     changed(tmp_path, 3, redcap_event_name="month_6_arm_1")
-    assert "does not map the event 'month_6_arm_1' (1 rows)" in refused(tmp_path, study)
+    assert "does not map the event 'month_6_arm_1' (rows: 1)" in refused(tmp_path, study)
 
 
 def test_an_event_mapped_to_an_unknown_session(tmp_path: Path) -> None:

@@ -139,10 +139,14 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
         ),
         ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
         ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
+        ("study.yaml", "b_cell_depletion: {", "rituximab: {", "has the term 'b_cell_depletion', which is no"),
+        ("models.yaml", "fixed: [session]", "fixed: [session + age]", "formula strings are not read"),
+        ("models.yaml", "test: {pro_change: [session]}", "test: {change: [session]}", "the family 'change'"),
+        ("models.yaml", "split: predictor}, age", "split: predictor}, agee", "there is age; declare it"),
     ],
 )
 def test_a_wrong_config_is_one_sentence(file: str, old: str, new: str, sentence: str, tmp_path: Path) -> None:
-    for name in ("config.yaml", "study.yaml"):
+    for name in ("config.yaml", "study.yaml", "models.yaml"):
         text = (ROOT / "config" / name).read_text()
         if name == file:
             assert old in text

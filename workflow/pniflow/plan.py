@@ -18,6 +18,8 @@ from typing import Any
 
 from pniflow.config import checked, read_study
 from pniflow.errors import InputError
+from pniflow.models.branches import require_declared
+from pniflow.models.structure import read_models
 from pniflow.resources import shipped
 
 _LIBRARY = Path(__file__).resolve().parent
@@ -120,9 +122,9 @@ def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
                 f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields."
             )
     raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
-    return Plan(
-        full, study, study_file, own_models if Path(own_models).is_file() else shipped_models, data, raw
-    )
+    models_file = own_models if Path(own_models).is_file() else shipped_models
+    require_declared(read_models(models_file), study, full["resources"])
+    return Plan(full, study, study_file, models_file, data, raw)
 
 
 def shipped_models_file() -> Path:

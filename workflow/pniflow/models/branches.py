@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
-from pniflow.models.cohort import Cohort
 from pniflow.models.structure import PERSON_MEAN, TIME, Model, Plan
+
+if TYPE_CHECKING:
+    from pniflow.models.cohort import Cohort
 
 # Measures whose names the stages before this one fix, by domain.
 _NAMED = {
@@ -71,20 +74,49 @@ def planned(
     for model in plan.models:
         where = f"{plan.source}: model '{model.name}'"
         reason = _lacking_branch(model, cohort)
-        for name in () if reason else model.variables:
+        lacking = {} if reason else {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
+        present = tuple(name for name, why in lacking.items() if why is None)
+        for name in model.variables if present else ():
             reason = reason or _lacking(name, cohort, where, folder, covariate=True)
         if reason:
             left_out.append({"model": model.name, "outcome": "", "reason": reason})
             continue
-        _check_further(model, cohort, where)
-        lacking = {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
-        present = tuple(name for name, why in lacking.items() if why is None)
         if present:
+            _check_further(model, cohort, where)
             models.append(replace(model, outcomes=present))
         for name, why in lacking.items():
             if why is not None:
                 left_out.append({"model": model.name, "outcome": name, "reason": why})
     return models, left_out
+
+
+def require_declared(plan: Plan, study: Mapping[str, Any], folder: Path | None = None) -> None:
+    """Refuse a covariate that study.yaml does not declare, before anything runs.
+
+    Only models with an outcome of a branch that the study has are looked at, and only names that no branch
+    could give: what the data hold is known when the cohort is there.
+    """
+    held = {
+        "questionnaire": bool(study["instruments"]),
+        "assay": bool(study["assays"]),
+        "expression": "expression" in study,
+        "imaging": any(key in study for key in ("cat12", "freesurfer", "lesions")),
+        "exposure": bool(study["exposures"]),
+    }
+    flags = {f"{name}_flag" for name in study["exposures"]}
+    declared = {*study["covariates"], *study["exposures"], *study["assays"], *flags}
+    own = None if folder is None else str(folder)
+    for model in plan.models:
+        if model.requires or not any(held.get(_domain(name, own)[0] or "", True) for name in model.outcomes):
+            continue
+        for name in model.variables:
+            base = name.removesuffix(PERSON_MEAN)
+            if base not in declared and _domain(base, own)[0] is None:
+                raise InputError(
+                    f"{plan.source}: model '{model.name}' has the term '{base}', which is no covariate of "
+                    f"study.yaml; {_nearest(base, declared)}declare it there under covariates, or take the "
+                    "term out in a models.yaml of your own beside config.yaml."
+                )
 
 
 def _check_further(model: Model, cohort: Cohort, where: str) -> None:
@@ -127,7 +159,8 @@ def _lacking(
     near = _nearest(base, [*cohort.measures, *(cohort.covariates if covariate else ())])
     kind = "neither a measure nor a covariate" if covariate else "not a measure"
     raise InputError(
-        f"{where} names '{name}', which is {kind} of this study; {near}correct the name or leave it out."
+        f"{where} names '{name}', which is {kind} of this study; {near}correct the name or leave it out, "
+        "in a models.yaml of your own beside config.yaml."
     )
 
 

@@ -51,7 +51,7 @@ def sessions_of(
         )
         wanted = listing(list(codes) or list(study["sessions"]), 20)
         raise InputError(
-            f"{source}: row {lost.idxmax()} is of the session {names} ({int(lost.sum())} rows); expected "
+            f"{source}: row {lost.idxmax()} is of the session {names} (rows: {int(lost.sum())}); expected "
             f"was one of {wanted}, so correct the table or map the value under {key} in study.yaml."
         )
     return result.astype("str")

@@ -264,7 +264,7 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
     unmapped = [name for name, unique in names.items() if unique not in mapped]
     if unmapped:
         counts = frame[EVENT].value_counts()
-        words = listing([f"'{name}' ({counts[name]} rows)" for name in unmapped])
+        words = listing([f"'{name}' (rows: {counts[name]})" for name in unmapped])
         raise InputError(
             f"{source}: study.yaml does not map the event {words}; add it under redcap.events, with a "
             "session or with null."
