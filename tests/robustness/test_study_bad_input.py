@@ -226,7 +226,7 @@ def test_a_session_that_the_study_does_not_have_in_the_laboratorys_table(tmp_pat
     (tmp_path / "hair.csv").write_text("id,session,value\n001,T1,3\n002,T2,4\n")
     columns = {"participant": "id", "session": "session", "value": "value"}
     study["assays"] = {"hair_cortisol": {"file": "hair.csv", "unit": "pg/mg", "columns": columns}}
-    assert "row 2 is of the session 'T1', 'T2' (2 rows)" in refused(tmp_path, study)
+    assert "row 2 is of the session 'T1', 'T2' (rows: 2)" in refused(tmp_path, study)
 
 
 @pytest.mark.parametrize("value", ["abc", "-3", "<"])
@@ -319,5 +319,5 @@ def test_a_column_of_names_taken_for_sessions_is_not_repeated(tmp_path: Path) ->
     columns = {"participant": "id", "session": "session", "value": "value"}
     study["assays"] = {"hair_cortisol": {"file": "hair.csv", "unit": "pg/mg", "columns": columns}}
     sentence = refused(tmp_path, study)
-    assert "(8 rows)" in sentence
+    assert "(rows: 8)" in sentence
     assert not [name for name in names if name in sentence]
