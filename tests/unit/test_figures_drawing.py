@@ -410,6 +410,7 @@ def test_the_quality_figure_is_drawn_with_and_without_scans(tmp_path):
         about = json.loads((tmp_path / "a.json").read_text())
         assert about["n"] == 6
         assert ("quality mark of 10 scans" in about["caption"]) == (name == "with")
+        assert ("scans" in about["title"]) == (name == "with")
         assert "Questionnaires before: 6, after: 4" in about["alt"]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = "Data of each participant and quality of the scans"
+_TITLE = "Data of each participant"
 _DOMAINS = {
     "questionnaire": "Questionnaires",
     "assay": "Assays",
@@ -165,4 +165,5 @@ def _describe(
         parts.append(f"{_DOMAINS[domain]} {', '.join(counts)}")
     listed = "; ".join(parts)
     alt = f"Grid of {words.plural(len(people), 'participant')} by branch and session. With data: {listed}."
-    return style.describe(title=_TITLE, caption=caption, alt=alt, n=len(people), keys=[], simulated=simulated)
+    title = f"{_TITLE} and quality of the scans" if scans else _TITLE
+    return style.describe(title=title, caption=caption, alt=alt, n=len(people), keys=[], simulated=simulated)

@@ -116,10 +116,10 @@ def draw_effects(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _describe(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], simulated: bool) -> dict[str, Any]:
-    kinds = "; ".join(dict.fromkeys(str(row["effect_size_kind"]) for row in rows))
+    kinds = " or ".join(dict.fromkeys(words.effect_kind(row["effect_size_kind"]) for row in rows))
     people = [int(row["n_participants"]) for row in rows]
     caption = (
-        f"Standardized change ({labels[-1]} minus {labels[0]}; {kinds.replace('_', ' ')}) with 95 % intervals"
+        f"Standardized change ({labels[-1]} minus {labels[0]}; {kinds}) with 95 % intervals"
         " where they"
         " could be computed; lines part the families of tests. Blue circles: change towards better; orange"
         " squares:"
