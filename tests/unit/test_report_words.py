@@ -15,6 +15,10 @@ import made_results as made
 from pniflow import words
 from pniflow.report import answers, parts
 from pniflow.report.answers import Context
+from pniflow.report.limits import limits
+from pniflow.report.methods import methods
+from pniflow.report.references import Bibliography
+from pniflow.report.results import Results
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 CONTEXT = Context(
@@ -276,3 +280,53 @@ def test_families_stand_primary_first_in_the_plans_order():
     roles = [rows[0]["role"] for rows in grouped.values()]
     assert roles == sorted(roles, key=["primary", "secondary", "exploratory"].index)
     assert answers.tally(grouped["pro_change"], 0.05) == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("kg/m2", "kg/m²"),
+        ("mm3", "mm³"),
+        ("mg per m2 and day", "mg per m² and day"),
+        ("log2 counts", "log2 counts"),
+        ("ctra_m2_score", "ctra_m2_score"),
+        ("cm20", "cm20"),
+        ("", ""),
+    ],
+)
+def test_powers_of_a_length_are_raised(unit, shown):
+    assert words.unit_shown(unit) == shown
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [((10, 10), "on 10 persons:"), ((1,), "on 1 person:"), ((9, 12), "on 9 to 12 persons:")],
+)
+def test_limits_name_equal_counts_once(counts, says):
+    rows = [one(n_participants=count) for count in counts]
+    results = Results({"design": "parallel", "simulated": False}, rows, Context({}, {}))
+    told = [parts.plain(text) for block in limits(results) for _, text in block.items]
+    assert any(text.startswith(f"Models rest {says}") for text in told)
+
+
+def test_what_lacks_the_same_data_is_counted_in_one_line():
+    def row(model, outcome, note):
+        return {
+            "table": "models_left_out",
+            "model": model,
+            "outcome": outcome,
+            "quantity": None,
+            "note": note,
+        }
+
+    lost = [row("volume", f"gm_{n}", f"the study has no imaging data ('gm_{n}')") for n in range(4)]
+    lost += [row("thickness", "mean_thickness", "the study has no imaging data ('mean_thickness')")]
+    lost += [row("head", None, "the study has no hippocampal subfields data")]
+    lost += [row("change", "pss10", "the study has no questionnaire data ('pss10')")]
+    study = {"design": "parallel", "intervention": "none", "sessions": {"ses-pre": {}}}
+    blocks = methods(study, [], {"diagnostics": pd.DataFrame(lost)}, {}, Bibliography())
+    assert [parts.plain(text) for _, text in blocks[-1].items] == [
+        "5 outcomes, by model volume (4) and thickness (1): the study has no imaging data.",
+        "head: the study has no hippocampal subfields data.",
+        "change (Perceived stress (PSS-10)): the study has no questionnaire data.",
+    ]

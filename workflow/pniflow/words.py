@@ -82,6 +82,14 @@ def _key(path: Path) -> dict[str, Any]:
     return key
 
 
+def unit_shown(text: str) -> str:
+    """Write a unit's powers of a length as they are printed ("kg/m2" -> "kg/m²")."""
+    raised = str.maketrans("23", "²³")
+    return re.sub(
+        r"(?<![A-Za-z0-9_])([cdkmµ]?m)([23])(?![A-Za-z0-9_])", lambda m: m[1] + m[2].translate(raised), text
+    )
+
+
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
     return _label(measure, own())
@@ -92,7 +100,7 @@ def _label(measure: str, _: Path | None) -> Label:
     row = known("measures").get(measure)
     scale = _scale(measure)
     if row:
-        return Label(row["label"], row["short"], row["better"] or scale.better, row["unit"])
+        return Label(row["label"], row["short"], row["better"] or scale.better, unit_shown(row["unit"]))
     if scale.long:
         return scale
     region = region_of(measure)

@@ -103,7 +103,7 @@ def values_of(
             wide = part.pivot(index="participant_id", columns="session_id", values="value")
             values[name] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
     units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
-    return values, {str(name): unit for name, unit in units.items() if words.given(unit)}
+    return values, {str(name): words.unit_shown(unit) for name, unit in units.items() if words.given(unit)}
 
 
 def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:

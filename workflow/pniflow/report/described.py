@@ -43,8 +43,10 @@ def course(table: pd.DataFrame) -> list[Any]:
         lines.append(Row([name], [[_number(row, "n", key, "course")], some, spread]))
     blocks: list[Any] = []
     if lines:
-        columns = ["The course", "n", "With any", "Mean (SD), range"]
-        blocks.append(Table(["Dose and safety of the course, as recorded."], columns, lines, [0, 1, 2]))
+        columns = ["The course", "Persons", "Above zero", "Mean (SD), range"]
+        note: Text = ["Persons: of whom it is known. Above zero: of these, persons with more than none."]
+        caption: Text = ["Dose and safety of the course, as recorded."]
+        blocks.append(Table(caption, columns, lines, [0, 1, 2], note))
     lost = [_ITEMS.get(row["item"], row["item"]) for row in rows if not row["recorded"]]
     if lost:
         blocks.append(Paragraph([f"Not recorded in this study: {', '.join(dict.fromkeys(lost))}."], "note"))
@@ -201,7 +203,8 @@ def dictionary(table: pd.DataFrame) -> list[Any]:
         if row["table"] != name:
             name = row["table"]
             lines.append(Row([name], [], group=True))
-        cells: list[Text] = [[row[column] or ""] for column in ("description", "type", "unit", "levels")]
+        unit = words.unit_shown(row["unit"] or "")
+        cells: list[Text] = [[row["description"] or ""], [row["type"] or ""], [unit], [row["levels"] or ""]]
         lines.append(Row([row["column"]], cells))
     if not lines:
         return []

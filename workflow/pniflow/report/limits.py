@@ -27,10 +27,11 @@ def limits(results: Results) -> list[Any]:
     if any(word in design for word in ("open", "unblind")):
         items.append(["Participants knew what they took part in: self-reports can follow expectation."])
     if people:
-        text = f"Models rest on {min(people)} to {max(people)} persons"
+        low, high = min(people), max(people)
+        text = f"Models rest on {words.plural(high, 'person') if low == high else f'{low} to {high} persons'}"
         text += (
             ": intervals are wide, and a difference that was not shown may well be there."
-            if max(people) < 100
+            if high < 100
             else "."
         )
         items.append([text])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ _VARIANTS = {
     "mean_log2": "the mean over genes of weight times log2 expression",
     "balanced": "the mean of the components' means of weight times z, each component alike",
 }
+_FEW = 3  # planned analyses of one reason that are named one by one
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -254,15 +256,27 @@ def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
 
 
 def _left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return one line for each reason: the analyses by name where they are few, else counted by model."""
     table = tables.get("diagnostics")
     if table is None:
         return []
     table = table[table["table"] == "models_left_out"]
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[tuple[str, str]]] = {}
     for model, outcome, note in zip(table["model"], table["outcome"], table["note"], strict=True):
-        name = f"{model} ({words.label(outcome).long})" if words.given(outcome) else str(model)
-        reasons.setdefault(str(note), []).append(name)
-    return [f"{joined(names)}: {reason}." for reason, names in reasons.items()]
+        named = str(outcome) if words.given(outcome) else ""
+        # A reason that names the outcome itself is the same reason as that of the next outcome.
+        reason = str(note).replace(f" ('{named}')", "").replace(f"no measure '{named}'", "no such measure")
+        reasons.setdefault(reason, []).append((str(model), named))
+    return [f"{_which(some)}: {reason}." for reason, some in reasons.items()]
+
+
+def _which(analyses: Sequence[tuple[str, str]]) -> str:
+    """Return models with their outcomes as text, counted where they are more than three."""
+    if len(analyses) <= _FEW:
+        return joined([f"{model} ({words.label(of).long})" if of else model for model, of in analyses])
+    counts = Counter(model for model, _ in analyses)
+    listed = joined([f"{model} ({count})" for model, count in counts.items()])
+    return f"{len(analyses)} outcomes, by model {listed}"
 
 
 def joined(texts: Sequence[str]) -> str:

@@ -244,7 +244,9 @@ def _measures(path: Path | None) -> tuple[dict[str, str], dict[str, str]]:
         return {}, {}
     table: pd.DataFrame = files.read_table(path, "measures").drop_duplicates("measure")
     units = {
-        name: unit for name, unit in zip(table["measure"], table["unit"], strict=True) if words.given(unit)
+        name: words.unit_shown(unit)
+        for name, unit in zip(table["measure"], table["unit"], strict=True)
+        if words.given(unit)
     }
     return units, dict(zip(table["measure"], table["domain"], strict=True))
 

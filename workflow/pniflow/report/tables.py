@@ -177,7 +177,7 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
     lines = [Row(["Characteristics: mean (SD), or n (%)"], [], group=True)] if described else []
     for row in described:
         name = words.label(row["measure"]).long
-        unit = f" ({row['unit']})" if row["unit"] else ""
+        unit = f" ({words.unit_shown(row['unit'])})" if row["unit"] else ""
         head = f"{name}{unit}" if row["level"] is None else f"{name}: {row['level']}"
         key = f"{row['measure']}//{row['level'] or ''}"
         value: Text
@@ -206,7 +206,7 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
         if first["domain"] != domain:
             domain = first["domain"]
             lines.append(Row([domain.capitalize()], [], group=True))
-        unit = f" ({first['unit']})" if first["unit"] else ""
+        unit = f" ({words.unit_shown(first['unit'])})" if first["unit"] else ""
         decimals = max(_sd_decimals(row) for row in per.values())
         cells = [
             _mean_sd(per[name], f"{measure}/{name}/", decimals) if name in per else [words.NONE]
