@@ -107,14 +107,20 @@ def require_declared(plan: Plan, study: Mapping[str, Any], folder: Path | None =
     declared = {*study["covariates"], *study["exposures"], *study["assays"], *flags}
     own = None if folder is None else str(folder)
     for model in plan.models:
-        if model.requires or not any(held.get(_domain(name, own)[0] or "", True) for name in model.outcomes):
-            continue
-        for name in model.variables:
-            base = name.removesuffix(PERSON_MEAN)
-            if base not in declared and _domain(base, own)[0] is None:
+        bases = [name.removesuffix(PERSON_MEAN) for name in model.variables]
+        domains = {name: _domain(name, own)[0] for name in (*model.outcomes, *bases)}
+        there = {name: held.get(domain or "", True) for name, domain in domains.items()}
+        if (
+            model.requires
+            or not any(there[name] for name in model.outcomes)
+            or not all(map(there.get, bases))
+        ):
+            continue  # not planned: the study lacks a branch
+        for name in bases:
+            if name not in declared and domains[name] is None:
                 raise InputError(
-                    f"{plan.source}: model '{model.name}' has the term '{base}', which is no covariate of "
-                    f"study.yaml; {_nearest(base, declared)}declare it there under covariates, or take the "
+                    f"{plan.source}: model '{model.name}' has the term '{name}', which is no covariate of "
+                    f"study.yaml; {_nearest(name, declared)}declare it there under covariates, or take the "
                     "term out in a models.yaml of your own beside config.yaml."
                 )
 
