@@ -1,17 +1,26 @@
 #!/usr/bin/env bash
 # Bring up a throw-away Slurm of two nodes on loopback, without systemd, as root: slurmctld, two slurmd, munge.
 # The configuration is linked from /etc/slurm, because jobs do not keep SLURM_CONF (the executor drops SLURM_* from their
-# environment); a machine that has a Slurm of its own is refused.
+# environment); a machine that has a Slurm of its own is refused, what a killed run left behind is taken down.
 set -euo pipefail
 state=${1:?folder for logs, pids and state}
 port=${PORT_BASE:-16817}
 unset SLURM_CONF
 conf=/etc/slurm/slurm.conf
-if [ -e "$conf" ] && [ "$(readlink "$conf")" != "$state/slurm.conf" ]; then
+if [ -L "$conf" ]; then
+  left=$(dirname "$(readlink "$conf")")
+  if [ ! -e "$conf" ]; then
+    rm "$conf"
+  elif grep -qx "StateSaveLocation=$left/state" "$conf" && ! kill -0 "$(cat "$left/owner" 2>/dev/null)" 2>/dev/null; then
+    "$(dirname "$0")/down.sh" "$left"
+  fi
+fi
+if [ -e "$conf" ]; then
   echo "up.sh: $conf is there already; not touched" >&2
   exit 1
 fi
 mkdir -p "$state"/{log,run,state,spool}
+echo "$PPID" >"$state/owner"
 wait_for() {
   local seconds=$1
   shift
