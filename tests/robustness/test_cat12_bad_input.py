@@ -264,3 +264,4 @@ def test_a_bad_mat_file_fails_its_scan_and_no_other(tmp_path: Path, case: str) -
 def test_a_sound_xml_goes_before_its_mat_twin(tmp_path: Path) -> None:
     made.write(tmp_path / "cat12", made.good_scan("a") | {"report/cat_a.mat": b"hello"})
     parse(tmp_path / "cat12")
+    assert list(read_table(tmp_path / "out" / "q.tsv", "quality")["status"]) == ["ok"]

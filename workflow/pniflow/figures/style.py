@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,27 +147,11 @@ def forest(axes: Axes, labels: Sequence[str] | None) -> None:
     axes.spines["left"].set_visible(False)
 
 
-@functools.cache
 def t_quantile(df: int) -> float:
-    """Return the 97.5 % quantile of Student's t with whole degrees of freedom (scipy is slow to import).
+    """Return the 97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit
 
-    The probability within ±√df·tan θ is a finite sum of powers of cos θ (Abramowitz and Stegun 26.7.3-4);
-    θ is found by halving.
-    """
-    odd = df % 2
-    k = np.arange(1, (df - 1) // 2 + 1 - odd) if df > 2 else np.arange(0)
-    weights = np.cumprod(np.r_[1.0, 2 * k / (2 * k + 1) if odd else (2 * k - 1) / (2 * k)])
-    powers = 2 * np.arange(len(weights)) + odd
-
-    def within(theta: float) -> float:
-        part = math.sin(theta) * float((weights * math.cos(theta) ** powers).sum())
-        return 2 / math.pi * (theta + (part if df > 1 else 0)) if odd else part
-
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) < 0.95 else (low, middle)
-    return math.sqrt(df) * math.tan((low + high) / 2)
+    return float(stdtrit(df, 0.975))
 
 
 def shortened(text: str, longest: int = 24) -> str:

@@ -37,21 +37,13 @@ def gene_estimates(data: Data, unit: str) -> pd.DataFrame:
     import pandas as pd
     from scipy.special import stdtrit
 
-    from pniflow.models.random_intercept import random_intercept
     from pniflow.models.student import two_sided_p
 
     shape = len(data.tested), len(data.genes)
     estimate, error, df = (np.full(shape, np.nan) for _ in range(3))
     note = np.full(len(data.genes), data.problem or None, dtype=object)
-    if not data.problem and data.tested and data.repeated:
-        rows = np.eye(data.design.shape[1])[data.tested]
-        fit = random_intercept(data.design, data.people, data.values, names=data.names, contrasts=rows)
-        estimate, error, df = fit.estimate, fit.se_kr, fit.df_kr
-        note = np.array([text or None for text in fit.note], dtype=object)
-    elif not data.problem and data.tested:
-        estimate, error, residual = least_squares(data.design, data.values)
-        estimate, error = estimate[data.tested], error[data.tested]
-        df = np.full(shape, float(residual))
+    if not data.problem and data.tested:
+        estimate, error, df, note = fit_terms(data, data.values)
     statistic = estimate / error
     p = two_sided_p(statistic, df)
     reach = stdtrit(df, (1 + LEVEL) / 2) * error
@@ -81,6 +73,30 @@ def gene_estimates(data: Data, unit: str) -> pd.DataFrame:
     return (
         pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=field_names("gene_estimates"))
     )
+
+
+def fit_terms(data: Data, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fit outcomes (samples x outcomes) by the design: mixed, or least squares without repeated samples.
+
+    Returns
+    -------
+    estimate, error, df : array, tested terms x outcomes
+    note : array of str or None, outcomes
+    """
+    if not data.repeated:
+        estimate, error, residual = least_squares(data.design, outcomes)
+        note = np.full(outcomes.shape[1], None, dtype=object)
+        return (
+            estimate[data.tested],
+            error[data.tested],
+            np.full(error[data.tested].shape, float(residual)),
+            note,
+        )
+    from pniflow.models.random_intercept import random_intercept
+
+    rows = np.eye(data.design.shape[1])[data.tested]
+    fit = random_intercept(data.design, data.people, outcomes, names=data.names, contrasts=rows)
+    return fit.estimate, fit.se_kr, fit.df_kr, np.array([text or None for text in fit.note], dtype=object)
 
 
 def least_squares(design: np.ndarray, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

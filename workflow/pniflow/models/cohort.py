@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
-from pniflow.models.structure import PERSON_MEAN, SESSION, TIME
+from pniflow.files import read_table
+from pniflow.models.structure import PERSON_MEAN, SESSION, TIME, Plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +82,17 @@ class Cohort:
             return Variable(covariate.values[self.person], covariate.levels)
         values = self.measures[name.removesuffix(PERSON_MEAN)]
         return Variable(person_means(values, self.person, len(self.participants))[self.person])
+
+
+def cohort_of(plan: Plan, measures: Path, participants: Path) -> Cohort:
+    """Read the cohort that a plan's models are fitted to, from tables by the contract of the same name."""
+    return read_cohort(
+        read_table(measures, "measures"),
+        read_table(participants, "participants"),
+        plan.reference,
+        plan.days,
+        str(measures),
+    )
 
 
 def read_cohort(

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from pniflow.errors import InputError
-from pniflow.files import read_table, write_table
+from pniflow.files import write_table
 from pniflow.models import branches
 from pniflow.models.analysis import contrasts_of, design_groups, fit_columns
-from pniflow.models.cohort import read_cohort
+from pniflow.models.cohort import cohort_of
 from pniflow.models.design import Design
 from pniflow.models.inference import NOT_ESTIMABLE, Array, one_blas_thread
 from pniflow.models.permutation import sign_flip
@@ -61,13 +61,7 @@ def check_design(
         Bad input, in one sentence; nothing is written then.
     """
     plan = read_models(models)
-    cohort = read_cohort(
-        read_table(measures, "measures"),
-        read_table(participants, "participants"),
-        plan.reference,
-        plan.days,
-        str(measures),
-    )
+    cohort = cohort_of(plan, measures, participants)
     with one_blas_thread():
         chosen, _ = branches.planned(plan, cohort, resources)
         rows = [

@@ -17,7 +17,7 @@ from pniflow.contracts import field_names
 from pniflow.expression.genes import read_gene_set
 from pniflow.expression.table import read_expression
 from pniflow.files import write_table
-from pniflow.models.by_gene import gene_estimates, least_squares
+from pniflow.models.by_gene import fit_terms, gene_estimates
 from pniflow.models.gene_data import Data, gather, read_sheet
 from pniflow.models.legacy_gls import fit_legacy, permutation_p
 from pniflow.models.student import two_sided_p
@@ -133,19 +133,10 @@ def _table(data: Data, legacy: bool, draws: int, permutations: int, seed: int) -
 
 def _composite(data: Data) -> list[Row]:
     """Fit each sample's mean signed expression: a mixed model; least squares without repeated samples."""
-    outcome = data.signed.mean(axis=1)
-    if not data.repeated:
-        estimate, error, residual = least_squares(data.design, outcome)
-        estimate, error = estimate[data.tested], error[data.tested]
-        df = np.full(len(data.tested), float(residual))
-        p = two_sided_p(estimate / error, df)
-        return _rows("composite", data, estimate, error, df, p, "no repeated samples: least squares")
-    from pniflow.models.random_intercept import random_intercept
-
-    rows = np.eye(data.design.shape[1])[data.tested]
-    fit = random_intercept(data.design, data.people, outcome, names=data.names, contrasts=rows)
-    estimate, error, df, p = (part[:, 0] for part in (fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr))
-    return _rows("composite", data, estimate, error, df, p, fit.note[0] or None)
+    estimate, error, df, note = fit_terms(data, data.signed.mean(axis=1)[:, None])
+    estimate, error, df = estimate[:, 0], error[:, 0], df[:, 0]
+    remark = note[0] if data.repeated else "no repeated samples: least squares"
+    return _rows("composite", data, estimate, error, df, two_sided_p(estimate / error, df), remark)
 
 
 def _nested(data: Data) -> list[Row]:

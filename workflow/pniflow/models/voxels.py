@@ -14,9 +14,9 @@ from pniflow.errors import InputError
 from pniflow.files import read_table
 from pniflow.models import map_files, peaks
 from pniflow.models.familywise import Space
+from pniflow.models.map_tables import fitted, map_index, read_array, write_tables
 from pniflow.models.maps import BLOCK
 from pniflow.models.structure import read_models
-from pniflow.models.vertices import fitted, map_index, read_array, write_tables
 
 
 def fit_voxels(
