@@ -61,9 +61,15 @@ def test_without_censored_values_it_is_maximum_likelihood():
     assert fit.sd_residual == pytest.approx(np.sqrt(mixed.scale), rel=1e-4)
 
 
-def test_word(tmp_path):
+@pytest.mark.parametrize("known", [True, False])
+def test_word(tmp_path, known):
+    """Values are censored at the limit of detection; at the smallest value detected where none is known."""
     measures, participants = study(seed=4, measures=("log_hair_cortisol",))
     assays = measures.assign(below_limit=measures["value"].rank() <= 5).drop(columns="domain")
+    smallest = measures["value"].sort_values().iloc[5]
+    limit = measures["value"].sort_values().iloc[4:6].mean() if known else smallest
+    if known:
+        assays["limit"] = limit
     assays.to_csv(tmp_path / "assays.tsv", sep="\t", index=False)
     document = one_model(
         ["log_hair_cortisol"],
@@ -73,7 +79,6 @@ def test_word(tmp_path):
     )
     tables = fitted(tmp_path, measures, participants, document, assays=tmp_path / "assays.tsv")
     found = row(tables["sensitivity"], variant="cortisol_censored")
-    limit = measures["value"].sort_values().iloc[5]
     table = measures.sort_values(["participant_id", "session_id"], ascending=[True, False])
     values = table["value"].to_numpy()
     design = np.column_stack([np.ones(46), np.tile([0.0, 1.0], 23)])
@@ -86,4 +91,5 @@ def test_word(tmp_path):
     )
     assert found["estimate"] == pytest.approx(fit.estimate[1], abs=1e-4)
     assert found["std_error"] == pytest.approx(fit.std_error[1], rel=1e-3)
-    assert "5 values below the limit" in found["note"] and pd.isna(found["p_adjusted"])
+    assert f"5 values below the limit of detection, left-censored at {limit:.4g}" in found["note"]
+    assert ("where unknown" in found["note"]) != known and pd.isna(found["p_adjusted"])

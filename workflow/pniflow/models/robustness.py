@@ -250,20 +250,31 @@ def variance_parts(design: Design, values: Array, random: bool, inference: str) 
 
 
 def censored_rows(
-    fit: Fit, column: int, below: NDArray[np.bool_], base: Mapping[tuple[str, str], Row], plan: Plan
+    fit: Fit,
+    column: int,
+    below: NDArray[np.bool_],
+    limits: Array,
+    base: Mapping[tuple[str, str], Row],
+    plan: Plan,
 ) -> list[Row]:
-    """Refit an outcome with values below the limit of detection censored at the smallest value detected.
+    """Refit an outcome with values below the limit of detection censored at it.
 
     Parameters
     ----------
     below : (n,) bool
         On the design's rows.
+    limits : (n,) float
+        Where below: the limit of detection; NaN, where none is known, stands for the smallest value detected.
     """
     if not below.any() or below.all() or not fit.model.random:
         return []
     values = fit.values[:, column].copy()
-    limit = values[~below].min()
-    values[below] = limit
+    known = np.isfinite(limits[below])
+    values[below] = np.where(known, limits[below], values[~below].min())
+    span = " to ".join(dict.fromkeys(f"{one:.4g}" for one in (values[below].min(), values[below].max())))
+    words = f"left-censored at {span}" + (
+        "" if known.all() else ", the smallest value detected where unknown"
+    )
     sigma, ratio, _ = variance_parts(fit.design, values[:, None], True, plan.inference)
     columns = [fit.rows.index(name) for name in fit.design.columns]
     start = np.r_[
@@ -291,7 +302,7 @@ def censored_rows(
                 **interval(estimate, error, row["df"], plan.alpha),
                 icc=found.sd_person**2 / (found.sd_person**2 + found.sd_residual**2),
                 method="ML, left-censored normal; t with the prespecified fit's df",
-                note=f"{below.sum()} values below the limit, taken as the smallest detected, {limit:.4g}",
+                note=f"{below.sum()} values below the limit of detection, {words}",
             )
         )
     return rows

@@ -136,13 +136,17 @@ def _cortisol_censored(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     for fit in analysis.fits:
         for column, outcome in enumerate(fit.outcomes):
             below = np.zeros(len(analysis.cohort.person), dtype=bool)
+            limits = np.full(len(below), np.nan)
             flagged = assays[
                 (assays["measure"] == outcome) & assays["below_limit"].fillna(False).astype(bool)
             ]
             places = cells_of(analysis.cohort, flagged)
             below[places[places >= 0]] = True
+            if "limit" in flagged:
+                limits[places[places >= 0]] = flagged["limit"].to_numpy(float)[places >= 0]
+            own = fit.design.rows
             rows += robustness.censored_rows(
-                fit, column, below[fit.design.rows], analysis.base, analysis.plan
+                fit, column, below[own], limits[own], analysis.base, analysis.plan
             )
     if not rows:
         raise NotPossible("no value of the model's outcomes lies below a limit of detection")
