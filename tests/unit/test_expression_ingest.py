@@ -12,7 +12,7 @@ from expression_files import column_of, counts, write_matrix, write_samples
 from pniflow.expression import ingest_expression
 from pniflow.expression.formats import sample_name
 from pniflow.expression.ingest import make_name, match_samples, read_levels
-from pniflow.expression.matrix import sample_label
+from pniflow.expression.matrix import sample_labels
 
 SAMPLES = ["A1", "A2", "B1", "B2", "C1", "C2"]
 
@@ -194,9 +194,17 @@ def test_a_samples_name_is_its_files_or_its_folders(tmp_path, path, name):
     assert sample_name(tmp_path / path) == name
 
 
-def test_a_bam_path_is_a_samples_label():
-    assert sample_label("/home/x/S1.bam") == "S1"
-    assert sample_label("S1.v2") == "S1.v2"
+@pytest.mark.parametrize(
+    ("columns", "labels"),
+    [
+        (["/home/x/S1.bam", "S1.v2"], ["S1", "S1.v2"]),
+        (["b/S1Aligned.sortedByCoord.out.bam", "b/S2_sorted.bam"], ["S1", "S2"]),
+        (["S1.markdup.sorted.bam", r"C:\bam\S2.bam"], ["S1", "S2"]),
+        (["run/S1/accepted_hits.bam", "run/S2/accepted_hits.bam"], ["S1", "S2"]),
+    ],
+)
+def test_paths_of_alignment_files_are_samples_labels(columns, labels):
+    assert sample_labels(columns) == labels
 
 
 def quantifications(folder, texts):

@@ -172,7 +172,7 @@ def _from_matrix(path: Path, wanted: Wanted) -> tuple[Accumulator, str]:
         return gathered, "matrix"
     block, samples = _transposed(layout)
     gathered = wanted.accumulator(path, samples)
-    gathered.add(block)
+    gathered.add(block, layout.entrez)
     return gathered, "matrix, samples in rows"
 
 

@@ -12,19 +12,27 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.expression.genes import GeneMap, Match, identify
 from pniflow.expression.matrix import Block
-from pniflow.expression.units import LINEAR, fractions, offence
+from pniflow.expression.units import LARGEST_LOG2, LINEAR, fractions, offence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# 1-Mar, Mar-01, 1-Sep-01: what a spreadsheet makes of MARCHF1, SEPTIN1, DELEC1 and their former names.
-_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+# 1-Mar, Mar-01, 1-Sep-01: what a spreadsheet makes of MARCHF1, SEPTIN1, DELEC1 and their former names; in
+# German 01. Mrz, Mrz 01.
+_MONTH = "(jan|feb|mar|mrz|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)"
 MANGLED = re.compile(
-    rf"(?i)\d{{1,2}}[-./]{_MONTH}([-./]\d{{2,4}})?|(mar|sep|dec|oct)-\d{{1,2}}|\d{{4}}-\d\d-\d\d( 00:00:00)?"
+    rf"(?i)\d{{1,2}}[-./] ?{_MONTH}([-./ ]\d{{2,4}})?|(mar|mrz|mär|sep|dec|dez|oct|okt)[- ]\d{{1,2}}"
+    r"|\d{4}-\d\d-\d\d( 00:00:00)?"
 )
-# Lines of htseq-count and STAR that are no genes.
-SUMMARY = re.compile(r"__\w+|N_(unmapped|multimapping|noFeature|ambiguous)")
+# Lines of htseq-count (of old versions without "__") and STAR that are no genes.
+SUMMARY = re.compile(
+    r"__\w+|no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique"
+    r"|N_(unmapped|multimapping|noFeature|ambiguous)"
+)
 PROFILE_MINIMUM = 1.0
+# Entrez ids have gaps: of 20,000 genes the highest is above 100 million. Numbers of rows or probes have none.
+DENSE, MANY = 5, 100
+TRANSCRIPTOME = 1000  # rows; among so many TPM one is far above any log2 value
 
 
 class Accumulator:
@@ -105,11 +113,9 @@ class Accumulator:
 
     def _add_gene(self, gene: str, values: np.ndarray) -> None:
         """Counts and TPM of several rows are summed; of log2 rows the highest is taken."""
-        if gene not in self.genes:
-            self.genes[gene] = values.copy()
-        elif self.linear:
+        if gene in self.genes and self.linear:
             self.genes[gene] += values
-        elif np.nanmean(values) > np.nanmean(self.genes[gene]):
+        elif gene not in self.genes or _mean(values) > _mean(self.genes[gene]):
             self.genes[gene] = values.copy()
 
     def _add_totals(self, labels: list[str], values: np.ndarray) -> None:
@@ -156,6 +162,7 @@ class Accumulator:
             )
         if not any(match is not None for match in self.matches):
             raise InputError(f"{self.source}: {_no_gene(self.labels)}")
+        self._refuse_numbered_rows()
         if not self.linear:
             return
         empty = [sample for sample, total in zip(self.samples, self.total, strict=True) if total == 0]
@@ -168,6 +175,24 @@ class Accumulator:
             raise InputError(
                 f"{self.source}: all values are whole numbers and samples sum to {self.total.max():.4g};"
                 " declare the unit counts."
+            )
+        if self.unit == "tpm" and len(self.labels) > TRANSCRIPTOME and self.top.max() < LARGEST_LOG2:
+            raise InputError(
+                f"{self.source}: no value is above {self.top.max():.4g}; these look like log2 values: declare"
+                " the unit log2."
+            )
+
+    def _refuse_numbered_rows(self) -> None:
+        """Refuse numbers of rows or probes that would pass for Entrez ids."""
+        numbers = [int(label) for label in self.labels if label.isdigit()]
+        by_number = any(match and match.kind == "entrez" for match in self.matches)
+        if not by_number or len(numbers) < MANY:
+            return
+        lowest, highest = min(numbers), max(numbers)
+        if highest - lowest < DENSE * len(numbers):
+            raise InputError(
+                f"{self.source}: the genes' names are the numbers {lowest} to {highest}; these number rows or"
+                " an array's probes and are no Entrez ids; give the matrix with gene identifiers."
             )
 
     def profile_correlation(self) -> np.ndarray:
@@ -222,6 +247,12 @@ class Accumulator:
         frame = pd.DataFrame(np.concatenate(self.rows or []), columns=list(sample_ids))
         frame.insert(0, "gene", self.labels)
         return frame
+
+
+def _mean(values: np.ndarray) -> float:
+    """Average without missing values; of none minus infinity."""
+    given = values[~np.isnan(values)]
+    return float(given.mean()) if given.size else -np.inf
 
 
 def _no_gene(labels: list[str]) -> str:

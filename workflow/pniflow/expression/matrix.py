@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -26,9 +26,13 @@ ANNOTATION = re.compile(
     r"(gene|transcript|probe)[_. ]?ids?|exon[_. ]?count"
 )
 SYMBOLS = re.compile(r"(?i)((external_|hgnc_)?gene[_. ]?)?(symbol|name)|hgnc")
+# Headers of a first column of numbers that are identifiers, and of one that only numbers the rows.
+IDS = re.compile(r"(?i).*(entrez|ncbi|gene[_. ]?id).*")
+NUMBERING = re.compile(r"(?i)(unnamed.*|x|v1|index|id|row.*|no|nr|#)?")
 BLOCK_BYTES = 8 << 20  # or more, so that a block of a wide matrix has many rows
 BLOCK_ROWS_BYTES = 2000  # per column
 MINIMUM_HEADER_GENES = 3
+MINIMUM_HEADER_ENTREZ = 30  # of headers that are numbers, as samples' names can be, too
 
 
 class Layout(NamedTuple):
@@ -72,7 +76,9 @@ def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -
                     break
                 seen += len(line)
                 lines.append(line.decode("utf-8-sig").rstrip("\r\n"))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError):
+    except EOFError:
+        raise InputError(f"{path}: the gzip file breaks off; fetch it again.") from None
+    except (UnicodeDecodeError, gzip.BadGzipFile):
         raise InputError(
             f"{path}: this is not UTF-8 text, plain or gzip; export the matrix as a tab-separated or"
             " comma-separated file."
@@ -98,9 +104,15 @@ def read_layout(path: Path) -> Layout:
     delimiter = _delimiter(lines[skip:])
     header = _fields(lines[skip], delimiter)
     rows = [_fields(line, delimiter) for line in lines[skip + 1 :] if line and line[0] != "!"]
+    if not rows:
+        raise InputError(
+            f"{path}: the table has no rows; for sequencing GEO keeps the counts in supplementary files: give"
+            " that matrix."
+        )
     width = len(rows[0])
     if len(header) == width - 1:
-        header = ["", *header]
+        # R writes no name for the column of genes; other programs end the rows, and only these, with a tab.
+        header = [*header, ""] if not any(row[-1] for row in rows) else ["", *header]
     if len(header) != width or width < 2:
         raise InputError(
             f"{path}: line {skip + 2} has {width} fields and the header has {len(header)}; a header with"
@@ -113,11 +125,35 @@ def read_layout(path: Path) -> Layout:
             f"{path}: line {skip + 2 + ragged} has {len(rows[ragged])} fields where {width} were expected;"
             " correct the line."
         )
-    in_header = sum(match is not None for match in identify(header, gene_map(), entrez=False))
-    genes_are_rows = in_header < MINIMUM_HEADER_GENES
-    label, values, entrez = _roles(path, header, rows, genes_are_rows)
-    _unique(path, [sample_label(header[column]) for column in values] if genes_are_rows else [])
-    return Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez)
+    _has_header(path, header)
+    genes_are_rows, entrez = _orientation(header, rows)
+    label, values, numbered = _roles(path, header, rows, genes_are_rows)
+    layout = Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez or numbered)
+    _unique(path, samples_of(layout) if genes_are_rows else [])
+    return layout
+
+
+def _has_header(path: Path, header: list[str]) -> None:
+    """Refuse a file that begins with the values of a gene, as htseq-count writes several samples."""
+    (first,) = identify(header[:1], gene_map())
+    if (first or header[0].startswith("ENSG")) and all(map(_is_number, header[1:])):
+        raise InputError(
+            f"{path}: the first line holds the values of '{header[0]}'; a header line that names the samples"
+            " was expected."
+        )
+
+
+def _orientation(header: list[str], rows: list[list[str]]) -> tuple[bool, bool]:
+    """Tell whether genes are rows, and whether the header's numbers are Entrez ids."""
+    numbers = all(name.isdigit() for name in header[1:])
+    least = MINIMUM_HEADER_ENTREZ if numbers else MINIMUM_HEADER_GENES
+    above = _genes_among(header[1:], numbers)
+    # Samples can bear names of genes (CD4, CD14, CD19: sorted cells).
+    return above < least or _genes_among([row[0] for row in rows], False) >= above, numbers and above >= least
+
+
+def _genes_among(labels: list[str], entrez: bool) -> int:
+    return sum(match is not None for match in identify(labels, gene_map(), entrez))
 
 
 def _from_series_matrix(path: Path) -> list[str]:
@@ -145,6 +181,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
     """Cut a line into fields; quotes as write.csv sets them are taken off."""
     import csv
 
+    csv.field_size_limit(1 << 30)  # a line that is not cut at all may hold 60,000 genes
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
 
 
@@ -157,8 +194,15 @@ def _roles(
     usable = [
         not words and ANNOTATION.fullmatch(name) is None for words, name in zip(text, header, strict=True)
     ]
+    # A spreadsheet's empty columns have neither name nor value.
+    empty = [not name and not any(row[column] for row in rows) for column, name in enumerate(header)]
     label, entrez = _label(path, header, rows, text) if genes_are_rows else (0, False)
-    values = tuple(column for column in range(1, len(header)) if usable[column] and column != label)
+    begin = 1 if label == 0 or NUMBERING.fullmatch(header[0]) else 0
+    values = tuple(
+        column
+        for column in range(begin, len(header))
+        if usable[column] and column != label and not empty[column]
+    )
     if not values:
         comma = any(re.fullmatch(r"-?\d+,\d+", cell) for row in rows[:5] for cell in row)
         raise InputError(
@@ -178,7 +222,7 @@ def _label(path: Path, header: list[str], rows: list[list[str]], text: list[bool
     """Choose the column of gene identifiers, and tell whether its digits are Entrez ids.
 
     It is the first column; or, where that holds neither Ensembl ids nor Entrez ids, a column named as symbols
-    are; or, where the first column is numbers of no meaning, the first column of text.
+    are; or, where the first column numbers the rows, the first column of text.
     """
     first = [row[0] for row in rows]
     symbols = [column for column, name in enumerate(header) if text[column] and SYMBOLS.fullmatch(name)]
@@ -186,9 +230,10 @@ def _label(path: Path, header: list[str], rows: list[list[str]], text: list[bool
         ensembl = any("ENSG" in cell for cell in first)
         return (symbols[0] if symbols and not ensembl else 0), False
     counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
-    if all(cell.isdigit() for cell in first) and first not in counting:
-        return 0, True
     others = [*symbols, *(column for column in range(1, len(header)) if text[column])]
+    digits = all(cell.isdigit() for cell in first) and first not in counting
+    if digits and (IDS.fullmatch(header[0]) or not others):
+        return 0, True
     if not others:
         raise InputError(
             f"{path}: the first column holds numbers; gene identifiers were expected there (or, with genes"
@@ -207,7 +252,10 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-MISSING = ("", "NA", "NaN", "nan", "NULL", "null", "Undetermined")
+# As R, Python, spreadsheets and qPCR instruments write them.
+MISSING = (
+    "", "NA", "NaN", "nan", "NULL", "null", "N/A", "#N/A", "Undetermined", "UNDETERMINED", "No Ct", "No Cq",
+)  # fmt: skip
 
 
 def _unique(path: Path, labels: list[str]) -> None:
@@ -225,12 +273,21 @@ def _unique(path: Path, labels: list[str]) -> None:
 
 def samples_of(layout: Layout) -> list[str]:
     """Return the samples' labels of a matrix with genes in rows."""
-    return [sample_label(layout.columns[column]) for column in layout.values]
+    return sample_labels([layout.columns[column] for column in layout.values])
 
 
-def sample_label(label: str) -> str:
-    """Return a column's label without the folder and the ending of an alignment file (featureCounts)."""
-    return re.sub(r"(?i)[._]?(Aligned[\w.]*?)?\.(bam|sam|cram)$", "", label.rpartition("/")[2])
+def sample_labels(columns: Sequence[str]) -> list[str]:
+    """Return columns without the folder and the ending of an alignment file, as featureCounts writes them.
+
+    Where all files bear one name (S1/accepted_hits.bam), their folders name the samples.
+    """
+    paths = [column.replace("\\", "/") for column in columns]
+    names = [_ALIGNED.sub("", path.rpartition("/")[2]) for path in paths]
+    folders = [path.rpartition("/")[0].rpartition("/")[2] for path in paths]
+    return folders if len(set(names)) == 1 < len(set(folders)) else names
+
+
+_ALIGNED = re.compile(r"(?i)[._-]?(Aligned[\w.]*?)?([._-](sort(ed)?|markdup|dedup|rmdup))*\.(bam|sam|cram)$")
 
 
 def read_blocks(layout: Layout) -> Iterator[Block]:
@@ -279,7 +336,14 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
             )
             for batch in reader:
                 columns = [batch.column(place + 1).to_numpy(zero_copy_only=False) for place in places]
-                yield Block(batch.column(0).to_pylist(), np.stack(columns, axis=1))
+                labels, values = list(map(str.strip, batch.column(0).to_pylist())), np.stack(columns, axis=1)
+                if "" in labels:  # a spreadsheet's empty rows
+                    kept = np.array([bool(label) for label in labels]) | ~np.isnan(values).all(axis=1)
+                    labels, values = (
+                        [label for label, stays in zip(labels, kept, strict=True) if stays],
+                        values[kept],
+                    )
+                yield Block(labels, values)
     except (pa.ArrowInvalid, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
         raise InputError(_offence(layout, str(error))) from None
 

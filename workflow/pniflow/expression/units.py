@@ -27,6 +27,11 @@ def offence(values: np.ndarray, unit: str, whole: bool) -> tuple[np.ndarray, str
     mask : bool array, and what was expected and what to do; None where all is well.
     """
     if unit == "log2":
+        if (bad := np.isneginf(values)).any():
+            return (
+                bad,
+                "the log2 of zero is no value; leave the cell blank, or add a count before the logarithm",
+            )
         bad = np.abs(values) > LARGEST_LOG2
         return (bad, "log2 values lie within ±40; declare the unit tpm or counts") if bad.any() else None
     if unit == "ct":
@@ -45,8 +50,8 @@ def offence(values: np.ndarray, unit: str, whole: bool) -> tuple[np.ndarray, str
         if highest < LARGEST_LOG2:
             return fractional, "counts are whole numbers; these look like log2 values: declare the unit log2"
         return fractional, (
-            "counts are whole numbers; declare the unit tpm, or give the files of salmon, kallisto or RSEM"
-            " themselves"
+            "counts are whole numbers; give the files of salmon, kallisto or RSEM themselves, round estimated"
+            " counts, or, if these are TPM, declare the unit tpm"
         )
     return None
 

@@ -1,0 +1,118 @@
+"""Matrices as spreadsheets, R, pandas and repositories really write them: the same levels, or a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from expression_files import column_of, counts, write_matrix
+from pniflow.errors import InputError
+from pniflow.expression import ingest_expression
+from pniflow.expression.ingest import read_levels
+
+SAMPLES = ["A1", "A2", "B1"]
+GENES, VALUES = counts(len(SAMPLES), others=20)
+ENTREZ = dict(zip(column_of("gene_map"), column_of("gene_map", "entrez_gene_id"), strict=True))
+
+
+def table(header, rows, delimiter="\t", tail=""):
+    return "".join(delimiter.join(map(str, row)) + tail + "\n" for row in [header, *rows])
+
+
+def rows_of(*columns, values=VALUES):
+    return [[*labels, *row] for labels, row in zip(zip(*columns, strict=True), values.tolist(), strict=True)]
+
+
+def levels(folder, text, unit="counts"):
+    path = folder / "m.txt"
+    path.write_bytes(text.encode())
+    ingest_expression(matrix=path, unit=unit, out=folder / "l.parquet")
+    return read_levels(folder / "l.parquet")
+
+
+INDEX = np.arange(3000, 3000 + 3 * len(GENES), 3)  # filtered rows of a data frame; some are Entrez ids
+ODD = {
+    "a spreadsheet's empty columns": table(["gene", *SAMPLES], rows_of(GENES), ",", ",,"),
+    "a spreadsheet's empty rows": table(["gene", *SAMPLES], rows_of(GENES), ",") + ",,,\n,,,\n",
+    "rows, not the header, that end with a tab": table(
+        ["symbol", *SAMPLES], rows_of(GENES), tail="\t"
+    ).replace("B1\t\n", "B1\n"),
+    "padded names of genes": table(["gene", *SAMPLES], rows_of([f" {gene} " for gene in GENES]), ","),
+    "a filtered data frame": table(["", "gene", *SAMPLES], rows_of(INDEX, GENES), ","),
+    "genes in the last column": table(
+        [*SAMPLES, "gene"], [[*row[1:], row[0]] for row in rows_of(GENES)], ","
+    ),
+    "htseq-count before 0.6": table(["gene", *SAMPLES], rows_of(GENES))
+    + "".join(f"{name}\t9\t9\t9\n" for name in ("no_feature", "ambiguous", "alignment_not_unique")),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_levels_are_those_of_the_plain_matrix(tmp_path, name):
+    found = levels(tmp_path, ODD[name])
+    assert list(found["label"]) == SAMPLES
+    for gene in column_of("gene_map"):
+        assert list(found[gene]) == list(VALUES[GENES.index(gene)]), gene
+    assert list(found["library_size"]) == list(VALUES.sum(axis=0))
+
+
+def test_samples_named_as_cells_do_not_turn_the_matrix(tmp_path):
+    found = levels(tmp_path, table(["", "CD4", "CD14", "CD19"], rows_of(GENES)))
+    assert list(found["label"]) == ["CD4", "CD14", "CD19"]
+
+
+def test_samples_in_rows_with_entrez_ids_as_header(tmp_path):
+    labels = [ENTREZ.get(gene) or str(10**8 + n) for n, gene in enumerate(GENES)]
+    path = write_matrix(tmp_path / "t.tsv", labels, SAMPLES, VALUES, transposed=True)
+    ingest_expression(matrix=path, unit="counts", out=tmp_path / "l.tsv")
+    found = read_levels(tmp_path / "l.tsv")
+    assert list(found["sample_id"]) == SAMPLES
+    assert list(found["CXCL8"]) == list(VALUES[GENES.index("CXCL8")])
+
+
+def test_samples_in_rows_of_a_whole_transcriptome(tmp_path):
+    """Its header is longer than what Python's csv reader takes for one field."""
+    labels = [*GENES, *(f"ENSG9{n:010d}" for n in range(9000))]
+    values = np.ones((len(labels), len(SAMPLES)), dtype=int)
+    path = write_matrix(tmp_path / "t.tsv", labels, SAMPLES, values, transposed=True)
+    assert len(path.read_text().partition("\n")[0]) > 131072
+    ingest_expression(matrix=path, unit="counts", out=tmp_path / "l.tsv")
+    assert set(read_levels(tmp_path / "l.tsv")["library_size"]) == {len(labels)}
+
+
+def test_of_log2_rows_one_without_values_gives_way(tmp_path):
+    found = levels(tmp_path, "gene\ta\tb\nIL6\tNA\tNA\nIL6\t2.5\t3.5\nIL6\tNA\tNA\n", unit="log2")
+    assert list(found["IL6"]) == [2.5, 3.5]
+
+
+def series_matrix(rows):
+    return (
+        '!Series_title\t"blood"\n!Sample_geo_accession\t"GSM1"\t"GSM2"\n!series_matrix_table_begin\n'
+        f'"ID_REF"\t"GSM1"\t"GSM2"\n{rows}!series_matrix_table_end\n'
+    )
+
+
+PROBES = table(["", *SAMPLES], rows_of(range(12, 20012), values=np.ones((20000, 3), dtype=int)))
+REFUSED = {
+    "a series matrix of sequencing": (
+        series_matrix(""),
+        "log2",
+        "the table has no rows.*supplementary files",
+    ),
+    "numbers of probes": (PROBES, "counts", "the numbers 12 to 20011.*no Entrez ids"),
+    "no header": (table(["IL6", 1, 2], [["TNF", 3, 4]]), "counts", "first line holds the values of 'IL6'"),
+    "log2 of zero": ("gene\ta\tb\nIL6\t-Inf\t3\nTNF\t1\t2\n", "log2", "'IL6', sample 'a'.*the log2 of zero"),
+    "log2 as TPM": (
+        table(["", *SAMPLES], rows_of([*GENES, *range(1500)], values=np.full((len(GENES) + 1500, 3), 9.5))),
+        "tpm",
+        "no value is above 9.5; these look like log2 values",
+    ),
+    "German dates": ("gene\ta\tb\n01. Mrz\t1\t2\nIL6\t3\t4\n", "counts", "01. Mrz are dates"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_misread_is_refused(tmp_path, name):
+    text, unit, sentence = REFUSED[name]
+    with pytest.raises(InputError, match=sentence):
+        levels(tmp_path, text, unit)
