@@ -154,6 +154,49 @@ def test_a_leading_r_is_the_pipelines_only_with_a_sign_of_it(tmp_path: Path) -> 
     assert scans.loc["rzoe_pre", "participant_id"] == "zoe"
 
 
+def test_a_map_of_grey_matter_alone_is_no_sign_of_the_longitudinal_pipeline(tmp_path: Path) -> None:
+    """mwp1ritter_pre is the map of ritter_pre, cross-sectional; only the ageing model writes mwmwp1."""
+    made.write(tmp_path / "cat12", made.good_scan("ritter_pre") | made.good_scan("anna_pre"))
+    made.write(tmp_path / "cat12" / "mri", {"mwp1ritter_pre.nii": "", "mwp1anna_pre.nii": ""})
+    pattern = 'pattern: "{participant}_{session}"'
+    scans = index(tmp_path, pattern)
+    assert scans["participant_id"].to_dict() == {"anna_pre": "anna", "ritter_pre": "ritter"}
+    assert not scans["longitudinal"].any()
+    assert scans["longitudinal_model"].isna().all()
+    made.write(tmp_path / "cat12", made.good_scan("rzoe_pre") | {"mri/s6mwmwp1rzoe_pre.nii": ""})
+    scans = index(tmp_path, pattern)
+    assert scans.loc["rzoe_pre", ["participant_id", "longitudinal_model"]].tolist() == ["zoe", "ageing"]
+    assert scans.loc["ritter_pre", "participant_id"] == "ritter"
+
+
+@pytest.mark.parametrize("sign", ["catlong", "avg"])
+def test_later_time_points_beside_cross_sectional_scans_are_longitudinal(tmp_path: Path, sign: str) -> None:
+    """Only the first time point's name stands in catlong's and the average's; P9 came once."""
+    files = {name: text for name, text in longitudinal("P7_pre", "P7_post").items()
+             if sign in name or not re.search("catlong|avg", name)}  # fmt: skip
+    made.write(tmp_path / "cat12", files | made.good_scan("P9_pre"))
+    scans = index(tmp_path, 'pattern: "{participant}_{session}"')
+    points = scans[~scans["average"]]
+    assert points["longitudinal"].to_dict() == {"P9_pre": False, "rP7_post": True, "rP7_pre": True}
+    assert points["participant_id"].to_dict() == {"P9_pre": "P9", "rP7_post": "P7", "rP7_pre": "P7"}
+
+
+def test_a_table_of_scans_tells_the_two_runs_of_one_image_apart(tmp_path: Path) -> None:
+    made.write(tmp_path / "cat12", made.good_scan("sub-1_ses-pre_T1w") | made.good_scan("rsub-1_ses-pre_T1w"))
+    for name in ("sub-1_ses-pre_T1w", "rsub-1_ses-pre_T1w"):
+        (tmp_path / "mine.tsv").write_text(f"scan\tparticipant_id\tsession_id\n{name}\tsub-1\tses-pre\n")
+        assert index(tmp_path, "scans: mine.tsv")["batch"].dropna().index.tolist() == [name]
+
+
+def test_one_file_in_the_folders_of_two_people_is_no_copy(tmp_path: Path) -> None:
+    for person in ("1", "2"):
+        made.write(tmp_path / "cat12" / f"sub-{person}" / "ses-pre", made.good_scan("T1"))
+    with pytest.raises(
+        InputError, match=r"sub-2/ses-pre/.*: a different file of this name is in sub-1/ses-pre/"
+    ):
+        index(tmp_path)
+
+
 def test_the_longitudinal_model_is_told_by_the_modulated_maps(tmp_path: Path) -> None:
     made.write(tmp_path / "cat12", longitudinal("sub-1_ses-pre_T1w", "sub-1_ses-post_T1w"))
     made.write(tmp_path / "cat12" / "mri", {"mwp1rsub-1_ses-pre_T1w.nii": ""})

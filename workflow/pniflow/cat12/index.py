@@ -13,14 +13,14 @@ from typing import Any
 from pniflow import files
 from pniflow.cat12 import document
 from pniflow.cat12.exports import is_export, stems
-from pniflow.cat12.naming import common_start, compiled, entities, session_named
+from pniflow.cat12.naming import common_start, compiled, entities, first_word, session_named
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
 _NAME = re.compile(r"(?P<kind>catlong|catROIs|catROI|cat)_(?P<stem>.+)\.(?P<ending>xml|mat)")
 _COLUMN = {"cat": "report", "catROI": "label_volume", "catROIs": "label_surface"}
 # Modulated grey matter: `mwp1r` is written by the plasticity model, `mwmwp1r` by the ageing model.
-_MODEL_FILE = re.compile(r"(?P<kind>mwmwp1|mwp1)(?P<stem>r.+)\.nii(?:\.gz)?")
+_MODEL_FILE = re.compile(r"(?:s\d*)?(?P<kind>mwmwp1|mwp1)(?P<stem>r.+)\.nii(?:\.gz)?")
 
 
 @dataclass
@@ -56,10 +56,14 @@ class Scan:
 
 @dataclass
 class Found:
-    """What a search found: scans by stem, lists of time points, and what tells longitudinal runs."""
+    """What a search found: scans by stem, lists of time points, and what tells longitudinal runs.
+
+    `order` is what the lists say: image -> (common start of the person's image names, place in time, model).
+    """
 
     scans: dict[str, Scan] = field(default_factory=dict)
     time_points: list[Path] = field(default_factory=list)
+    order: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     models: dict[str, set[str]] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
@@ -148,9 +152,11 @@ def find_scans(paths: Sequence[Path]) -> Found:
     for source, path in found.exports.items():
         for stem in stems(path, source):
             found.scans.setdefault(stem, Scan(stem)).exports[source] = path
+    found.order = _time_points(found)
+    longitudinal = longitudinal_stems(found)
     for stem, scan in found.scans.items():
-        scan.longitudinal = is_longitudinal(stem, found)
-        scan.longitudinal_model = longitudinal_model(stem, found)
+        scan.longitudinal = stem in longitudinal
+        scan.longitudinal_model = longitudinal_model(stem, found) if scan.longitudinal else ""
     found.scans = dict(sorted(found.scans.items()))
     return found
 
@@ -168,7 +174,8 @@ def _take(found: Found, path: Path, source: str) -> None:
         column = _COLUMN[name["kind"]]
         other = scan.paths.get(column)
         if other is not None and other.suffix == path.suffix:
-            if other.read_bytes() != path.read_bytes():
+            same = entities(source) == entities(scan.sources[column])
+            if not same or other.read_bytes() != path.read_bytes():
                 raise InputError(
                     f"{source}: a different file of this name is in {scan.sources[column]}; a scan needs a"
                     " name of its own,"
@@ -184,28 +191,28 @@ def _take(found: Found, path: Path, source: str) -> None:
         found.images.add(path.name.removesuffix(".gz").removesuffix(".nii"))
 
 
-def is_longitudinal(stem: str, found: Found) -> bool:
-    """Tell whether a leading r is the longitudinal pipeline's, or the image's own name starts with r.
+def longitudinal_stems(found: Found) -> set[str]:
+    """Return the scans of the longitudinal pipeline: averages, and those with the leading r that it writes.
 
-    It is the pipeline's when the name without it is a BIDS name, has an average, stands in a list of time
-    points, or is an image in the folder; or when averages or lists exist, and every scan starts with r.
+    An image's own name may start with r. The r is the pipeline's when the name without it is a BIDS name, is
+    an image in the folder, or begins with the same word as an image that the pipeline is known to have read:
+    one with an average, in a list of time points, or with a map of the ageing model. It is also where any
+    such sign exists, or maps of a leading r, and every scan starts with r and is no image by that name.
     """
-    if stem.startswith("avg_"):
-        return True
-    if not stem.startswith("r"):
-        return False
-    bare = stem[1:]
-    if (
-        bare.startswith("sub-")
-        or f"avg_{bare}" in found.scans
-        or bare in found.images
-        or stem in found.models
-    ):
-        return True
-    listed = {path.stem.removeprefix("catlong_") for path in found.time_points}
-    signs = listed | {other for other in found.scans if other.startswith("avg_")}
-    others = [other for other in found.scans if not other.startswith("avg_")]
-    return bare in listed or (bool(signs) and all(other.startswith("r") for other in others))
+    points = {stem for stem in found.scans if not stem.startswith("avg_")}
+    read = {stem.removeprefix("avg_") for stem in found.scans.keys() - points} | set(found.order)
+    read |= {path.stem.removeprefix("catlong_") for path in found.time_points}
+    read |= {stem[1:] for stem, kinds in found.models.items() if "mwmwp1" in kinds}
+    if (read or found.models) and all(stem.startswith("r") and stem not in found.images for stem in points):
+        return set(found.scans)
+    people = {first_word(stem) for stem in read}
+    prefixed = {
+        stem
+        for stem in points
+        if stem.startswith("r")
+        and (stem[1:].startswith("sub-") or stem[1:] in found.images or first_word(stem[1:]) in people)
+    }
+    return prefixed | (found.scans.keys() - points)
 
 
 def longitudinal_model(stem: str, found: Found) -> str:
@@ -243,14 +250,14 @@ def _match(
     """Give each time point its participant and session; return the stems of those that the study uses."""
     pattern = compiled(section["pattern"]) if section.get("pattern") else None
     listed = _listed(section, folder, set(found.scans), study)
-    order = _time_points(found)
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
-        person, place, model = order.get(bare, (None, len(sessions), ""))
+        person, place, model = found.order.get(bare, (None, len(sessions), ""))
         # The list says it; by file names the developmental model looks like plasticity.
         scan.longitudinal_model = model or scan.longitudinal_model
         if listed is not None:
-            scan.participant, scan.session = listed.get(scan.stem) or listed.get(bare) or (None, None)
+            meant = scan.stem if scan.stem in listed or bare in found.scans else bare
+            scan.participant, scan.session = listed.get(meant, (None, None))
             continue
         scan.participant, scan.session = entities(_named(scan))
         match = pattern.fullmatch(bare) if pattern else None

@@ -49,3 +49,8 @@ def common_start(names: list[str]) -> str:
     length = next((place for place, (one, other) in enumerate(pairs) if one != other), len(first))
     whole = re.fullmatch(r"(.+)[_. -][^_. -]*", first[:length])
     return whole[1] if whole else first[:length]
+
+
+def first_word(name: str) -> str:
+    """Return what stands before the first sign that parts a name: `P7` of P7_t1."""
+    return re.split(r"[_. -]", name, maxsplit=1)[0]
