@@ -237,9 +237,11 @@ def test_a_strand_that_cannot_be_inferred(tmp_path, capsys):
 def test_files_of_several_formats(tmp_path, capsys):
     folder = tmp_path / "mixed"
     folder.mkdir()
-    (folder / "a.counts.txt").write_text("IL6\t5\nTNF\t6\n")
+    (folder / "a.quant.sf").write_text("Name\tLength\tEffectiveLength\tTPM\tNumReads\nIL6\t9\t9\t1\t1\n")
     (folder / "b.genes.results").write_text("gene_id\ttranscript_id(s)\tlength\nIL6\tt\t1\n")
-    assert_ingest_refused(capsys, tmp_path, folder, "several formats", "a.counts.txt", "b.genes.results")
+    assert_ingest_refused(capsys, tmp_path, folder, "several formats", "a.quant.sf", "b.genes.results")
+    path = folder / "b.genes.results"
+    assert_ingest_refused(capsys, tmp_path, path, "b.genes.results", "no column expected_count")
 
 
 def test_files_of_several_annotations(tmp_path, capsys):

@@ -16,18 +16,22 @@ from pniflow.expression.matrix import first_lines, open_text
 if TYPE_CHECKING:
     import pandas as pd
 
-# What the program's header line begins with, and the column of each unit.
-HEADERS = {
+# What the program's header line begins with, and the column of each unit. RSEM's isoforms bear their genes.
+HEADERS: dict[str, tuple[str | tuple[str, ...], dict[str, str]]] = {
     "salmon": ("Name\tLength\tEffectiveLength\tTPM\tNumReads", {"tpm": "TPM", "counts": "NumReads"}),
     "kallisto": ("target_id\tlength\teff_length\test_counts\ttpm", {"tpm": "tpm", "counts": "est_counts"}),
-    "rsem": ("gene_id\ttranscript_id(s)\tlength", {"tpm": "TPM", "counts": "expected_count"}),
+    "rsem": (
+        ("gene_id\ttranscript_id(s)\tlength", "transcript_id\tgene_id\tlength"),
+        {"tpm": "TPM", "counts": "expected_count"},
+    ),
 }
 BY_TRANSCRIPT = ("salmon", "kallisto")
-ESTIMATES = (*HEADERS,)
+# What programs call the file of results; beside it they leave logs, binaries and summaries.
+RESULTS = re.compile(r"(?i)(\.rcc|quant\.sf|abundance\.tsv|ReadsPerGene\.out\.tab|\.genes\.results)(\.gz)?$")
 # Ends of file names that say nothing about the sample; a folder per sample names it where nothing is left.
 SUFFIXES = re.compile(
-    r"(?i)[._-]*(\.gz|\.txt|\.tsv|\.tab|\.csv|\.sf|\.rcc|\.out|ReadsPerGene|abundance|quant|\.genes|\.results|"
-    r"\.counts?|\.htseq)$"
+    r"(?i)[._-]*(\.gz|\.txt|\.tsv|\.tab|\.csv|\.sf|\.rcc|\.out|ReadsPerGene|abundance|quant|\.genes|"
+    r"\.isoforms|\.results|\.counts?|\.featureCounts|\.htseq)$"
 )
 STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
 HOUSEKEEPING = "Housekeeping"
@@ -49,17 +53,24 @@ def detect(path: Path) -> str:
     str
         salmon, kallisto, rsem, star, htseq, rcc, rcc_export, soft, or matrix for any other table.
     """
+    if path.is_file():
+        with open(path, "rb") as stream:
+            if stream.read(4) == b"\x89HDF":
+                raise InputError(
+                    f"{path}: this is HDF5; give abundance.tsv, which kallisto writes beside it."
+                )
     lines = first_lines(path, 60)
     if not lines:
         raise InputError(f"{path}: the file is empty.")
-    for name, (header, _) in HEADERS.items():
-        if lines[0].startswith(header):
+    for name, (headers, _) in HEADERS.items():
+        if lines[0].startswith(headers):
             return name
     if lines[0].startswith("N_unmapped\t"):
         return "star"
     if lines[0].strip() == "<Header>":
         return "rcc"
-    if lines[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in lines):
+    bare = [line.replace('"', "") for line in lines]
+    if bare[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in bare):
         return "rcc_export"
     if lines[0].startswith("^"):
         return "soft"
@@ -82,7 +93,7 @@ def _number(cell: str) -> bool:
 def expand(paths: Sequence[Path]) -> list[Path]:
     """Replace patterns by what fits them, and a folder by the files in it and below, in order of name.
 
-    Of a folder with RCC files only these count.
+    Of a folder with files that are named as a program names its results only these count.
     """
     found: list[Path] = []
     for path in [one for given in paths for one in _matching(given)]:
@@ -90,10 +101,10 @@ def expand(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
             continue
         inside = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
-        counts = [item for item in inside if item.name.lower().removesuffix(".gz").endswith(".rcc")]
         if not inside:
             raise InputError(f"{path}: the folder has no files.")
-        found += counts or inside
+        results = [item for item in inside if RESULTS.search(item.name)]
+        found += results or [item for item in inside if not item.name.endswith(".summary")]
     return found
 
 
@@ -138,10 +149,17 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
         column = HEADERS[form][1].get(unit)
         if column is None:
             raise InputError(f"{path}: {form} gives tpm and counts; the unit {unit} was declared.")
-        frame = _read(path, sep="\t", header=0)
-        return _quantified(path, frame.iloc[:, 0], frame[column])
+        frame = read_rows(path, sep="\t", header=0)
+        if column not in frame:
+            raise InputError(
+                f"{path}: there is no column {column}, which {form} writes; make the file again."
+            )
+        if form != "rsem":
+            return _quantified(path, frame.iloc[:, 0], frame[column])
+        sample = _quantified(path, frame["gene_id"], frame[column])
+        return sample if frame["gene_id"].is_unique else summed(sample.labels, sample.values)
     _only(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
-    frame = _read(path, sep="\t", header=None)
+    frame = read_rows(path, sep="\t", header=None)
     if form == "htseq" and not str(frame.iloc[0, -1]).isdigit():
         frame = frame.iloc[1:]
     return _quantified(path, frame.iloc[:, 0], frame.iloc[:, STRANDS[strand] if form == "star" else -1])
@@ -152,7 +170,8 @@ def _only(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
         raise InputError(f"{path}: {program} gives {' and '.join(units)}; the unit {unit} was declared.")
 
 
-def _read(path: Path, **options: object) -> pd.DataFrame:
+def read_rows(path: Path, **options: object) -> pd.DataFrame:
+    """Read a table as text."""
     import pandas as pd
 
     try:
@@ -177,7 +196,7 @@ def _quantified(path: Path, labels: pd.Series, cells: pd.Series) -> Quantified:
 
 
 def star_strand(paths: Sequence[Path]) -> tuple[str, float]:
-    """Infer the library's strandedness from STAR's columns.
+    """Infer the library's strandedness from STAR's columns; all samples must agree.
 
     Returns
     -------
@@ -189,20 +208,38 @@ def star_strand(paths: Sequence[Path]) -> tuple[str, float]:
     Raises
     ------
     InputError
-        The share is neither near one half nor near an end.
+        A sample's share is neither near one half nor near an end, or samples differ.
     """
-    totals = np.zeros(4)
-    for path in paths:
-        frame = _read(path, sep="\t", header=None)
-        genes = frame[~frame[0].str.startswith("N_")]
-        totals[1:] += [float(genes[column].astype(float).sum()) for column in (1, 2, 3)]
-    both = totals[2] + totals[3]
-    share = totals[2] / both if both else float("nan")
+    columns = [_strand_columns(path) for path in paths]
+    kinds = [
+        _strand_of(forward, reverse, path) for (forward, reverse), path in zip(columns, paths, strict=True)
+    ]
+    other = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if other is not None:
+        raise InputError(
+            f"{paths[other]}: by STAR's columns the library is {kinds[other]}, that of"
+            f" {sample_name(paths[0])} is {kinds[0]}; give only samples of one kind of library, or say with"
+            " --strand which column to read."
+        )
+    totals = np.sum(columns, axis=0)
+    return kinds[0], float(totals[0] / totals.sum())
+
+
+def _strand_columns(path: Path) -> tuple[float, float]:
+    """Return the reads in the genes of STAR's forward and reverse columns."""
+    frame = read_rows(path, sep="\t", header=None)
+    genes = frame[~frame[0].str.startswith("N_")]
+    forward, reverse = (float(_quantified(path, genes[0], genes[n]).values.sum()) for n in (2, 3))
+    return forward, reverse
+
+
+def _strand_of(forward: float, reverse: float, path: Path) -> str:
+    share = forward / (forward + reverse) if forward + reverse else float("nan")
     for strand, low, high in (("forward", 0.8, 1.0), ("unstranded", 0.35, 0.65), ("reverse", 0.0, 0.2)):
         if low <= share <= high:
-            return strand, share
+            return strand
     raise InputError(
-        f"{paths[0]}: {share:.0%} of the reads are in STAR's forward column, which fits neither a stranded"
+        f"{path}: {share:.0%} of the reads are in STAR's forward column, which fits neither a stranded"
         " nor an unstranded library; say which with --strand."
     )
 
@@ -238,37 +275,13 @@ def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
     return samples, [_probes(path, probes, 3 + place) for place in range(len(samples))]
 
 
-def read_tx2gene(path: Path) -> dict[str, str]:
-    """Read a table of transcript and gene: its first two columns, with a header or without."""
-    lines = first_lines(path, 1)
-    delimiter = "," if lines and "," in lines[0] else "\t"
-    frame = _read(path, sep=delimiter, header=None)
-    if frame.shape[1] < 2:
-        raise InputError(f"{path}: two columns, transcript and gene, were expected.")
-    return dict(zip(frame[0], frame[1], strict=True))
+def summed(labels: Sequence[str] | np.ndarray, values: np.ndarray) -> Quantified:
+    """Sum the rows of each label."""
+    names, place = np.unique(np.array(labels, dtype=object), return_inverse=True)
+    return Quantified(names, np.bincount(place, weights=values))
 
 
-def to_genes(sample: Quantified, genes_of: dict[str, str], path: Path, table: Path) -> Quantified:
-    """Sum a sample's transcripts to genes.
-
-    Raises
-    ------
-    InputError
-        Fewer than half of the transcripts are in the table: it is of another annotation.
-    """
-    genes = [genes_of.get(label) or genes_of.get(label.partition(".")[0]) for label in sample.labels]
-    known = sum(gene is not None for gene in genes)
-    if known < len(genes) / 2:
-        raise InputError(
-            f"{path}: {known} of {len(genes)} transcripts are in {table} (the first is"
-            f" '{sample.labels[0]}'); give the table of the annotation that the quantifier used."
-        )
-    named = np.array([gene or label for gene, label in zip(genes, sample.labels, strict=True)], dtype=object)
-    labels, place = np.unique(named, return_inverse=True)
-    return Quantified(labels, np.bincount(place, weights=sample.values))
-
-
-def stack(samples: Sequence[Quantified]) -> tuple[list[str], np.ndarray]:
+def stack(samples: Sequence[Quantified], source: Path) -> tuple[list[str], np.ndarray]:
     """Put samples side by side: labels, and values (rows x samples).
 
     Raises
@@ -283,13 +296,14 @@ def stack(samples: Sequence[Quantified]) -> tuple[list[str], np.ndarray]:
     if all(np.array_equal(sample.labels, first) for sample in samples):
         return list(first), np.stack([sample.values for sample in samples], axis=1)
     columns = [
-        pd.Series(sample.values, sample.labels).groupby(level=0, sort=False).sum() for sample in samples
+        pd.Series(sample.values, sample.labels).groupby(level=0, sort=False).sum(skipna=False)
+        for sample in samples
     ]
     frame = pd.concat(columns, axis=1)
     lacking = frame.index[frame.isna().any(axis=1)]
     if len(lacking):
         raise InputError(
-            f"the samples' files do not list the same genes ({listing(list(lacking), 3)} is not in all);"
-            " quantify all samples with one annotation."
+            f"{source}: the samples' files do not list the same genes ({listing(list(lacking), 3)}: not in"
+            " all); take samples of one annotation or panel."
         )
     return list(frame.index), frame.to_numpy()

@@ -87,7 +87,9 @@ def _identify(label: str, names: dict[str, Match], entrez: bool) -> Match | None
     if found is None and label.startswith("ENSG"):
         found = names.get(label.partition(".")[0].partition("_")[0]) if "|" not in label else None
     if found is None and "|" in label:
-        parts = {match for part in label.split("|") if (match := _identify(part, names, True))}
+        cells = label.split("|")
+        # IL6|3569; of more parts a number can be anything (GENCODE: the transcript's length).
+        parts = {match for part in cells if (match := _identify(part, names, len(cells) == 2))}
         found = min(parts) if len({match.gene for match in parts}) == 1 else None
     if found is not None and found.kind == "entrez" and not entrez and "|" not in label:
         return None

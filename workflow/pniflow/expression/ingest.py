@@ -15,6 +15,8 @@ from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
 from pniflow.expression.qpcr import is_long_table, read_long_table
+from pniflow.expression.transcripts import by_gene
+from pniflow.expression.units import LINEAR
 from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def ingest_expression(
         Ct values; or a folder of files of one sample each.
     quantifications : list of paths
         Files of one sample each, their folder, or a pattern (rna/*/quant.sf): STAR ReadsPerGene, htseq-count,
-        salmon, kallisto, RSEM genes, nanoString RCC.
+        salmon, kallisto, RSEM, featureCounts, nanoString RCC.
     unit : str
         What the numbers are: counts, tpm, log2, or ct (qPCR threshold cycles).
     samples : path, optional
@@ -87,7 +89,7 @@ def ingest_expression(
     if len(paths) > 1:
         paths = [path for path in paths if wanted.counts(formats.sample_name(path))] or paths[:1]
     form = _format(paths, format)
-    if form == "matrix":
+    if form == "matrix" and len(paths) == 1:
         gathered, said = _from_matrix(paths[0], wanted)
     else:
         gathered, said = _from_samples(paths, form, wanted, strand, tx2gene)
@@ -149,11 +151,6 @@ def _format(paths: Sequence[Path], asked: str) -> str:
             f"{paths[0].parent}: the files are of several formats ({listing(examples, 4)}); give the files"
             " of one format, or a pattern that fits only these (rna/*/quant.sf)."
         )
-    if kinds == ["matrix"] and len(paths) > 1:
-        raise InputError(
-            f"{paths[0]}: this is not a file of STAR, htseq-count, salmon, kallisto, RSEM or nanoString;"
-            " several files are read only where each is one sample of these."
-        )
     return kinds[0]
 
 
@@ -204,30 +201,48 @@ def _from_samples(
             share = f" (inferred: {forward:.0%} of stranded reads are forward)"
         said = f"star, {strand}{share}"
         form = f"star:{strand}"
-    if form in formats.BY_TRANSCRIPT and tx2gene is None:
-        raise InputError(
-            f"{paths[0]}: {form} quantifies transcripts; give --tx2gene, the table of transcript and gene of"
-            " the annotation it used."
-        )
+    source = paths[0] if len(paths) == 1 else paths[0].parent
     if form == "rcc_export":
         names, quantified = formats.read_rcc_export(paths[0])
+    elif form == "matrix":
+        names, quantified = _tables(paths, wanted.unit)
     else:
         names = [formats.sample_name(path) for path in paths]
         quantified = [formats.read_quantification(path, form, wanted.unit) for path in paths]
     _once(paths[0].parent, names, "file")
-    if form in formats.BY_TRANSCRIPT and tx2gene is not None:
-        genes_of = formats.read_tx2gene(tx2gene)
-        quantified = [
-            formats.to_genes(sample, genes_of, path, tx2gene)
-            for sample, path in zip(quantified, paths, strict=True)
-        ]
-        said = f"{form}, transcripts summed to genes"
-    labels, values = formats.stack(quantified)
+    if form in formats.BY_TRANSCRIPT:
+        quantified, how = by_gene(quantified, paths, tx2gene)
+        said = f"{form}, {how}"
+    labels, values = formats.stack(quantified, source)
     wanted = wanted._replace(housekeeping=wanted.housekeeping or list(quantified[0].housekeeping))
-    source = paths[0] if len(paths) == 1 else paths[0].parent
     gathered = wanted.accumulator(source, names, estimated=form in formats.HEADERS)
     gathered.add(Block(labels, values))
     return gathered, said
+
+
+def _tables(paths: Sequence[Path], unit: str) -> tuple[list[str], list[formats.Quantified]]:
+    """Read tables of one or a few samples each, as featureCounts writes them; return samples and columns.
+
+    A sample is named by its column; by its file where all files name their column alike.
+    """
+    if unit not in LINEAR:
+        raise InputError(
+            f"{paths[0].parent}: {unit} values of several files cannot be joined; give one matrix."
+        )
+    names: list[str] = []
+    columns: list[formats.Quantified] = []
+    for path in paths:
+        layout = read_layout(path)
+        if not layout.genes_are_rows:
+            raise InputError(f"{path}: genes are in columns; of several files genes in rows were expected.")
+        blocks = list(read_blocks(layout))
+        labels = np.array([label for block in blocks for label in block.labels], dtype=object)
+        values = np.concatenate([block.values for block in blocks])
+        names += samples_of(layout)
+        columns += [formats.Quantified(labels, column) for column in values.T]
+    if len(columns) == len(paths) > len(set(names)):
+        names = [formats.sample_name(path) for path in paths]
+    return names, columns
 
 
 def make_name(label: str) -> str:
