@@ -41,15 +41,20 @@ TOLERANCE = {"voxel_x": 0.01, "voxel_y": 0.01, "voxel_z": 0.01, "repetition_time
 _TOLERANCE = 0.01
 
 _IMAGE = re.compile(r"sub-.+_(?P<suffix>T1w|FLAIR)\.nii(?:\.gz)?")
+# Of what converters write of a patient, the position in the scanner alone tells nothing; BIDS recommends keys
+# of the institution.
 _IDENTIFYING = re.compile(
-    r"^(Patient|Physician|Operator|Referring|Performing|Requesting|Institution|Other)|BirthDate|Address"
+    r"^(Patient(?!Position$)|Physician|Operator|Referring|Performing|Requesting|Other)|BirthDate"
 )
 # Header texts that converters and toolboxes write; anything else is taken for a person's.
 _TOOLS = (
     "FSL|SPM|CAT|FreeSurfer|dcm2niix?|mri_convert|ANTs|ITK|AFNI|nibabel|NIfTI|4D|3D|MRIcro|Philips|GE|Siemens"
 )
+_SPM_DICOM = r"[\d.]+T \w+ [\w\\]+ TR=[\d.]+ms/TE=[\d.]+ms/FA=[\d.]+deg( \d\d-\w{3}-\d{4} [\d:.]+( Mosaic)?)?"
+_FSL_6 = r"\d+\.\d+\.\d+(\.\d+)?(:[0-9a-f]+)?"
 _HARMLESS = re.compile(
-    rf"|({_TOOLS})[\w .:;=/()+-]*|TE=[\d.]+(;(Time|phase|mb|dwell|TR|TI)=[\d.]+)*", re.IGNORECASE
+    rf"|({_TOOLS})[\w .:;=/()+-]*|TE=[\d.]+(;(Time|phase|mb|dwell|TR|TI)=[\d.]+)*|{_SPM_DICOM}|{_FSL_6}",
+    re.IGNORECASE,
 )
 _DATE = re.compile(r"(19|20)\d\d[-./]?(0[1-9]|1[0-2])[-./]?(0[1-9]|[12]\d|3[01])|\^|@")
 _HEADER = 352
@@ -159,11 +164,10 @@ def _row(path: Path, source: str, suffix: str, folder: Path) -> dict[str, Any]:
     import nibabel
 
     header = _header(path, source)
-    affine = header.get_best_affine()
-    sizes = [float(size) for size in header.get_zooms()[:3]]
     shape = header.get_data_shape()
-    if len(shape) != 3:
+    if len(shape) < 3 or any(size != 1 for size in shape[3:]):
         raise InputError(f"{source}: the image has {len(shape)} dimensions; three were expected.")
+    affine, sizes = _geometry(header, source)
     participant, session = entities(source)
     row: dict[str, Any] = {"participant_id": participant, "session_id": session, "suffix": suffix}
     row |= dict(zip(("voxel_x", "voxel_y", "voxel_z"), sizes, strict=True))
@@ -172,6 +176,25 @@ def _row(path: Path, source: str, suffix: str, folder: Path) -> dict[str, Any]:
         "handedness": "right" if np.linalg.det(affine[:3, :3]) > 0 else "left",
     }
     return row | _sidecar(path, suffix, folder) | {"source": source}
+
+
+def _geometry(header: Any, source: str) -> tuple[np.ndarray, list[float]]:
+    """Return the matrix from voxels to mm and the voxel sizes, which a header says twice."""
+    try:
+        affine = header.get_best_affine()
+    except (ValueError, np.linalg.LinAlgError):
+        affine = np.full((4, 4), np.nan)
+    sizes = np.array(header.get_zooms()[:3], dtype=float)
+    if not (np.isfinite(affine).all() and np.isfinite(sizes).all() and np.linalg.det(affine)):
+        raise InputError(f"{source}: the header's voxel sizes or orientation are damaged.")
+    drawn = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    if (np.abs(drawn - sizes) > TOLERANCE["voxel_x"]).any():
+        said, meant = (" x ".join(f"{size:.3g}" for size in one) for one in (sizes, drawn))
+        raise InputError(
+            f"{source}: the header says voxels of {said} mm, its orientation matrix {meant} mm; correct the"
+            " wrong one."
+        )
+    return affine, sizes.tolist()
 
 
 def _header(path: Path, source: str) -> Any:
@@ -194,18 +217,18 @@ def _header(path: Path, source: str) -> Any:
                 " the image is used."
             )
     if content[348] != 0 and offset > _HEADER:
-        _check_extensions(path, source, offset)
+        _check_extensions(path, source, offset, header.endianness)
     return header
 
 
-def _check_extensions(path: Path, source: str, offset: float) -> None:
+def _check_extensions(path: Path, source: str, offset: float, order: str) -> None:
     """Refuse DICOM and comment extensions; they hold what a scanner knows of a person."""
     if not offset <= _LARGEST_EXTENSION:
         raise InputError(f"{source}: the header's extensions take {offset:.0f} bytes; at most 1 MB is read.")
     content = _start(path, source, int(offset))
     position = _HEADER
     while position + 8 <= len(content):
-        size, code = np.frombuffer(content[position : position + 8], dtype="<i4").tolist()
+        size, code = np.frombuffer(content[position : position + 8], dtype=f"{order}i4").tolist()
         if code in (2, 6) or size <= 0:
             raise InputError(
                 f"{source}: the header has an extension (code {code}) that can hold a person's data;"
