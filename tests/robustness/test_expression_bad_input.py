@@ -279,7 +279,7 @@ def test_a_sample_without_any_reference_gene(tmp_path, capsys):
         capsys,
         "normalize-expression",
         tmp_path,
-        ["reference genes of sample A2 are zero", "--method cpm"],
+        ["reference genes of sample A2 is zero", "--method cpm"],
         levels=path,
     )
 

@@ -153,6 +153,9 @@ def test_a_missing_value_leaves_its_gene_out_of_that_sample_only(tmp_path):
     weight = np.array([w for _, _, w in gene_set_rows()])
     np.testing.assert_allclose(scores["ctra"], np.nanmean(z.to_numpy() * weight[:, None], axis=0), atol=1e-12)
     assert scores["genes_used"].tolist() == [53, 53, 52, 53, 53, 53, 53, 53]
+    # Levels differ between genes: without TNF's the mean of s2 would be one of other genes.
+    level = table.loc[z.index].T.fillna(table.loc["TNF"].mean()).T
+    np.testing.assert_allclose(scores["ctra_mean_log2"], (level.T * weight).mean(axis=1), atol=1e-12)
 
 
 def test_the_influence_of_a_gene_is_that_of_leaving_it_out(tmp_path):

@@ -161,6 +161,15 @@ def test_cycles_without_reference_genes_are_refused(tmp_path):
         normalized(tmp_path)
 
 
+def test_an_undetermined_reference_gene_names_its_sample(tmp_path):
+    (tmp_path / "ct.tsv").write_text("gene\ts1\ts2\nIL6\t30\t28\nGAPDH\t20\tUndetermined\n")
+    ingest_expression(
+        matrix=tmp_path / "ct.tsv", unit="ct", housekeeping=["GAPDH"], out=tmp_path / "levels.tsv"
+    )
+    with pytest.raises(InputError, match="housekeeping genes have a blank in sample s2"):
+        normalized(tmp_path)
+
+
 def trimmed_mean_factors(counts):
     """Work out edgeR's normalization factors (calcNormFactors, TMM) one sample after another.
 
@@ -233,6 +242,7 @@ def test_quantiles_of_log2_values(tmp_path):
     [
         ("tpm", "tmm", "tmm needs counts; the unit is tpm"),
         ("log2", "tmm", "tmm needs counts; the unit is log2"),
+        ("log2", "cpm", "cpm needs counts or tpm; the unit is log2"),
         ("counts", "tmm", "needs --whole"),
         ("counts", "quantile", "needs --whole"),
     ],

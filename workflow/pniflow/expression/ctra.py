@@ -167,7 +167,7 @@ def _scores(
     inflammatory, other = used & (component == "inflammatory"), used & (component != "inflammatory")
     variants = {
         "ctra_mean_z": scoring.mean_over_genes(z, used, weight),
-        "ctra_mean_log2": scoring.mean_over_genes(values, used, weight),
+        "ctra_mean_log2": scoring.mean_over_genes(scoring.filled(values), used, weight),
         "ctra_balanced": scoring.mean_over_genes(z, inflammatory) - scoring.mean_over_genes(z, other),
     }
     # A sample that lacks every value of a component of the set has no score either.

@@ -9,7 +9,7 @@ import numpy as np
 from pniflow.errors import InputError
 from pniflow.files import read_table
 
-UNITS = {"tmm": ("counts",), "quantile": ("counts", "tpm", "log2")}
+UNITS = {"cpm": ("counts", "tpm"), "tmm": ("counts",), "quantile": ("counts", "tpm", "log2")}
 
 
 def read_whole(whole: Path | None, samples: list[str], method: str, unit: str, source: Path) -> np.ndarray:
@@ -20,13 +20,13 @@ def read_whole(whole: Path | None, samples: list[str], method: str, unit: str, s
     InputError
         The method does not fit the unit, or the rows are not given, or are of other samples.
     """
-    if method not in UNITS:
-        return np.empty((0, len(samples)))
-    if unit not in UNITS[method]:
+    if unit not in UNITS.get(method, (unit,)):
         raise InputError(
             f"{source}: normalization by {method} needs {' or '.join(UNITS[method])}; the unit is {unit}, so"
             " use another method."
         )
+    if method not in ("tmm", "quantile"):
+        return np.empty((0, len(samples)))
     if whole is None:
         raise InputError(
             f"normalize-expression: {method} needs --whole, all rows of the lab's file (ingest-expression"

@@ -214,7 +214,13 @@ def _reference(table: pd.DataFrame, unit: str, mean: str, source: str) -> Refere
         f"{source}: {len(found)} of the 11 reference genes were found, at least {MINIMUM_REFERENCES} are"
         " needed;"
     )
-    if table["housekeeping"].notna().all():
+    own = table["housekeeping"].notna()
+    if own.any() and not own.all():
+        raise InputError(
+            f"{why} the panel's own housekeeping genes have a blank in sample"
+            f" {listing(list(table['sample_id'][~own]))}: leave the sample out, or name others."
+        )
+    if own.all():
         level = table["housekeeping"].to_numpy(dtype=float)
         _not_zero(table, level, linear, source)
         note = f"{why} the panel's own housekeeping genes are used instead."
@@ -240,6 +246,6 @@ def _not_zero(table: pd.DataFrame, level: np.ndarray, linear: bool, source: str)
     ]
     if empty:
         raise InputError(
-            f"{source}: the reference genes of sample {listing(empty)} are zero; leave the sample out, or use"
-            " --method cpm."
+            f"{source}: the mean of the reference genes of sample {listing(empty)} is zero; leave the sample"
+            " out, or use --mean arithmetic or --method cpm."
         )

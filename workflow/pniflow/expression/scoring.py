@@ -47,6 +47,13 @@ def mean_over_genes(values: np.ndarray, genes: np.ndarray, weights: np.ndarray |
         return np.nansum(chosen, axis=0) / np.where(count, count, np.nan)
 
 
+def filled(values: np.ndarray) -> np.ndarray:
+    """Put each gene's mean where it is missing; else a sample's mean of levels would tell which genes it has."""
+    count = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.isnan(values), np.nansum(values, axis=1, keepdims=True) / count, values)
+
+
 def without_each_gene(z: np.ndarray, genes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the mean-z score with each gene in turn left out (genes chosen x samples)."""
     terms = z[genes] * weights[genes, None]
