@@ -37,6 +37,9 @@ def broken(**changes):
     return document
 
 
+PAIRS = (["session", "age"], ["age", "session"])
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -74,6 +77,19 @@ def broken(**changes):
         ),
         (broken(fixed=["session", {"variable": "age", "reference": "40"}]), ["'age'", "'40'", "numeric"]),
         (broken(fixed=[{"polynomial": "time", "degree": 2}], test={}), ["`time`", "days", "ses-"]),
+        (broken(fixed=["session", {"polynomial": "age"}]), ["polynomial of 'age'", "degree: 2"]),
+        (
+            broken(fixed=["session", "age", *({"interaction": x} for x in PAIRS)], test={}),
+            ["'session:age' twice"],
+        ),
+        (broken(fixed=["session", "tiv"]), ["each session's TIV", "`tiv_person_mean`"]),
+        (broken(fixed=["session", {"split": "tiv"}]), ["each session's TIV", "`tiv_person_mean`"]),
+        (
+            broken(fixed=[{"variable": "session", "reference": "ses-post"}]),
+            ["reference of its own", "defaults.session.reference"],
+        ),
+        (broken(outcomes=["pss10_person_mean"]), ["'pss10_person_mean'", "not a measure"]),
+        (broken(subgroups=["session"]), ["subgroup 'session'", "categorical"]),
         (broken(subgroups=["sex"]), ["subgroup 'sex'", "categorical"]),
         (broken(subgroups=["age"]), ["subgroup 'age'", "categorical"]),
         (
@@ -118,6 +134,29 @@ def test_unknown_reference_session(tmp_path):
     assert "'ses-baseline'" in text and "ses-post" in text
 
 
+def test_no_reference_session(tmp_path):
+    """By name ses-post comes before ses-pre: a change must not turn its sign unasked."""
+    document = broken()
+    del document["defaults"]
+    text = sentence(tmp_path, document)
+    assert "does not say" in text and "ses-post, ses-pre" in text and "defaults.session.reference" in text
+
+
+def test_reference_numbers_of_an_unknown_measure(tmp_path):
+    document = broken()
+    document["references"] = {"pss1": {"retest_r": 0.8, "sd": 6, "source": "a source"}}
+    text = sentence(tmp_path, document)
+    assert "`references`" in text and "'pss1'" in text and "pss10" in text
+
+
+def test_unknown_metric_of_a_known_region(tmp_path):
+    left = "aparc_a2009s.anterior_insula.left"
+    measures, participants = study(measures=(f"{left}.thickness",))
+    place = {"group": "anterior_insula", "atlas": "aparc_a2009s", "metric": "thick", "hemisphere": "left"}
+    text = sentence(tmp_path, broken(outcomes=[place]), measures, participants)
+    assert f"'{left}.thick'" in text and f"{left}.thickness" in text
+
+
 def test_constant_term(tmp_path):
     measures, participants = study()
     participants["site"] = "one"
@@ -131,6 +170,13 @@ def test_split_predictor_that_does_not_vary_within_people(tmp_path):
     measures.loc[fixed, "value"] = measures[fixed].groupby("participant_id")["value"].transform("first")
     text = sentence(tmp_path, broken(fixed=["session", {"split": "gad7"}]), measures, participants)
     assert "'gad7_within' is constant" in text and "within participants" in text
+
+
+def test_covariate_split_where_a_visit_is_missing(tmp_path):
+    """Means of the sessions differ then, though nothing varies within a participant."""
+    measures, participants = study(drop={"pss10": [(0, "ses-post"), (3, "ses-pre")]})
+    text = sentence(tmp_path, broken(fixed=["session", {"split": "age"}]), measures, participants)
+    assert "'age_within' is constant" in text and "within participants" in text
 
 
 def test_more_terms_than_people(tmp_path):

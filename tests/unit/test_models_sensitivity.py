@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from models_data import fitted, one_model, row, study, wide
+from pniflow.models.cr2 import cr2_tests
 
 MEASURES = ("pss10", "ctra", "ctra_balanced", "log2_CD3D", "log2_CD19")
 
@@ -69,6 +70,53 @@ def test_unadjusted_leaves_the_covariates_out(tmp_path):
     estimates = fitted(tmp_path / "plain", measures, participants, plain)["estimates"]
     expected = estimates[estimates["family"].notna()].reset_index(drop=True)
     assert_same_numbers(variant(tables, "unadjusted"), expected)
+
+
+def test_unadjusted_keeps_what_a_tested_interaction_is_made_of(tmp_path):
+    """Also where the interaction is listed before its parts."""
+    measures, participants = study()
+    cell = "b_cell_depletion"
+    fixed = [{"interaction": ["session", cell]}, "session", cell, "age"]
+    words = {"test": {"a_family": [f"session:{cell}"]}, "sensitivity": ["unadjusted"]}
+    tables = fitted(tmp_path / "all", measures, participants, one_model(["ctra"], fixed, **words))
+    plain = one_model(["ctra"], fixed[1:3] + fixed[:1], test=words["test"])
+    expected = fitted(tmp_path / "fewer", measures, participants, plain)["estimates"]
+    tested = expected[expected["family"].notna()].reset_index(drop=True)
+    assert_same_numbers(variant(tables, "unadjusted"), tested)
+
+
+def test_a_tested_contrast_is_in_every_variant(tmp_path):
+    """The split stays though no slope is tested; CR2 of between minus within is that of a turned design."""
+    measures, participants = study()
+    further = {
+        "contrasts": [{"name": "between_minus_within", "family": "a_family"}],
+        "sensitivity": ["unadjusted", "leave_one_out", "cr2"],
+    }
+    fixed = ["session", {"split": "pss10"}, "age"]
+    tables = fitted(tmp_path, measures, participants, one_model(["ctra"], fixed, **further))
+    found = tables["sensitivity"].set_index("variant")
+    assert set(found["term"]) == {"between_minus_within"}
+    main = row(tables["estimates"], term="between_minus_within")["estimate"]
+    assert found["estimate"]["leave_one_out_lowest"] < main < found["estimate"]["leave_one_out_highest"]
+    assert found["note"]["unadjusted"].startswith("without age")
+    frame = pd.concat(
+        [wide(measures, name).stack().rename(name) for name in ("pss10", "ctra")], axis=1
+    ).reset_index()
+    centred = frame["pss10"] - frame.groupby("session_id")["pss10"].transform("mean")
+    between = centred.groupby(frame["participant_id"]).transform("mean")
+    design = np.column_stack(
+        [
+            np.ones(len(frame)),
+            frame["session_id"] == "ses-post",
+            centred,  # with it, the coefficient of the person means is the difference of the slopes
+            between,
+            frame["participant_id"].map(participants.set_index("participant_id")["age"]),
+        ]
+    )
+    share = row(tables["estimates"], term="between_minus_within")["icc"]
+    robust = cr2_tests(design, frame["participant_id"], frame["ctra"], share / (1 - share))
+    assert found["std_error"]["cr2"] == pytest.approx(robust.std_error[3], rel=1e-8)
+    assert found["df"]["cr2"] == pytest.approx(robust.df[3], rel=1e-8)
 
 
 def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
@@ -355,6 +403,22 @@ def test_what_the_data_do_not_allow_is_listed_with_its_reason(tmp_path):
     assert set(listed.index) == set(words)
     assert listed["lesion_volume"] == "the study has no lesion_volume"
     assert len(tables["sensitivity"]) == 0
+
+
+def test_equivalence_and_subgroups_that_cannot_be_are_listed(tmp_path):
+    measures, participants = study()
+    fixed = ["session", "b_cell_depletion", {"interaction": ["session", "b_cell_depletion"]}]
+    further = {
+        "test": {"a_family": ["session:b_cell_depletion"]},
+        "equivalence": {"bound": 0.5, "unit": "baseline_sd"},
+        "subgroups": ["b_cell_depletion"],
+    }
+    tables = fitted(tmp_path, measures, participants, one_model(["ctra"], fixed, **further))
+    listed = tables["diagnostics"].query("table == 'sensitivity_not_possible'").set_index("quantity")["note"]
+    assert len(tables["sensitivity"]) == 0
+    assert "session alone" in listed["equivalence"]
+    for level in ("no", "yes"):
+        assert "no tested term" in listed[f"subgroup b_cell_depletion={level}"]
 
 
 def test_every_word_of_the_shipped_file_is_done_or_listed(tmp_path, root):

@@ -116,6 +116,7 @@ _RULE_WORDS = {
     "minimum": "at least {} was expected",
     "maximum": "at most {} was expected",
     "exclusiveMinimum": "more than {} was expected",
+    "exclusiveMaximum": "less than {} was expected",
     "minItems": "at least {} entries were expected",
     "maxItems": "at most {} entries were expected",
     "minProperties": "at least {} keys were expected",

@@ -71,6 +71,8 @@ def planned(
         `model`, `outcome` (blank: the whole model), `reason`.
     """
     models, left_out = [], []
+    for name in plan.references:
+        _lacking(name, cohort, f"{plan.source}: `references`", folder)
     for model in plan.models:
         where = f"{plan.source}: model '{model.name}'"
         reason = _lacking_branch(model, cohort)
@@ -128,7 +130,7 @@ def require_declared(plan: Plan, study: Mapping[str, Any], folder: Path | None =
 def _check_further(model: Model, cohort: Cohort, where: str) -> None:
     """Refuse subgroups that nobody knows, and time without the sessions' days."""
     for name in model.subgroups:
-        if not cohort.has(name) or cohort.variable(name).levels is None:
+        if name not in cohort.covariates or cohort.covariates[name].levels is None:
             raise InputError(f"{where} has the subgroup '{name}', which is not a categorical covariate.")
     if any(TIME in term.variables for term in model.terms):
         for session in cohort.sessions:
@@ -156,7 +158,7 @@ def _lacking(
     """Return why the study lacks a name, None where it has it; raise where nothing knows it."""
     if name in cohort.measures or (covariate and cohort.has(name)):
         return None
-    base = name.removesuffix(PERSON_MEAN)
+    base = name.removesuffix(PERSON_MEAN) if covariate else name
     domain, certain = _domain(base, None if folder is None else str(folder))
     if domain is not None and domain not in cohort.domains.values():
         return f"the study has no {domain} data ('{base}')"
@@ -185,8 +187,8 @@ def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
     if name in _scales(folder):
         return "questionnaire", True
     if name.count(".") == 3:
-        atlas, group = name.split(".")[:2]
-        return "imaging", (group, atlas) in _groups(folder)
+        atlas, group, _, metric = name.split(".")
+        return "imaging", (group, atlas, metric) in _groups(folder)
     for prefix, domain in _PREFIXED.items():
         if name.startswith(prefix):
             return domain, False
@@ -205,16 +207,15 @@ def _scales(folder: str | None) -> frozenset[str]:
 
 
 @cache
-def _groups(folder: str | None) -> frozenset[tuple[str, str]]:
-    """Region groups there are, each with its atlas."""
-    pairs: set[tuple[str, str]] = set()
+def _groups(folder: str | None) -> frozenset[tuple[str, str, str]]:
+    """Region groups there are, each with its atlas and its metric."""
+    known: set[tuple[str, str, str]] = set()
     for path in resource_files("atlases", folder):
         if path.name == "groups.tsv":
             lines = read_text(path).splitlines()
-            pairs |= {
-                (cells[0], cells[1]) for cells in (line.split("\t") for line in lines[1:]) if len(cells) > 1
-            }
-    return frozenset(pairs)
+            cells = (line.split("\t") for line in lines[1:])
+            known |= {(row[0], row[1], row[3]) for row in cells if len(row) > 3}
+    return frozenset(known)
 
 
 def resource_files(kind: str, folder: str | None) -> list[Path]:

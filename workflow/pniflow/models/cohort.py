@@ -157,6 +157,11 @@ def _sessions(
             f"{source}: participant '{stranger[0]}' is not in the participants table; add a row there."
         )
     sessions = sorted(set(measures["session_id"]))
+    if reference is None and len(sessions) > 1:
+        raise InputError(
+            f"{source}: models.yaml does not say which session the others are compared with "
+            f"({listing(sessions)}); give it as defaults.session.reference."
+        )
     if reference is not None and reference not in sessions and len(sessions) > 1:
         raise InputError(
             f"{source}: the reference session '{reference}' of models.yaml is not among the sessions "

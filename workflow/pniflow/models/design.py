@@ -151,7 +151,8 @@ def _split(
     within = np.where(size[person] > 1, centred - between, 0.0)
     scale = np.abs(centred).max()
     within_name, between_name = term.rows
-    if np.abs(within).max() <= _CONSTANT * max(scale, np.abs(values).max()):
+    own = values - (np.bincount(person, values) / size)[person]
+    if min(np.abs(within).max(), np.abs(own).max()) <= _CONSTANT * max(scale, np.abs(values).max()):
         raise InputError(
             f"the term '{within_name}' is constant: '{term.name}' does not vary within participants"
         )

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.models.analysis import Fit, joined
+from pniflow.models.analysis import Fit, contrasts_of, joined
 from pniflow.models.cohort import Cohort
 from pniflow.models.cr2 import cr2_tests
 from pniflow.models.design import Design
@@ -206,10 +206,13 @@ def means_of(design: Design, values: Array) -> tuple[Array, Array, int]:
 
 
 def cr2_rows(fits: Sequence[Fit], base: Base, plan: Plan) -> Iterator[Row]:
-    """Yield CR2 cluster-robust tests of the tested terms that have one coefficient."""
+    """Yield CR2 cluster-robust tests of the tested terms and contrasts that have one coefficient."""
     for fit in fits:
-        terms = [term for term in fit.model.test if len(fit.design.terms.get(term, ())) == 1]
-        rows = np.eye(fit.design.X.shape[1])[[fit.design.terms[term][0] for term in terms]]
+        hypotheses = dict(zip(*contrasts_of(fit.model, fit.design), strict=True))
+        terms = [term for term in fit.model.tested if len(hypotheses.get(term, ())) == 1]
+        if not terms:
+            continue
+        rows = np.vstack([hypotheses[term] for term in terms])
         for column, outcome in enumerate(fit.outcomes):
             estimator = str(base[outcome, "(intercept)"]["method"]).split(",")[0]
             share = fit.tests.icc[column]

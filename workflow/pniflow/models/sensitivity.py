@@ -15,7 +15,7 @@ from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, fit_groups, joined
 from pniflow.models.cohort import Cohort, Variable, read_cohort
 from pniflow.models.results import Row, all_rows
-from pniflow.models.structure import PERSON_MEAN, SESSION, TIME, Model, Plan, Term, without_terms
+from pniflow.models.structure import PERSON_MEAN, SESSION, TIME, Model, Plan, Term
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,10 +101,12 @@ def subgroup_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], 
             keep = cohort.variable(name).values == code
             label = f"subgroup {name}={level}"
             try:
-                found = variant_rows(Variant(without_terms(model, [name]), cohort, keep), label, plan)
+                found = variant_rows(Variant(_without_terms(model, [name]), cohort, keep), label, plan)
             except NotPossible as reason:
                 lacking.append((label, str(reason)))
                 continue
+            if not found:
+                lacking.append((label, "no tested term is left within it"))
             rows += [{**row, "statistic": np.nan, "p_value": np.nan} for row in found]
     return rows, lacking
 
@@ -154,18 +156,40 @@ def _completers(model: Model, cohort: Cohort, sources: Sources) -> Variant:
 
 
 def _unadjusted(model: Model, cohort: Cohort, sources: Sources) -> Variant:
-    kept = {SESSION, TIME} | {term.name for term in model.terms if set(term.rows) & set(model.test)}
-    dropped = [term.name for term in model.terms if term.kind != "interaction" and term.name not in kept]
+    wanted = {SESSION, TIME, *model.test}
+    wanted |= {part for term in model.terms if term.name in model.test for part in term.variables}
+    dropped = [
+        term.name
+        for term in model.terms
+        if not wanted & set(term.rows) and not (term.kind == "split" and model.contrasts)
+    ]
     if not dropped:
         raise NotPossible("the model has no covariates")
-    return Variant(without_terms(model, dropped), cohort, note=f"without {', '.join(dropped)}")
+    return Variant(_without_terms(model, dropped), cohort, note=f"without {', '.join(dropped)}")
+
+
+def _without_terms(model: Model, names: Sequence[str]) -> Model:
+    """Return the model without some terms, the interactions they enter and the tests of them."""
+    gone = {row for term in model.terms if term.name in names for row in (term.name, *term.rows)}
+    kept = tuple(
+        term
+        for term in model.terms
+        if term.name not in names and not (term.kind == "interaction" and set(term.variables) & gone)
+    )
+    rows = {row for term in kept for row in term.rows}
+    return replace(
+        model,
+        terms=kept,
+        test={row: family for row, family in model.test.items() if row in rows or row == "(intercept)"},
+        contrasts=model.contrasts if any(term.kind == "split" for term in kept) else {},
+    )
 
 
 def _without_tiv(model: Model, cohort: Cohort, sources: Sources) -> Variant:
     dropped = [term.name for term in model.terms if term.name.removesuffix(PERSON_MEAN) == "tiv"]
     if not dropped:
         raise NotPossible("the model has no TIV term")
-    return Variant(without_terms(model, dropped), cohort)
+    return Variant(_without_terms(model, dropped), cohort)
 
 
 def _with_term(*names: str, split: bool = False) -> Callable[[Model, Cohort, Sources], Variant]:
@@ -222,7 +246,7 @@ def _without_people(*names: str) -> Callable[[Model, Cohort, Sources], Variant]:
         if free.all():
             raise NotPossible(f"no participant has {name}")
         count = len(np.unique(cohort.person[~free]))
-        left = without_terms(model, [name])
+        left = _without_terms(model, [name])
         note = f"{count} participants with {name} or without a record of it left out"
         dropped = f"; {name} is constant then and not a term" if left != model else ""
         return Variant(left, cohort, keep=free, note=note + dropped)

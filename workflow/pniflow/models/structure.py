@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ BETWEEN_MINUS_WITHIN = "between_minus_within"
 MAPS = ("surface", "voxels")  # keys of a model that is fitted at every vertex or voxel, and kinds of map
 MAX_T = "max_t"  # adjustment of their families
 PERSON_MEAN = "_person_mean"
+TIV = "tiv"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ class Model:
             name for term in self.terms if term.kind != "interaction" for name in term.variables
         )
         return tuple(name for name in found if name not in (SESSION, TIME))
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """Names of the result rows that enter a family: terms and contrasts."""
+        return (*self.test, *(name for name, family in self.contrasts.items() if family))
 
     def term(self, name: str) -> Term | None:
         """Return the term of a name, or None."""
@@ -257,11 +263,18 @@ def _put(value: Any, chosen: Mapping[str, str]) -> Any:
 def _model(name: str, entry: Mapping[str, Any], defaults: Mapping[str, Any], source: str) -> Model:
     where = f"{source}: model '{name}'"
     random = bool(entry.get("random", defaults.get("random", [{"intercept": "participant"}])))
-    terms = tuple(_term(one, where) for one in entry["fixed"])
+    given = [_term(one, where) for one in entry["fixed"]]
+    terms = tuple(sorted(given, key=lambda term: term.kind == "interaction"))  # made of the others' columns
     names = [row for term in terms for row in term.rows]
+    parts = [sorted(row.split(":")) for row in names]
     for row in names:
-        if names.count(row) > 1:
+        if parts.count(sorted(row.split(":"))) > 1:
             raise InputError(f"{where} has the term '{row}' twice; keep one.")
+    if any(term.variables == (TIV,) for term in terms):
+        raise InputError(
+            f"{where} has each session's TIV as a term, whose change is error of measurement; give "
+            f"`{TIV}{PERSON_MEAN}` instead."
+        )
     if random and SESSION not in names and TIME not in names and not entry.get("without_session"):
         raise InputError(
             f"{where} has no session term; add `session` to `fixed`, or give the reason as `without_session`."
@@ -327,8 +340,17 @@ def _term(entry: str | Mapping[str, Any], where: str) -> Term:
     if "interaction" in entry:
         return Term("interaction", tuple(entry["interaction"]))
     if "polynomial" in entry:
+        if "degree" not in entry:
+            raise InputError(
+                f"{where} has a polynomial of '{entry['polynomial']}' without its degree; add `degree: 2`."
+            )
         return Term("polynomial", (entry["polynomial"],), degree=entry["degree"])
     given = {key: entry[key] for key in ("centre", "scale", "reference") if key in entry}
+    if entry["variable"] == SESSION and "reference" in given:
+        raise InputError(
+            f"{where} gives the session a reference of its own; the sessions have one for all models: "
+            "defaults.session.reference."
+        )
     return Term("variable", (entry["variable"],), **given)
 
 
@@ -339,17 +361,6 @@ def outcome_names(outcome: str | Mapping[str, Any]) -> list[str]:
     groups = [outcome["group"]] if isinstance(outcome["group"], str) else outcome["group"]
     sides = [outcome["hemisphere"]] if isinstance(outcome["hemisphere"], str) else outcome["hemisphere"]
     return [f"{outcome['atlas']}.{group}.{side}.{outcome['metric']}" for group in groups for side in sides]
-
-
-def without_terms(model: Model, names: Sequence[str]) -> Model:
-    """Return the model without some terms, the interactions they enter and the tests of them."""
-    kept = tuple(
-        term
-        for term in model.terms
-        if term.name not in names and not (term.kind == "interaction" and set(term.variables) & set(names))
-    )
-    rows = {row for term in kept for row in term.rows}
-    return replace(model, terms=kept, test={row: family for row, family in model.test.items() if row in rows})
 
 
 def _check_names(names: Sequence[str], source: str) -> None:

@@ -57,6 +57,9 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     notes: list[Row]
     for fit in analysis.fits:
         varied += robustness.equivalence_rows(fit, cohort, analysis.base, plan)
+    if model.equivalence and not varied:
+        reason = "it tests the change between two sessions, in a model with the session alone"
+        remarks.append(_not_possible(model, "equivalence", reason))
     paired = resampling.paired_rows(analysis.fits, cohort, analysis.base, plan)
     varied += [row for row in paired if row["variant"] not in model.sensitivity]
     for word in model.sensitivity:
@@ -89,7 +92,7 @@ def _not_possible(model: Model, word: str, reason: str) -> Row:
 def _leave_one_out(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     model, varied, remarks = analysis.model, [], []
     for fit in analysis.fits:
-        loo = robustness.LeaveOneOut(fit, analysis.cohort, analysis.plan, list(model.test))
+        loo = robustness.LeaveOneOut(fit, analysis.cohort, analysis.plan, model.tested)
         varied += robustness.leave_one_out_rows(loo, fit, analysis.base, analysis.plan)
         for outcome in fit.outcomes:
             for term in loo.terms:
