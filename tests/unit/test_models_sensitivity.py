@@ -119,6 +119,30 @@ def test_a_tested_contrast_is_in_every_variant(tmp_path):
     assert found["df"]["cr2"] == pytest.approx(robust.df[3], rel=1e-8)
 
 
+def test_joint_test_of_three_sessions_has_variants(tmp_path):
+    """F without one participant is that of a study without them; differences need two sessions."""
+    measures, participants = study(sessions=("ses-pre", "ses-post", "ses-fu"), people=12)
+    words = ["leave_one_out", "parametric_bootstrap", "permute_differences"]
+    fixed = ["session", {"split": "pss10"}]
+    further = {"test": {"a_family": ["session", "pss10_within"]}}
+    document = one_model(["ctra"], fixed, sensitivity=words, **further)
+    tables = fitted(tmp_path / "all", measures, participants, document)
+    found = tables["sensitivity"].query("term == 'session'").set_index("variant")
+    assert set(found.index) == {"leave_one_out_largest_p", "parametric_bootstrap"}
+    assert found["p_value"]["parametric_bootstrap"] == pytest.approx(
+        row(tables["estimates"], term="session")["p_value"], abs=0.02
+    )
+    assert "F test of 2 coefficients" in row(tables["estimates"], term="session")["note"]
+    who = found["note"]["leave_one_out_largest_p"].removeprefix("without ")
+    rest = measures[measures["participant_id"] != who]
+    again = fitted(tmp_path / "rest", rest, participants, one_model(["ctra"], fixed, **further))["estimates"]
+    assert found["p_value"]["leave_one_out_largest_p"] == pytest.approx(
+        row(again, term="session")["p_value"], rel=1e-9
+    )
+    listed = tables["diagnostics"].query("table == 'sensitivity_not_possible'").set_index("quantity")["note"]
+    assert listed["permute_differences"] == "differences are permuted between two sessions"
+
+
 def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
     measures, participants = study(seed=4)
     words = ["without_b_cell_depleted"]

@@ -77,7 +77,7 @@ def fit_columns(
     """
     single = [index for index, rows in enumerate(hypotheses) if len(rows) == 1]
     several = [index for index, rows in enumerate(hypotheses) if len(rows) > 1]
-    stacked = np.vstack([hypotheses[index] for index in single])
+    stacked = np.vstack([np.empty((0, design.X.shape[1])), *(hypotheses[index] for index in single)])
     joint = [hypotheses[index] for index in several]
     shape = (len(hypotheses), values.shape[1])
     estimate, error, df, statistic, p_value = (np.full(shape, np.nan) for _ in range(5))

@@ -242,8 +242,8 @@ def _joint(one: Representative, rows: Array, outcomes: Array, effects: Array, pl
     hits = []
     for effect in effects:
         values = outcomes + effect * step
-        tests = fit_columns(_as_design(one), values, [rows[:1], rows], one.random, plan.inference)
-        p_values = tests.p_value[1]
+        tests = fit_columns(_as_design(one), values, [rows], one.random, plan.inference)
+        p_values = tests.p_value[0]
         hits.append(np.where(np.isnan(p_values), np.nan, p_values < plan.alpha))
     return np.array(hits)
 

@@ -136,7 +136,8 @@ def is_change(model: Model) -> bool:
 def remarks(model: Model, design: Design, term: str) -> list[str]:
     """Return what a reader of this row must know about it."""
     kind = design.kinds.get(term)
-    words = []
+    coefficients = len(design.terms.get(term, ()))
+    words = [f"F test of {coefficients} coefficients"] if coefficients > 1 else []
     if "within" in design.kinds.values() and term.split("[")[0] == SESSION:
         words.append(SESSION_BESIDE_SPLIT)
     if kind == "within":

@@ -161,7 +161,11 @@ def _sign_flip(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
 
 
 def _permute_differences(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
-    return resampling.permuted_rows(analysis.fits, analysis.base, "within"), []
+    session = analysis.cohort.session
+    two = [fit for fit in analysis.fits if len(np.unique(session[fit.design.rows])) == 2]
+    if not two:
+        raise NotPossible("differences are permuted between two sessions")
+    return resampling.permuted_rows(two, analysis.base, "within"), []
 
 
 def _permute_means(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
