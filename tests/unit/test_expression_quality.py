@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from expression_files import column_of, counts, write_matrix, write_samples
+from pniflow.errors import InputError
 from pniflow.expression import assess_samples, ingest_expression, normalize_expression
 from pniflow.expression.quality import concordance, robust_z
 from pniflow.files import read_table
@@ -102,6 +103,46 @@ def test_b_cells_in_spite_of_depletion_are_marked(tmp_path):
     assert flagged(quality, "B cells in spite of depletion") == ["s4", "s5"]
 
 
+def test_lost_b_cells_that_nobody_recorded_are_marked(tmp_path):
+    table = blood()
+    table.loc[["CD19", "MS4A1"], ["s4", "s5"]] = 2
+    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(PEOPLE)], "b_cell_depletion": False})
+    quality = assessed(table, tmp_path, people)
+    assert flagged(quality, "few B cells without a record of depletion") == ["s4", "s5"]
+    assert set(quality["b_cell_depletion"]) == {"no"}
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "sentence"),
+    [("sex", 2, "sex of sub-0 is '2'; female or male"), ("b_cell_depletion", "OCR", "is 'OCR'; yes or no")],
+)
+def test_a_code_without_its_meaning_is_refused(tmp_path, column, code, sentence):
+    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(PEOPLE)], column: code})
+    with pytest.raises(InputError, match=sentence):
+        assessed(blood(), tmp_path, people)
+
+
+def test_an_exchange_between_two_of_few_people_is_seen():
+    """Of two people at two sessions all four samples are then far from their own."""
+    rng = np.random.default_rng(1)
+    values = np.repeat([[0.0, 4], [5, 0], [3, 3], [1, 5]], 2, axis=1) + rng.normal(0, 0.2, (4, 4))
+    labels = ["a", "b", "b", "a"]
+    own, other, _, between = concordance(values, labels)
+    assert ((own > other) & (own > between / 2)).all()
+    own, other, _, between = concordance(values, ["a", "a", "b", "b"])
+    assert not ((own > other) | (own > between / 2)).any()
+
+
+def test_samples_that_are_all_alike_have_no_outlier(tmp_path):
+    """Of nearly equal numbers some are far by the robust z, though they differ by a hundredth."""
+    table = blood()
+    alike = [gene for gene in table.index if gene not in GENOTYPE]
+    table.loc[alike] = table.loc[alike, ["s0"]].to_numpy()
+    table.loc["OTHER1"] = 1000
+    table.loc["OTHER1", ["s0", "s1", "s2"]] = [1001, 1003, 1400]
+    assert assessed(table, tmp_path)["flags"].isna().all()
+
+
 def test_an_outlying_sample_is_marked_by_what_is_outlying(tmp_path):
     table = blood()
     table.loc["HBB", "s7"] = int(table["s7"].sum() * 3)
@@ -125,15 +166,16 @@ def test_without_recorded_sex_or_treatment_nothing_is_said_about_them(tmp_path):
 
 def test_concordance_is_the_distance_to_ones_own_and_to_the_nearest_other():
     values = np.array([[0.0, 1, 10, 12, 5], [0, 1, 10, 12, 5], [0, 1, 10, 12, 5]])
-    own, other, who = concordance(values, ["a", "a", "b", "b", "c"])
+    own, other, who, between = concordance(values, ["a", "a", "b", "b", "c"])
     np.testing.assert_allclose(own[:4], [1, 1, 2, 2])
     assert np.isnan(own[4])
     np.testing.assert_allclose(other, [5, 4, 5, 7, 4.5])
     assert who == ["c", "c", "c", "c", "a"]
+    assert between == pytest.approx(np.mean([11, 5, 10, 4, 9.5, 5, 11.5, 7, 4.5, 6]))
 
 
 def test_concordance_needs_at_least_three_genes():
-    own, other, who = concordance(np.ones((2, 4)), ["a", "a", "b", "b"])
+    own, other, who, _ = concordance(np.ones((2, 4)), ["a", "a", "b", "b"])
     assert np.isnan(own).all()
     assert np.isnan(other).all()
     assert who == [None] * 4
@@ -156,7 +198,9 @@ def test_other_units_are_assessed_by_what_they_have(tmp_path, unit):
         levels=tmp_path / "l.tsv", expression=tmp_path / "n.tsv", samples=sheet, out=tmp_path / "q.tsv"
     )
     quality = read_table(tmp_path / "q.tsv", "sample_quality")
-    assert quality["library_size"].notna().all() == (unit == "tpm")
+    assert quality["library_size"].isna().all()
+    assert quality["top_gene_share"].notna().all() == (unit == "tpm")
+    assert quality["flags"].isna().all()
     assert quality["own_distance"].notna().all()
     assert set(quality["sex_expressed"]) == {"female"}
 

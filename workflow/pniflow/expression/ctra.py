@@ -17,6 +17,7 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.expression import scoring
 from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
+from pniflow.expression.people import TREATMENTS, read_people
 from pniflow.expression.table import Expression, read_expression, rows_of
 from pniflow.files import read_table, read_text, write_table
 
@@ -239,23 +240,15 @@ def _without(table: Expression, exclude: list[str], source: Path) -> Expression:
     return table._replace(samples=[table.samples[place] for place in kept], values=table.values[:, kept])
 
 
-# Recorded treatment -> the component it changes, whatever the person's stress.
-TREATMENTS = {
-    "b_cell_depletion": "antibody",
-    "interferon_treated": "interferon",
-    "interferon_beta": "interferon",
-}
-
-
 def _treated(participants: Path | None) -> list[str]:
     """Say which treatments of the cohort change a component."""
     if participants is None:
         return []
-    people = read_table(participants, "participants")
+    people = read_people(participants)
     return [
         f"{name.replace('_', ' ')} in the cohort: see ctra_without_{part}"
         for name, part in TREATMENTS.items()
-        if name in people and people[name].isin(["yes", True, "true"]).any()
+        if name in people and (people[name] == "yes").any()
     ]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest import read_levels
 from pniflow.expression.normalize import MINIMUM_REFERENCES
+from pniflow.expression.people import read_people
 from pniflow.expression.table import Expression, read_expression
 from pniflow.files import read_table, write_table
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 FEW_READS = 5e6
 WHOLE_TRANSCRIPTOME = 5000
 LOW_CORRELATION = 0.85
-OUTLYING = 3.5  # of the robust z (Iglewicz & Hoaglin 1993)
+# Of the robust z (Iglewicz & Hoaglin 1993); and a tenth, as of samples that are all alike some are far.
+OUTLYING, TENTH = 3.5, 0.1
 SEX_MARGIN = 2.0
-B_CELLS_LOST = 1.0
+B_CELLS_LOST = 1.0  # log2: depleted, and less below the others' median than this
+B_CELLS_FEW = 3.0  # log2: not depleted, and more below it than this
 GENOTYPE_GENES = 3
-SEXES = {"f": "female", "w": "female", "m": "male"}
 
 
 def assess_samples(
@@ -65,25 +67,23 @@ def assess_samples(
     sheet = read_table(samples, "samples")
     table = sheet.merge(read_levels(levels), on="sample_id", how="inner", validate="1:1")
     values = _aligned(read_expression(expression), list(table["sample_id"]))
-    people = (
-        read_table(participants, "participants") if participants else pd.DataFrame({"participant_id": []})
-    )
+    people = read_people(participants) if participants else pd.DataFrame()
     result = table[[*sheet.columns, *_CARRIED]].copy()
+    if table["unit"].iloc[0] != "counts":
+        result["library_size"] = np.nan  # the sum of TPM is no depth
     result["globin_share"] = _globin_share(table)
     result["reference_level"] = _reference_level(table)
     result["female_minus_male_genes"] = _mean_of(values, "female") - _mean_of(values, "male")
     result["sex_expressed"] = _sex(result["female_minus_male_genes"])
-    result["sex_recorded"] = _recorded(table, people, "sex").map(
-        lambda cell: SEXES.get(str(cell)[:1].lower())
-    )
+    result["sex_recorded"] = _recorded(table, people, "sex")
     result["b_cell_level"] = _mean_of(values, "b_cell")
     result["b_cell_depletion"] = _recorded(table, people, "b_cell_depletion")
     genotype = [gene for gene in checks("genotype") if gene in values.index]
     # One more per million: an absent gene's single stray read is no difference.
     level = np.log2(1 + np.exp2(values.loc[genotype].to_numpy(dtype=float)))
-    own, other, who = concordance(level, list(table["participant_id"]))
+    own, other, who, between = concordance(level, list(table["participant_id"]))
     result["own_distance"], result["other_distance"], result["other_participant"] = own, other, who
-    result["flags"] = _flags(result)
+    result["flags"] = _flags(result, between)
     if "excluded" in sheet:
         left = sheet[sheet["excluded"].notna()]
         result = pd.concat([result, left], ignore_index=True)[list(result.columns)]
@@ -140,10 +140,12 @@ def _recorded(table: pd.DataFrame, people: pd.DataFrame, column: str) -> pd.Seri
 
     if column not in people:
         return pd.Series([None] * len(table), index=table.index, dtype=object)
-    return table["participant_id"].map(people.set_index("participant_id")[column]).astype(object)
+    return table["participant_id"].map(people[column]).astype(object)
 
 
-def concordance(values: np.ndarray, people: list[str]) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
+def concordance(
+    values: np.ndarray, people: list[str]
+) -> tuple[np.ndarray, np.ndarray, list[str | None], float]:
     """Compare each sample with its participant's other samples and with the nearest other participant.
 
     Parameters
@@ -160,28 +162,32 @@ def concordance(values: np.ndarray, people: list[str]) -> tuple[np.ndarray, np.n
         only sample), and from the mean of the nearest other participant's samples.
     nearest : list
         That participant.
+    between : float
+        Mean difference from the means of all other participants.
     """
     names, place = np.unique(people, return_inverse=True)
     count = values.shape[1]
     nothing: list[str | None] = [None] * count
     if len(values) < GENOTYPE_GENES or np.isnan(values).any():
-        return np.full(count, np.nan), np.full(count, np.nan), nothing
+        return np.full(count, np.nan), np.full(count, np.nan), nothing, np.nan
     size = np.bincount(place)
     total = np.stack([np.bincount(place, weights=row) for row in values])
     with np.errstate(divide="ignore", invalid="ignore"):
         rest = (total[:, place] - values) / (size[place] - 1)
     own = np.sqrt(((values - rest) ** 2).mean(axis=0))
     if len(names) < 2:
-        return own, np.full(count, np.nan), nothing
-    other, nearest = np.empty(count), np.empty(count, dtype=int)
+        return own, np.full(count, np.nan), nothing, np.nan
+    other, nearest, between = np.empty(count), np.empty(count, dtype=int), 0.0
     centre = total / size
     for start in range(0, count, 500):
         part = slice(start, start + 500)
         distance = np.sqrt(((values[:, part, None] - centre[:, None, :]) ** 2).mean(axis=0))
+        distance[np.arange(distance.shape[0]), place[part]] = 0
+        between += float(distance.sum()) / (count * (len(names) - 1))
         distance[np.arange(distance.shape[0]), place[part]] = np.inf
         nearest[part] = distance.argmin(axis=1)
         other[part] = distance.min(axis=1)
-    return own, other, [str(names[n]) for n in nearest]
+    return own, other, [str(names[n]) for n in nearest], between
 
 
 def robust_z(values: np.ndarray) -> np.ndarray:
@@ -191,8 +197,15 @@ def robust_z(values: np.ndarray) -> np.ndarray:
     return 0.6745 * (values - centre) / spread if spread > 0 else np.full(len(values), np.nan)
 
 
-def _flags(table: pd.DataFrame) -> list[str | None]:
-    """Say in words what is notable of each sample."""
+def _outlying(values: np.ndarray, least: float) -> np.ndarray:
+    """Return the sign of values that are far from the median, by the robust z and by the least difference."""
+    difference = values - np.nanmedian(values) if not np.isnan(values).all() else values
+    far = (np.abs(robust_z(values)) > OUTLYING) & (np.abs(difference) > least)
+    return np.where(far, np.sign(difference), 0)
+
+
+def _flags(table: pd.DataFrame, between: float) -> list[str | None]:
+    """Say in words what is notable of each sample; `between` as `concordance` returns it."""
     column = {
         name: table[name].to_numpy(dtype=float)
         for name in table
@@ -204,26 +217,34 @@ def _flags(table: pd.DataFrame) -> list[str | None]:
         marks = {
             "fewer than 5 million reads": whole & (column["library_size"] < FEW_READS),
             "profile correlation below 0.85": column["profile_correlation"] < LOW_CORRELATION,
-            "outlying library size": np.abs(robust_z(np.log10(column["library_size"]))) > OUTLYING,
-            "outlying number of detected genes": np.abs(robust_z(column["detected_genes"])) > OUTLYING,
-            "outlying share of one gene": robust_z(column["top_gene_share"]) > OUTLYING,
-            "outlying reference genes": np.abs(robust_z(np.log2(np.abs(column["reference_level"]))))
-            > OUTLYING,
-            "outlying profile": robust_z(column["profile_correlation"]) < -OUTLYING,
+            "outlying library size": _outlying(np.log(column["library_size"]), TENTH) != 0,
+            "outlying number of detected genes": _outlying(np.log(column["detected_genes"]), TENTH) != 0,
+            "outlying share of one gene": _outlying(np.log(column["top_gene_share"]), TENTH) > 0,
+            "outlying reference genes": _outlying(_log2_level(table), TENTH) != 0,
+            "outlying profile": _outlying(column["profile_correlation"], TENTH**2) < 0,
             "sex differs from the record": np.array(
                 [
                     {a, b} == {"female", "male"}
                     for a, b in zip(table["sex_expressed"], table["sex_recorded"], strict=True)
                 ]
             ),
-            "B cells in spite of depletion": _b_cells(table),
-            "nearer to another participant": (own > column["other_distance"]) & (robust_z(own) > OUTLYING),
+            "B cells in spite of depletion": _b_cells(table, "yes"),
+            "few B cells without a record of depletion": _b_cells(table, "no"),
+            # Of few people an exchange makes most samples outlying: then the distance between people tells.
+            "nearer to another participant": (own > column["other_distance"])
+            & ((own > between / 2) | (robust_z(own) > OUTLYING)),
         }
     return ["; ".join(text for text, flag in marks.items() if flag[row]) or None for row in range(len(table))]
 
 
-def _b_cells(table: pd.DataFrame) -> np.ndarray:
-    """Tell which samples of people with recorded depletion express B-cell genes as those without do."""
+def _log2_level(table: pd.DataFrame) -> np.ndarray:
+    """Return the reference genes' level on the log2 scale, on which log2 values and cycles are already."""
+    level = table["reference_level"].to_numpy(dtype=float)
+    return np.log2(level) if table["top_gene_share"].notna().any() else level
+
+
+def _b_cells(table: pd.DataFrame, record: str) -> np.ndarray:
+    """Tell which samples express B-cell genes against the record (yes, no) of depletion."""
     level, recorded = (
         table["b_cell_level"].to_numpy(dtype=float),
         table["b_cell_depletion"].to_numpy(dtype=object),
@@ -231,4 +252,6 @@ def _b_cells(table: pd.DataFrame) -> np.ndarray:
     with_cells = level[recorded == "no"]
     if not len(with_cells):
         return np.zeros(len(table), dtype=bool)
-    return (recorded == "yes") & (level > np.median(with_cells) - B_CELLS_LOST)
+    usual = np.nanmedian(with_cells) if not np.isnan(with_cells).all() else np.nan
+    against = level > usual - B_CELLS_LOST if record == "yes" else level < usual - B_CELLS_FEW
+    return (recorded == record) & against

@@ -48,7 +48,7 @@ def mean_over_genes(values: np.ndarray, genes: np.ndarray, weights: np.ndarray |
 
 
 def filled(values: np.ndarray) -> np.ndarray:
-    """Put each gene's mean where it is missing; else a sample's mean of levels would tell which genes it has."""
+    """Put each gene's mean where it is missing, so that a mean of levels is one of the same genes."""
     count = (~np.isnan(values)).sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.isnan(values), np.nansum(values, axis=1, keepdims=True) / count, values)

@@ -147,7 +147,7 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel, sessions: Mapping
 
 def _axis(panel: Panel, table: pd.DataFrame) -> str:
     """Return the measure in words; the reference genes of counts and TPM are per million."""
-    linear = panel.column == "reference_level" and table["library_size"].notna().any()
+    linear = panel.column == "reference_level" and table["top_gene_share"].notna().any()
     return f"{panel.axis} (per million)" if linear else panel.axis
 
 
