@@ -87,6 +87,34 @@ def test_paired_tests_stand_beside_a_singular_change(tmp_path):
     assert set(tables["sensitivity"]["outcome"]) == {"pss10"}
 
 
+def test_the_same_change_in_every_pair_has_no_t(tmp_path):
+    """Its sign-flip p is that of all signs alike, 2 of 2^12 flips; nothing infinite is written."""
+    measures, participants = study(people=12, measures=("pss10", "gad7"), seed=3)
+    post = measures["session_id"] == "ses-post"
+    before = measures[(measures["measure"] == "pss10") & ~post]["value"].to_numpy()
+    measures.loc[(measures["measure"] == "pss10") & post, "value"] = before + 1.5
+    tables = fitted(tmp_path, measures, participants, change_model(["pss10", "gad7"], "sign_flip"))
+    found = row(tables["sensitivity"], variant="sign_flip", outcome="pss10")
+    assert found["estimate"] == pytest.approx(1.5) and found["p_value"] == 2 / 2**12
+    assert found[["std_error", "statistic"]].isna().all() and "same change" in found["note"]
+    assert np.isfinite(row(tables["sensitivity"], variant="sign_flip", outcome="gad7")["statistic"])
+
+
+def test_a_slope_that_explains_everything_has_no_permutation_t(tmp_path):
+    measures, participants = study(people=12, measures=("pss10", "ctra"), seed=3)
+    score = measures[measures["measure"] == "pss10"]["value"].to_numpy()
+    measures.loc[measures["measure"] == "ctra", "value"] = 2 * score + 1
+    model = one_model(
+        ["ctra"],
+        ["session", {"split": "pss10"}],
+        test={"a_family": ["pss10_within"]},
+        sensitivity=["permute_differences"],
+    )
+    found = row(fitted(tmp_path, measures, participants, model)["sensitivity"], term="pss10_within")
+    assert found["estimate"] == pytest.approx(2) and found["p_value"] < 0.001
+    assert found[["std_error", "statistic"]].isna().all() and "perfect fit" in found["note"]
+
+
 def test_family_without_changes_has_no_max_t(tmp_path):
     measures, participants = study()
     document = one_model(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,16 @@ from pniflow.models.analysis import Fit, contrasts_of, joined
 from pniflow.models.cohort import Cohort
 from pniflow.models.cr2 import cr2_tests
 from pniflow.models.design import Design
+from pniflow.models.inference import NOT_ESTIMABLE, PERFECT
 from pniflow.models.permutation import PermutationTests, freedman_lane, sign_flip
 from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
 from pniflow.models.structure import SESSION, Plan
 
 Array = NDArray[np.float64]
+ALL_ALIKE = "every pair has the same change: no t"
 SEED = 20240618  # of the random flips and permutations
 
+_PERFECT_T = 1e7  # a larger t is rounding error
 Base = Mapping[tuple[str, str], Row]
 
 
@@ -125,17 +129,22 @@ def _flip_method(flipped: PermutationTests) -> str:
     return f"sign-flip of complete pairs, {flipped.permutations} {kind} flips"
 
 
-def _of_pairs(row: Row, variant: str, change: Array, **values: float | str) -> Row:
+def _of_pairs(row: Row, variant: str, change: Array, **values: Any) -> Row:
     pairs = change[np.isfinite(change)]
+    error = pairs.std(ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.nan
+    same = len(pairs) > 1 and not error > 1e-12 * np.abs(pairs).max()
     return variant_row(
         row,
         variant,
-        estimate=pairs.mean() if len(pairs) else np.nan,
-        std_error=pairs.std(ddof=1) / np.sqrt(len(pairs)) if len(pairs) > 1 else np.nan,
-        df=len(pairs) - 1,
-        n_participants=len(pairs),
-        n_observations=2 * len(pairs),
-        **values,
+        **{
+            "estimate": pairs.mean() if len(pairs) else np.nan,
+            "std_error": error,
+            "df": len(pairs) - 1,
+            "n_participants": len(pairs),
+            "n_observations": 2 * len(pairs),
+            **values,
+            **({"std_error": np.nan, "statistic": np.nan, "note": ALL_ALIKE} if same else {}),
+        },
     )
 
 
@@ -155,19 +164,23 @@ def permuted_rows(fits: Sequence[Fit], base: Base, kind: str) -> list[Row]:
             slopes = np.linalg.lstsq(reduced[:, [at, *rest]], values, rcond=None)[0][0]
             how = "with covariates approximate" if len(rest) > 1 else "exact but for the draw"
             for column, outcome in enumerate(fit.outcomes):
+                statistic = tests.statistic[column]
+                word = NOT_ESTIMABLE if np.isnan(statistic) else ""
+                if abs(statistic) > _PERFECT_T:
+                    statistic, word = np.nan, PERFECT
                 rows.append(
                     variant_row(
                         base[outcome, term],
                         variant,
                         estimate=slopes[column],
-                        std_error=slopes[column] / tests.statistic[column],
+                        std_error=slopes[column] / statistic,
                         df=len(reduced) - len(rest) - 1,
-                        statistic=tests.statistic[column],
+                        statistic=statistic,
                         p_value=tests.p_value[column],
                         n_participants=len(reduced),
                         n_observations=visits,
                         method=f"permutation of persons (Freedman-Lane), {tests.permutations} permutations",
-                        note=how,
+                        note=joined(word, how),
                     )
                 )
     return rows
@@ -220,7 +233,13 @@ def cr2_rows(fits: Sequence[Fit], base: Base, plan: Plan) -> Iterator[Row]:
             robust = cr2_tests(fit.design.X, fit.design.person, fit.values[:, column], ratio, contrasts=rows)
             for index, term in enumerate(terms):
                 estimate, error, df = robust.estimate[index], robust.std_error[index], robust.df[index]
-                few = "fewer than 5 df: do not rely on it" if df < 5 else ""
+                few = (
+                    "fewer than 5 df: do not rely on it"
+                    if df < 5
+                    else NOT_ESTIMABLE
+                    if np.isnan(error)
+                    else ""
+                )
                 yield variant_row(
                     base[outcome, term],
                     "cr2",
