@@ -162,3 +162,15 @@ def test_a_blank_duplicate_does_not_hide_that_the_other_lies_below_the_limit(tmp
     table = scored(tmp_path, "id,visit,pg_mg\n01,ses-pre,<0.5\n01,ses-pre,\n02,ses-pre,<0.5\n02,ses-pre,4\n")
     assert table["below_limit"].tolist() == [True, False]
     assert table["replicates"].tolist() == [1, 2]
+
+
+def test_a_zero_among_duplicates_is_refused_and_does_not_halve_their_mean(tmp_path: Path) -> None:
+    text = "id,visit,pg_mg\n01,ses-pre,4\n01,ses-pre,0\n02,ses-pre,3\n"
+    with pytest.raises(InputError, match="hair_cortisol is 0 for 01 ses-pre, which has no logarithm"):
+        scored(tmp_path, text, detection_limit=None)
+
+
+def test_a_word_among_decimal_commas_is_the_only_cell_named(tmp_path: Path) -> None:
+    text = "id;visit;pg_mg\n01;ses-pre;4,2\n02;ses-pre;n.d.\n"
+    with pytest.raises(InputError, match=r"has row 3 'n.d.'; numbers, '<limit' or blank were expected"):
+        scored(tmp_path, text)

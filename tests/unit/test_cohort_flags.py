@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cohort import flags
+from pniflow.cohort import flags, left_out
 from pniflow.cohort.roster import Roster
 
 PEOPLE = [f"p{n:02}" for n in range(12)]
@@ -132,3 +132,23 @@ def test_a_letter_grade_between_scans_of_a_person_is_flagged() -> None:
 def test_batches_that_hold_one_session_each_are_flagged(batches: list[str | None], tied: bool) -> None:
     samples = pd.DataFrame({"session_id": ["ses-pre", "ses-post", "ses-pre", "ses-post"], "batch": batches})
     assert len(flags.of_batches(samples)) == int(tied)
+
+
+def test_duplicates_that_vary_are_flagged_where_used_and_listed_where_left_blank() -> None:
+    """Values 1 and 2: mean 1.5, sd 0.7071, so 47.1 %."""
+    scores = pd.DataFrame(
+        {
+            "participant_id": ["p00", "p01", "p02", "p03"],
+            "session_id": "ses-pre",
+            "measure": "log_hair_cortisol",
+            "value": [0.4, 0.5, None, None],
+            "below_limit": False,
+            "cv_percent": [100 * math.sqrt(0.5) / 1.5, 19.9, 47.1, None],
+        }
+    )
+    flagged = flags.of_assays(scores)
+    assert flagged["participant_id"].tolist() == ["p00"]
+    assert flagged["reason"].tolist() == ["duplicates vary by 47 % (coefficient of variation)"]
+    lost = left_out.of_assays(scores)
+    assert lost["participant_id"].tolist() == ["p02"]
+    assert lost["reason"].tolist() == ["duplicates vary by 47 % (coefficient of variation)"]

@@ -135,3 +135,9 @@ def test_a_raw_table_knows_its_length(tmp_path: Path) -> None:
     table = read_raw(tmp_path / "t.csv")
     assert isinstance(table, RawTable)
     assert len(table) == 2
+
+
+def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\na;b\n1;2\n")
+    with pytest.raises(InputError, match="t.csv: the first line is 'sep=;', not the header; delete it"):
+        read_raw(tmp_path / "t.csv")

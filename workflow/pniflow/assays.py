@@ -78,6 +78,8 @@ def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: 
     raw = rows["value"].to_numpy(dtype=float)
     below = rows["below_limit"].to_numpy(dtype=bool)
     limit = rows["detection_limit"].to_numpy(dtype=float)
+    if rule["log"] != "none":
+        refuse_zero(rows[((raw <= 0) & ~below) | (limit <= 0)], name, source)
     keys = ["participant_id", "session_id"]
     grouped = (
         rows[keys]
@@ -101,8 +103,8 @@ def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: 
     result["below_limit"] = result["below"] & (result["measured"] == 0)
     if rule["maximum_cv"] is not None:
         result["value"] = result["value"].where(~(result["cv_percent"] > rule["maximum_cv"]))
-    result["value"] = _scaled(result, "value", name, rule, source)
-    result["limit"] = _scaled(result, "limit", name, rule, source)
+    if rule["log"] != "none":
+        result[["value", "limit"]] = _LOGARITHMS[rule["log"]](result[["value", "limit"]])
     result["unit"] = _UNITS[rule["log"]].format(rule["unit"])
     result["measure"] = name if rule["log"] == "none" else f"log_{name}"
     return result[[*keys, *_COLUMNS]]
@@ -125,23 +127,14 @@ def substituted(
     return np.where(below, limit * factor, values)
 
 
-def _scaled(
-    result: pd.DataFrame, column: str, name: str, rule: Mapping[str, Any], source: str
-) -> NDArray[np.float64]:
-    values = result[column].to_numpy(dtype=float)
-    if rule["log"] == "none":
-        return values
-    zero = values <= 0
-    if zero.any():
-        people = [
-            f"{p} {s}"
-            for p, s in zip(result["participant_id"][zero], result["session_id"][zero], strict=True)
-        ]
+def refuse_zero(rows: pd.DataFrame, name: str, source: str) -> None:
+    """Refuse values of zero: they have no logarithm, and among duplicates they would halve the mean."""
+    if len(rows):
+        people = (rows["participant_id"] + " " + rows["session_id"]).tolist()
         raise InputError(
             f"{source}: {name} is 0 for {listing(people)}, which has no logarithm; declare the "
             f"detection_limit under assays.{name} in study.yaml."
         )
-    return np.asarray(_LOGARITHMS[rule["log"]](values))
 
 
 def refuse_confounded(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, nearest
 from pniflow.files import read_yaml
 from pniflow.resources import read_schema
 
@@ -134,7 +134,8 @@ def _sentence(error: Any) -> str:
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = sorted(str(key) for key in error.instance if key not in known)
-        return f"{where} has the unknown key '{unknown[0]}'; known keys are {', '.join(known)}."
+        near = nearest(unknown[0], known)
+        return f"{where} has the unknown key '{unknown[0]}'{near}; known keys are {', '.join(known)}."
     if error.validator == "required":
         absent = next(key for key in error.validator_value if key not in error.instance)
         return f"{where} lacks the key '{absent}'; add it (config/README.md lists the keys)."
@@ -145,12 +146,15 @@ def _sentence(error: Any) -> str:
         return f"{where} is {_shown(error.instance)}; {wanted} was expected{quote}."
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
-        return f"{where} is {_shown(error.instance)}; one of {choices} was expected."
+        near = nearest(str(error.instance), map(str, error.validator_value))
+        return f"{where} is {_shown(error.instance)}{near}; one of {choices} was expected."
     if error.validator == "oneOf" and all(set(one) == {"required"} for one in error.validator_value):
         names = " or ".join(" with ".join(one["required"]) for one in error.validator_value)
         return f"{where} needs exactly one of these keys: {names}."
     if error.validator in _RULE_WORDS:
-        expected = _RULE_WORDS[error.validator].format(error.validator_value)
+        examples = error.schema.get("examples") if error.validator == "pattern" else None
+        rule_words = "text such as '{}' was expected" if examples else _RULE_WORDS[error.validator]
+        expected = rule_words.format(examples[0] if examples else error.validator_value)
         return f"{where} is {_shown(error.instance)}; {expected}."
     rule = f"{error.validator}: {error.validator_value}"
     return f"{where} is {_shown(error.instance)}, which does not fit the rule {rule}."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class InputError(Exception):
@@ -11,6 +12,14 @@ class InputError(Exception):
     The message is one sentence that names the file, the place, the value, what was expected, and what to do.
     The command line prints it and exits with status 1; no traceback is shown.
     """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " (is it 'known'?)" where a known name differs by case, zeros or a slip of the pen, else ""."""
+    names = list(known)
+    plain = {one.lstrip("0").casefold(): one for one in names}
+    near = plain.get(name.lstrip("0").casefold()) or next(iter(get_close_matches(name, names, 1, 0.8)), None)
+    return f" (is it '{near}'?)" if near else ""
 
 
 def listing(values: Sequence[object], most: int = 10) -> str:

@@ -17,10 +17,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pniflow.config import checked, read_study
-from pniflow.errors import InputError
+from pniflow.errors import InputError, nearest
 from pniflow.models.branches import require_declared
 from pniflow.models.structure import read_models
 from pniflow.resources import shipped
+from pniflow.study.rawtables import file_of, names_beside
 
 _LIBRARY = Path(__file__).resolve().parent
 
@@ -81,9 +82,11 @@ class Plan:
     def require_raw(self) -> None:
         """Raise one sentence when a raw file is not there."""
         for key in self.absent():
+            path = Path(self.raw[key])
             raise InputError(
-                f"{self.study_file}: {key} names '{self.raw[key]}', which does not exist; correct the "
-                "name there or the key 'data' in config.yaml (snakemake -n works without the data)."
+                f"{self.study_file}: {key} names '{path}', which does not exist"
+                f"{nearest(path.name, names_beside(path))}; correct the name there or the key 'data' in "
+                "config.yaml (snakemake -n works without the data)."
             )
 
     def tracked(self) -> dict[str, str | list[str]]:
@@ -151,7 +154,7 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
                 f"{study_file}: {key} is '{name}'; "
                 "a name relative to the data folder, without '..', was expected."
             )
-        yield key, name
+        yield key, file_of(name)
 
 
 def _fixed(pattern: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, nearest
 
 _HERE = Path(__file__).resolve().parent
 _own: contextvars.ContextVar[Path | None] = contextvars.ContextVar("own resources", default=None)
@@ -69,4 +69,4 @@ def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
             if path.is_file():
                 return path
     known = sorted({path.stem for place in places for path in (place / kind).glob("*.*")})
-    raise InputError(f"{kind}: there is no '{name}'; known are {listing(known, 40)}.")
+    raise InputError(f"{kind}: there is no '{name}'{nearest(name, known)}; known are {listing(known, 40)}.")

@@ -185,6 +185,7 @@ def _joined(
     steps = flags.changes(measures, roster)
     odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(steps), flags.of_retest(steps)]
     used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
+    odd += [flags.of_assays(used["assays"])] if "assays" in used else []
     odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
     if "expression" in used:
         odd += [flags.of_batches(used["expression"]), flags.of_scores(used["expression"])]

@@ -54,9 +54,11 @@ def questionnaires(scales: pd.DataFrame) -> Branch:
 
 
 def assays(scores: pd.DataFrame) -> Branch:
-    """Laboratory measures; assessed is who has a value, be it below the limit of detection."""
-    measured = scores[scores["value"].notna() | scores["below_limit"]]
-    return Branch(measured[PLACE], observations.of_assays(scores), left_out.of_assays(scores))
+    """Laboratory measures; assessed is who was measured, be it below the limit or blank for its spread."""
+    if "cv_percent" not in scores:
+        scores = scores.assign(cv_percent=float("nan"))
+    measured = scores[scores["value"].notna() | scores["below_limit"] | scores["cv_percent"].notna()]
+    return Branch(measured[PLACE], observations.of_assays(scores), left_out.of_assays(scores), used=scores)
 
 
 def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths) -> Branch:

@@ -15,6 +15,7 @@ from pniflow.cohort.roster import PLACE, Roster
 COLUMNS = [*PLACE, "item", "rule", "value", "reason"]
 RATING_STEP = 10.0  # percent points of CAT12's rating: one letter grade
 ODD = 5.0  # robust z of a change: 3.5 would mark an outlier of one measure, here there are hundreds
+DUPLICATES = 20.0  # percent: the precision that ICH M10 (2022) asks of ligand-binding assays
 FEWEST = 8  # changes below which a spread says little
 
 
@@ -121,6 +122,14 @@ def of_protocol(protocol: pd.DataFrame) -> pd.DataFrame:
     parts = [protocol.assign(rule=rule, reason=protocol[column]) for column, rule in kinds.items()]
     flagged = pd.concat(parts).dropna(subset=["reason"])
     return flagged.assign(item="image " + flagged["source"], value=None)[COLUMNS]
+
+
+def of_assays(assays: pd.DataFrame) -> pd.DataFrame:
+    """Flag laboratory values whose duplicates vary by more than an assay may (ICH M10)."""
+    odd = assays[assays["value"].notna() & (assays["cv_percent"] > DUPLICATES)]
+    reason = odd["cv_percent"].map("duplicates vary by {:.0f} % (coefficient of variation)".format)
+    flagged = odd.assign(item="assay " + odd["measure"], rule="duplicates vary", value=odd["cv_percent"])
+    return flagged.assign(reason=reason)[COLUMNS]
 
 
 def of_scores(samples: pd.DataFrame) -> pd.DataFrame:

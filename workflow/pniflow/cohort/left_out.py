@@ -29,8 +29,10 @@ def of_scales(scales: pd.DataFrame) -> pd.DataFrame:
 
 def of_assays(assays: pd.DataFrame) -> pd.DataFrame:
     """Laboratory values that were measured and give no number."""
-    lost = assays[assays["value"].isna() & assays["below_limit"]]
-    reason = "below the limit of detection, which the study treats as missing"
+    lost = assays[assays["value"].isna() & (assays["below_limit"] | assays["cv_percent"].notna())]
+    varied = lost["cv_percent"].map("duplicates vary by {:.0f} % (coefficient of variation)".format)
+    below = "below the limit of detection, which the study treats as missing"
+    reason = varied.where(~lost["below_limit"], below)
     return lost.assign(item="assay " + lost["measure"], rule="no usable value", reason=reason)[COLUMNS]
 
 

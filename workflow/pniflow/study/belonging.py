@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, nearest
 from pniflow.study.rawtables import RawTable
 
 if TYPE_CHECKING:
@@ -79,13 +78,8 @@ def require_known(ids: pd.Series, register: Iterable[str], source: str, anonymou
             f"{source}: row {lost.index[0]} is of a participant who is not among the study's records "
             f"({len(lost)} such rows)."
         )
-    plain = {name.lstrip("0").casefold(): name for name in known}
-    near = plain.get(first.lstrip("0").casefold()) or next(
-        iter(difflib.get_close_matches(first, known, 1, 0.8)), None
-    )
-    hint = f" (is it '{near}'?)" if near else ""
     more = f"; so are {len(set(lost)) - 1} more participants" if len(set(lost)) > 1 else ""
     raise InputError(
         f"{source}: row {lost.index[0]} is of participant '{first}', who is not among the study's "
-        f"records{hint}{more}."
+        f"records{nearest(first, known)}{more}."
     )

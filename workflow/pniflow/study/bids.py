@@ -42,24 +42,19 @@ def read_bids(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]) -
     rules = study["bids"]
     folder = rules["folder"]
     root = inside(data, folder, "bids.folder")
-    left = dict(wanted)
     found = [
-        _table(root / "participants.tsv", f"{folder}/participants.tsv", study, left, with_sessions=False)
+        _table(root / "participants.tsv", f"{folder}/participants.tsv", study, wanted, with_sessions=False)
     ]
-    for name in found[0].cells:
-        left.pop(str(name), None)
     register = set(found[0].participant)
     if rules["paths"] is not None:
         path = inside(data, rules["paths"], "bids.paths")
         found.append(_from_paths(read_text(path).splitlines(), rules["paths"], study))
     else:
-        found += _session_tables(root, folder, study, left)
+        found += _session_tables(root, folder, study, wanted)
     for path in sorted((root / "phenotype").glob("*.tsv")):
-        one = _table(path, f"{folder}/phenotype/{path.name}", study, left, with_sessions=True)
+        one = _table(path, f"{folder}/phenotype/{path.name}", study, wanted, with_sessions=True)
         if len(one.cells.columns):
             found.append(one)
-            for name in one.cells:
-                left.pop(str(name), None)
     for one in found[1:]:
         require_known(one.participant, register, one.source, one.anonymous)
     return found

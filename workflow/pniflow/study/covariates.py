@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
 OLDEST = 89  # ages above are one group, as BIDS and the HIPAA safe harbour ask
+_CODES = (-9, -77, -88, -99, -777, -888, -999, -9999, 999, 9999)  # what labs write for missing
 _MISSING_WORDS = {
     "NI",
     "INV",
@@ -78,7 +79,7 @@ def cast(records: Records, rule: Mapping[str, Any], key: str, name: str) -> pd.S
         # BIDS writes the oldest group as 89+.
         text = records.cells[rule["field"]].str.replace(r"^(?:>\s*)?(89|90)\s*\+?$", str(OLDEST), regex=True)
         records = replace(records, cells=records.cells.assign(**{rule["field"]: text}))
-    values = _numbers(records, rule, key)
+    values = _numbers(records, rule, key, name)
     if is_age(name, rule):
         values = np.where(values > OLDEST, OLDEST, values)
     return values
@@ -102,7 +103,7 @@ def _levels(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.o
     return np.array([coding.get(code) for code in text], dtype=object)
 
 
-def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.float64]:
+def _numbers(records: Records, rule: Mapping[str, Any], key: str, name: str) -> NDArray[np.float64]:
     one = records.fields[rule["field"]]
     text = records.cells[rule["field"]]
     values, wrong = records.numeric(rule["field"])
@@ -116,13 +117,19 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
         )
     beyond = outside(values, text, one)
     low, high = rule.get("range", (one.low, one.high))
-    if "range" in rule:
+    unlimited = not np.isfinite([low, high]).any()
+    if is_age(name, rule) and unlimited:
+        low, high = 0, 120
+    if "range" in rule or is_age(name, rule):
         beyond = (values < low) | (values > high)
+    elif unlimited and "date" not in rule:
+        beyond |= customary_codes(values)
     if beyond.any():
         limits = (
             f"{low:g} to {high:g}"
             if np.isfinite([low, high]).any()
-            else f"{listing(list(one.choices), 20) or 'whole numbers'}"
+            else listing(list(one.choices), 20)
+            or ("whole numbers" if one.validation == "integer" else "numbers without customary missing codes")
         )
         raise InputError(
             f"{records.source}: the field '{rule['field']}' ({key} in study.yaml) has "
@@ -130,6 +137,15 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str) -> NDArray[np.
             "it missing, or give a range."
         )
     return values
+
+
+def customary_codes(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """True for -99, 999 and the like where all other values lie elsewhere: negative, or twice as large."""
+    codes = np.isin(values, _CODES)
+    others = values[~codes & np.isfinite(values)]
+    if not len(others):
+        return codes
+    return codes & (((values < 0) & (others.min() >= 0)) | (values > 2 * others.max()))
 
 
 def hours(text: pd.Series) -> NDArray[np.float64]:

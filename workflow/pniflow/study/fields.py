@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, nearest
 from pniflow.study.rawtables import RawTable, read_raw
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def require_allowed(names: Mapping[str, str], fields: Mapping[str, Field], sourc
         more = f" ({len(absent)} such fields: {listing(absent)})" if len(absent) > 1 else ""
         raise InputError(
             f"study.yaml: {names[absent[0]]} names the field '{absent[0]}', which {source} does not "
-            f"have{more}."
+            f"have{nearest(absent[0], fields)}{more}."
         )
     for name, key in names.items():
         if fields[name].refusal:

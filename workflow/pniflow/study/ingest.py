@@ -18,6 +18,7 @@ from pniflow.study.covariates import cast, covariate_values, flagged
 from pniflow.study.dates import DAY, since
 from pniflow.study.laboratory import read_assays, read_samples
 from pniflow.study.rawtables import inside
+from pniflow.study.records import affixes_of
 from pniflow.study.responses import item_fields, responses_of
 from pniflow.study.sources import Sources, read_sources
 from pniflow.study.windows import recall_windows
@@ -97,7 +98,8 @@ def wanted_fields(study: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str
 
 def _check_sessions(study: Mapping[str, Any]) -> None:
     redcap = study.get("redcap", {})
-    require_sessions(redcap.get("suffixes", {}).values(), study, "redcap.suffixes")
+    if redcap:
+        require_sessions(affixes_of(redcap).values(), study, "redcap.suffixes")
     for form, instances in redcap.get("repeats", {}).items():
         require_sessions(instances.values(), study, f"redcap.repeats.{form}")
 

@@ -169,7 +169,8 @@ def _assay(name: str, rule: Mapping[str, Any], study: Mapping[str, Any], data: P
         )
         raise InputError(
             f"{table.name}: the column '{columns['value']}' ({key}) has {cells}; numbers, '<limit' or blank "
-            "were expected."
+            "were expected: write a value below the limit as <0.5, or as <LOD with detection_limit in "
+            "study.yaml, and declare other words under missing_codes."
         )
     negative = values < 0
     if negative.any():

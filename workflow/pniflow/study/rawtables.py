@@ -10,6 +10,8 @@ import codecs
 import csv
 import gzip
 import io
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +46,29 @@ def inside(data: Path, name: str, key: str) -> Path:
         raise InputError(
             f"study.yaml: {key} is '{name}'; a name relative to the data folder and inside it was expected."
         )
+    pure = PurePosixPath(file_of(str(pure)))
     path = data / pure
     if not path.exists():
-        raise InputError(f"{name}: there is no such file in the data folder; correct {key} in study.yaml.")
+        near = nearest(pure.name, names_beside(path))
+        raise InputError(
+            f"{name}: there is no such file in the data folder{near}; correct {key} in study.yaml."
+        )
     return path
+
+
+def file_of(name: str) -> str:
+    """Return the file of a name in study.yaml: book.xlsx for book.xlsx#sheet."""
+    return re.sub(r"(\.xls[xm])#.*", r"\1", name, flags=re.IGNORECASE)
+
+
+def sheet_of(name: str) -> str:
+    """Return the sheet that a name in study.yaml asks for; blank for the first."""
+    return name[len(file_of(name)) + 1 :]
+
+
+def names_beside(path: Path) -> list[str]:
+    """Return what the folder of a file holds, for a sentence about a misspelt name."""
+    return sorted(os.listdir(path.parent)) if path.parent.is_dir() else []
 
 
 @dataclass(frozen=True)
@@ -94,8 +115,8 @@ class RawTable:
         places = [place for place, name in enumerate(self.header) if name == column]
         if not places:
             raise InputError(
-                f"{self.name}: there is no column '{column}' ({key} in study.yaml); columns are "
-                f"{listing(self.header, 20)}."
+                f"{self.name}: there is no column '{column}'{nearest(column, self.header)} ({key} in "
+                f"study.yaml); columns are {listing(self.header, 20)}."
             )
         if len(places) > 1:
             raise InputError(
@@ -107,15 +128,19 @@ class RawTable:
         import pyarrow.compute as pc
 
         blank = np.ones(len(self), dtype=bool)
+        # Qualtrics describes its columns in two more lines below the header; the second of them is JSON.
+        second = [column[1].as_py() for column in self._cells.columns] if len(self) > 1 else []
+        described = any(second) and all(cell.startswith('{"ImportId":') for cell in second if cell)
         for column in self._cells.columns:
             if not blank.any():
                 break
             blank &= pc.equal(pc.utf8_trim_whitespace(column), "").to_numpy()
+        blank[:2] |= described
         return blank
 
 
 def read_raw(path: Path, name: str | None = None) -> RawTable:
-    """Read a CSV or TSV file (optionally .gz), or the first sheet of an .xlsx file, as text.
+    """Read a CSV or TSV file (optionally .gz), or a sheet of an .xlsx file (`name` says which), as text.
 
     Raises
     ------
@@ -128,10 +153,12 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         from pniflow.study.spreadsheet import read_sheet
 
-        header, sheet = read_sheet(path, name)
+        header, sheet = read_sheet(path, name, sheet_of(name))
         arrays = {str(place): pa.array(column, pa.string()) for place, column in enumerate(sheet)}
         return RawTable(name, header, pa.table(arrays))
     text = _decoded(path, name)
+    if re.match(r"\"?sep=.\"?\n", text):
+        raise InputError(f"{name}: the first line is '{text[:5]}', not the header; delete it.")
     delimiter = _delimiter(text.split("\n", 1)[0], path)
     try:
         cells = [
@@ -227,7 +254,8 @@ def numbers(cells: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     codes, distinct = pd.factorize(cells)
     text = pd.Series(distinct, dtype="str")
     given = (text != "").to_numpy(dtype=bool)
-    if _any(text, ",") and not _any(text, "."):
+    numberlike = text[text.str.fullmatch(r"[+-]?[\d.,]+").to_numpy(dtype=bool)]
+    if _any(numberlike, ",") and not _any(numberlike, "."):
         comma = text.str.fullmatch(r"[+-]?\d+,\d+")
         text = text.str.replace(",", ".", regex=False).where(comma, text)
     numeric = np.array(pd.to_numeric(text.where(given), errors="coerce"), dtype=float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,44 @@ from pniflow.study.rawtables import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Affix = tuple[str, str]  # what stands before and after a field's name in a table with columns per session
+PLAIN: Affix = ("", "")
+
+
+def affixes_of(rules: Mapping[str, Any]) -> dict[Affix, str]:
+    """Return the affixes that study.yaml gives -> their session."""
+    return {(before, ""): session for before, session in rules["prefixes"].items()} | {
+        ("", after): session for after, session in rules["suffixes"].items()
+    }
+
+
+def wide_columns(
+    fields: Mapping[str, str], sessions: Mapping[Affix, str], known: Container[str], source: str
+) -> dict[str, tuple[str, Affix]]:
+    """Return the columns that hold fields -> field and affix: the field itself, or one column per session.
+
+    Raises
+    ------
+    InputError
+        Of a session some items of an instrument have columns and others none.
+    """
+    found: dict[str, tuple[str, Affix]] = {}
+    for base in fields:
+        wide = {f"{affix[0]}{base}{affix[1]}": (base, affix) for affix in sessions}
+        wide = {column: place for column, place in wide.items() if column in known}
+        found |= {base: (base, PLAIN)} if base in known or not wide else wide
+    asked = {(fields[base], affix) for base, affix in found.values() if affix != PLAIN}
+    for base, key in fields.items():
+        for before, after in (affix for affix in sessions if (key, affix) in asked):
+            column = f"{before}{base}{after}"
+            if key.startswith("instruments.") and column not in known:
+                raise InputError(
+                    f"{source}: there are other items of {key} with '{before or after}', but no column "
+                    f"'{column}'; correct its name in the table, or the fields in study.yaml."
+                )
+    return found
 
 
 @dataclass(frozen=True)
@@ -33,6 +71,8 @@ class Records:
         What is known of each field.
     anonymous : bool
         True where sentences must not name participants (their ids are to be replaced).
+    header : tuple of str
+        All columns of the file, to suggest one where a name is misspelt.
     reasons : dict
         Field name -> Series of str: why a cell is missing, where a declared code says it.
     """
@@ -44,6 +84,7 @@ class Records:
     cells: pd.DataFrame
     fields: Mapping[str, Field]
     anonymous: bool = False
+    header: tuple[str, ...] = ()
     reasons: Mapping[str, pd.Series] = field(default_factory=dict)
 
     def where(self, row: int) -> str:
@@ -82,25 +123,27 @@ class Records:
             f"{what}{more}."
         )
 
-    def from_wide(self, suffixes: Mapping[str, str]) -> Records:
-        """Turn columns with a session's suffix into rows of that session; others stay on a row without one.
+    def from_wide(self, wide: Mapping[str, tuple[str, Affix]], sessions: Mapping[Affix, str]) -> Records:
+        """Turn columns of one session into rows of that session; others stay on a row without one.
 
         A session of which every column is blank is no row: in a wide export absence looks like that.
+
+        Parameters
+        ----------
+        wide : dict
+            Column -> its field and affix (`wide_columns`).
+        sessions : dict
+            Affix -> session (`affixes_of`).
         """
         import pandas as pd
 
-        columns = [str(name) for name in self.cells]
-        owner = {
-            c: max((s for s in suffixes if c.endswith(s) and len(c) > len(s)), key=len, default="")
-            for c in columns
-        }
         parts, fields = [], dict(self.fields)
-        for suffix in ["", *suffixes]:
-            mine = {c: c.removesuffix(suffix) if suffix else c for c in columns if owner[c] == suffix}
+        for affix in [PLAIN, *sessions]:
+            mine = {c: base for c, (base, at) in wide.items() if at == affix and c in self.cells}
             cells = self.cells[list(mine)].rename(columns=mine)
             fields |= {base: replace(self.fields[name], name=base) for name, base in mine.items()}
-            kept = (cells != "").any(axis=1) if suffix else pd.Series(True, index=cells.index)
-            session = pd.Series(suffixes.get(suffix, ""), index=cells.index, dtype="str")
+            kept = (cells != "").any(axis=1) if affix in sessions else pd.Series(True, index=cells.index)
+            session = pd.Series(sessions.get(affix, ""), index=cells.index, dtype="str")
             parts.append((self.participant[kept], session[kept], self.event[kept], cells[kept]))
         return replace(
             self,

@@ -15,7 +15,7 @@ from pniflow.errors import InputError, listing
 from pniflow.study.dates import date_fields, with_study_days
 from pniflow.study.fields import Field, check_export, read_dictionary, require_allowed
 from pniflow.study.rawtables import RawTable, inside, read_raw
-from pniflow.study.records import Records
+from pniflow.study.records import Records, affixes_of, wide_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,17 +61,15 @@ def read_redcap(
     if labelled:
         table = replace(table, header=tuple(names_of_labels(table.header, fields, table.name)))
     check_export(table, fields, rules["dictionary"])
-    suffixes = rules["suffixes"]
     fields = _with_id(fields, rules["id"], bool(study["pseudonymize"]), rules["dictionary"])
     fields["redcap_data_access_group"] = Field("redcap_data_access_group", "radio", label="Data access group")
-    flat = {name: key for base, key in wanted.items() for name in _columns_of(base, suffixes, fields)}
-    flat.pop(ARM, None)
+    dates, sessions = date_fields(study), affixes_of(rules)
+    wide = wide_columns(dates | dict(wanted), sessions, fields, table.name)
+    flat = {name: wanted[base] for name, (base, _) in wide.items() if base in wanted and base != ARM}
     if partial:
         flat = {name: key for name, key in flat.items() if name in fields}
     require_allowed(flat, fields, f"the data dictionary {rules['dictionary']}")
-    days = {
-        name: key for base, key in date_fields(study).items() for name in _columns_of(base, suffixes, fields)
-    }
+    days = {name: dates[base] for name, (base, _) in wide.items() if base in dates}
     _require_dates(days, fields, rules["dictionary"])
     flat |= days
     absent = [name for name in flat if name not in table.header]
@@ -83,7 +81,10 @@ def read_redcap(
     frame = _frame(table, rules["id"], flat)
     for name in flat:
         frame[name] = _codes(frame[name], fields[name], table.name, labelled)
-    records = _placed(frame, study, table, fields, list(wanted))
+    records = _placed(frame, study, table, fields, ARM in wanted)
+    if sessions:
+        records = records.from_wide(wide, sessions)
+    records = records.without_missing_codes(rules["missing_codes"])
     return with_study_days(records, study) if "dates" in rules else records
 
 
@@ -108,12 +109,6 @@ def _with_id(fields: dict[str, Field], name: str, pseudonymize: bool, source: st
             "dictionary; set pseudonymize to true, or name a field with a study number."
         )
     return dict(fields)
-
-
-def _columns_of(base: str, suffixes: Mapping[str, str], fields: Mapping[str, Field]) -> list[str]:
-    """Return the columns that hold a field: itself, or in a wide export one per session."""
-    wide = [base + suffix for suffix in suffixes if base + suffix in fields]
-    return [base] if base in fields or not wide else wide
 
 
 def _frame(table: RawTable, key: str, wanted: Iterable[str]) -> pd.DataFrame:
@@ -216,9 +211,9 @@ def _placed(
     study: Mapping[str, Any],
     table: RawTable,
     fields: Mapping[str, Field],
-    wanted: list[str],
+    with_arm: bool,
 ) -> Records:
-    """Give every row its session: by its event, its repeat instance or the column's suffix."""
+    """Give every row its session, by its event or its repeat instance."""
     import pandas as pd
 
     rules = study["redcap"]
@@ -235,18 +230,17 @@ def _placed(
         event=events,
         cells=frame.reindex(columns=[name for name in frame if name in fields and name != rules["id"]]),
         fields=dict(fields),
+        header=table.header,
         anonymous=bool(study["pseudonymize"]),
     )
-    if ARM in wanted:
+    if with_arm:
         arm = events.str.extract(r"_arm_(\d+)$")[0].fillna("").astype("str")
         records = replace(
             records, cells=records.cells.assign(**{ARM: arm}), fields={**fields, ARM: Field(ARM)}
         )
     repeat = frame[REPEAT].where(frame[REPEAT] != "", "-") + frame[INSTANCE] if REPEAT in frame else None
     records.refuse_duplicates(events if repeat is None else events + "/" + repeat)
-    if rules["suffixes"]:
-        records = records.from_wide(rules["suffixes"])
-    return records.without_missing_codes(rules["missing_codes"])
+    return records
 
 
 def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Series:

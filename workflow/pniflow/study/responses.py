@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +28,16 @@ def item_fields(rule: Mapping[str, Any], key: Key) -> list[str]:
     given = rule["fields"]
     if isinstance(given, list):
         names = [str(name) for name in given]
-    elif "{item}" in given:
-        names = [given.replace("{item}", str(item)) for item in range(1, key.items + 1)]
+    elif place := re.search(r"\{item(?::0([1-9]))?\}", given):
+        width = int(place[1] or 1)
+        names = [given.replace(place[0], f"{item:0{width}}") for item in range(1, key.items + 1)]
     else:
         names = [given]
     if len(names) != key.items:
         raise InputError(
             f"study.yaml: instruments.{key.name}.fields gives {len(names)} fields, but the "
             f"instrument has {key.items} items; "
-            "write {item} for the item's number, or list one field per item."
+            "write {item} for the item's number ({item:02} for 01, 02, ...), or list one field per item."
         )
     return names
 
@@ -62,14 +64,8 @@ def responses_of(sources: Sources, study: Mapping[str, Any], keys: Mapping[str, 
     parts = []
     for name, rule in study["instruments"].items():
         fields = item_fields(rule, keys[name])
-        holders = {id(sources.holding(field)): sources.holding(field) for field in fields}
-        if len(holders) > 1:
-            where = listing([one.source for one in holders.values()])
-            raise InputError(
-                f"study.yaml: the items of instruments.{name} lie in several tables ({where}); put them "
-                "into one."
-            )
-        holder = next(iter(holders.values()))
+        refuse_incomplete(sources, fields, name)
+        holder = sources.holding(*fields)
         total = [rule["total"]] if "total" in rule and rule["total"] in holder.cells else []
         records = holder.per_session(list(dict.fromkeys([*fields, *total])))
         require_coding(records, fields, rule, keys[name])
@@ -80,6 +76,17 @@ def responses_of(sources: Sources, study: Mapping[str, Any], keys: Mapping[str, 
     if not parts:
         return pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS})
     return pd.concat(parts, ignore_index=True)
+
+
+def refuse_incomplete(sources: Sources, fields: list[str], name: str) -> None:
+    """Refuse a table with some of an instrument's items: the others would pass for not answered."""
+    for one in sources.records:
+        absent = [field for field in fields if field not in one.cells]
+        if absent and len(absent) < len(fields):
+            raise InputError(
+                f"{one.source}: the table has items of instruments.{name}, but not {listing(absent)}; "
+                "correct the column's name, or put all of its items into one table."
+            )
 
 
 def item_values(

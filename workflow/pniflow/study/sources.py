@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow.errors import InputError, listing
-from pniflow.study.belonging import named, sessions_of
+from pniflow.errors import InputError, listing, nearest
+from pniflow.study.belonging import named, require_sessions, sessions_of
 from pniflow.study.fields import Field, require_allowed
 from pniflow.study.rawtables import inside, read_raw
-from pniflow.study.records import Records
+from pniflow.study.records import Records, affixes_of, wide_columns
 
 if TYPE_CHECKING:
     pass
@@ -26,7 +26,8 @@ class Sources:
     Attributes
     ----------
     records : tuple of Records
-        In the order REDCap or participants table, further tables, BIDS; a field is in the first that has it.
+        In the order REDCap or participants table, further tables, BIDS; a field may lie in several of them
+        (a table per session).
     registers : bool
         True where one of them lists the participants, so that an unknown id elsewhere is a mistake.
     """
@@ -34,9 +35,33 @@ class Sources:
     records: tuple[Records, ...]
     registers: bool
 
-    def holding(self, name: str) -> Records:
-        """Return the records that hold a field."""
-        return next(one for one in self.records if name in one.cells)
+    def holding(self, *names: str) -> Records:
+        """Return the rows of all records that hold one of the fields, under each other."""
+        found = [one for one in self.records if any(name in one.cells for name in names)]
+        return found[0] if len(found) == 1 else _stacked(found)
+
+
+def _stacked(found: list[Records]) -> Records:
+    import pandas as pd
+
+    fields: dict[str, Field] = {}
+    for one in reversed(found):
+        fields |= one.fields
+    names = dict.fromkeys(str(name) for one in found for name in one.reasons)
+    blank = [pd.Series("", index=one.participant.index, dtype="str") for one in found]
+    return Records(
+        source=listing([one.source for one in found]),
+        participant=pd.concat([one.participant for one in found]),
+        session=pd.concat([one.session for one in found]),
+        event=pd.concat([one.event for one in found]),
+        cells=pd.concat([one.cells for one in found]).fillna("").astype("str"),
+        fields=fields,
+        anonymous=found[0].anonymous,
+        reasons={
+            name: pd.concat([one.reasons.get(name, empty) for one, empty in zip(found, blank, strict=True)])
+            for name in names
+        },
+    )
 
 
 def read_sources(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]) -> Sources:
@@ -58,41 +83,26 @@ def read_sources(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]
     from pniflow.study.redcap import read_redcap
 
     found: list[Records] = []
-    left = dict(wanted)
-    elsewhere = study["tables"] or "bids" in study
-
-    def take(one: Records) -> None:
-        found.append(one)
-        for name in one.cells:
-            left.pop(str(name), None)
-
     if "redcap" in study:
-        take(read_redcap(study, data, left, partial=bool(elsewhere)))
+        elsewhere = study["tables"] or "participants" in study or "bids" in study
+        found.append(read_redcap(study, data, wanted, partial=bool(elsewhere)))
     if "participants" in study:
-        take(
-            read_plain(
-                study["participants"] | {"session": None, "session_codes": {}},
-                study,
-                data,
-                left,
-                "participants",
-            )
-        )
+        rules = study["participants"] | {"session": None, "session_codes": {}}
+        found.append(read_plain(rules, study, data, wanted, "participants"))
     for number, rules in enumerate(study["tables"]):
-        take(read_plain(rules, study, data, left, f"tables.{number}"))
+        found.append(read_plain(rules, study, data, wanted, f"tables.{number}"))
     if "bids" in study:
-        for one in read_bids(study, data, left):
-            take(one)
+        found += read_bids(study, data, wanted)
     if not found and "expression" in study:
         # Without a register the sample sheet is the only place for covariates.
-        found.append(_sample_sheet(study, data, left))
-        for name in found[-1].cells:
-            left.pop(str(name), None)
+        found.append(_sample_sheet(study, data, wanted))
+    left = {name: key for name, key in wanted.items() if not any(name in one.cells for one in found)}
     if left:
         name, key = next(iter(left.items()))
         where = listing([one.source for one in found]) or "any file"
         more = f" (so do {len(left) - 1} more: {listing(list(left)[1:])})" if len(left) > 1 else ""
-        raise InputError(f"study.yaml: {key} names the field '{name}', which is not in {where}{more}.")
+        near = nearest(name, [column for one in found for column in one.header])
+        raise InputError(f"study.yaml: {key} names the field '{name}', which is not in {where}{near}{more}.")
     return Sources(tuple(found), any(key in study for key in ("redcap", "participants", "bids")))
 
 
@@ -101,7 +111,9 @@ def read_plain(
 ) -> Records:
     """Read the named columns of a table with a row per participant, or per participant and session."""
     table = read_raw(inside(data, rules["file"], f"{key}.file"), rules["file"])
-    own = {name: place for name, place in wanted.items() if name in table.header}
+    sessions = affixes_of(rules)
+    wide = wide_columns(wanted, sessions, table.header, table.name)
+    own = {name: wanted[base] for name, (base, _) in wide.items() if name in table.header}
     require_allowed(own, {name: Field(name) for name in own}, rules["file"])
     positions = {"\0id": table.position(rules["id"], f"{key}.id")}
     if rules["session"] is not None:
@@ -125,8 +137,12 @@ def read_plain(
         cells=frame,
         fields={name: Field(name) for name in own},
         anonymous=bool(study["pseudonymize"]),
+        header=table.header,
     )
     records.refuse_duplicates(session)
+    if sessions:
+        require_sessions(sessions.values(), study, f"{key}.suffixes")
+        records = records.from_wide(wide, sessions)
     return records.without_missing_codes(rules["missing_codes"])
 
 
