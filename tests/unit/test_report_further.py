@@ -40,7 +40,16 @@ OVER_GENES = pd.DataFrame(
         "evidence": ["default", "legacy, not for inference"],
     }
 )
-
+GENES = pd.DataFrame(
+    {
+        "gene": ["IL1A", "IFNB1", "MX1", "IGLL1"],
+        "component": ["inflammatory", "interferon", "interferon", "antibody"],
+        "weight": [1.0, -1, -1, -1],
+        "status": ["used", "used", "used", "absent"],
+        "near_floor": [True, True, False, None],
+        "low_variance": False,
+    }
+)
 DESIGN = pd.DataFrame(
     {
         "design": 1,
@@ -82,7 +91,7 @@ CLUSTERS = pd.DataFrame(
 
 def write(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
     for name, frame in frames.items():
-        rules = {"design": "design_checks"}.get(name, name)
+        rules = {"design": "design_checks", "genes": "ctra_genes"}.get(name, name)
         for field in contracts.contract(rules)["fields"]:
             frame = frame if field["name"] in frame else frame.assign(**{field["name"]: None})
         write_table(frame, folder / f"{name}.tsv", rules)
@@ -99,6 +108,7 @@ def numbers(table) -> dict[tuple[str, str], str]:
     [
         ("sample_quality", SAMPLES, "quality", "Blood samples assessed: 2; with something notable: 1."),
         ("over_genes", OVER_GENES, "ctra", "regression over genes (legacy, not for inference)"),
+        ("genes", GENES, "ctra", "CTRA without genes near the floor: 2 of 3: IL1A, IFNB1."),
         ("design", DESIGN, "sensitivity", "What this design can show"),
         ("clusters", CLUSTERS, "mri", "Clusters of vertices"),
         ("peaks", pd.DataFrame({"model": pd.Series([], dtype=str)}), "mri",

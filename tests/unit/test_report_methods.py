@@ -48,28 +48,52 @@ def written(study=STUDY, rows=None, tables=None, documents=None) -> tuple[dict[s
 
 def test_what_was_fitted_is_said_and_cited():
     documents = {
-        "normalization": {"method": "reference_genes", "references_found": ["GPI"], "floor": 0.125},
+        "normalization": {
+            "method_asked": "reference_genes",
+            "method": "reference_genes",
+            "references_found": ["GPI", "VCP"],
+            "references_missing": ["EMC7"],
+            "scale": "grand_mean",
+            "floor": 0.125,
+            "floored_share": 0.0567,
+        },
         "gene_set": "ctra53",
         "variant": "balanced",
     }
     genes = pd.DataFrame({"gene": ["IL6", "MX1"], "component": ["inflammatory", "interferon"]})
     versions = pd.DataFrame({"cat_version": ["12.9", "12.8.1 r2041", "12.9"]})
-    tables = {"ctra_genes": genes.assign(status="used"), "globals": versions}
+    samples = pd.DataFrame({"format": ["star, reverse", None, "star, reverse"]})
+    tables = {"ctra_genes": genes.assign(status="used"), "globals": versions, "sample_quality": samples}
     texts, bibliography = written(tables=tables, documents=documents)
     assert re.match(
         r"Scored from items: Perceived Stress Scale, 10 items \[1, 2, 3\] and Gen", texts["Questionnaires"]
     )
     assert "Hair cortisol in pg/mg, analysed as natural logarithm" in texts["Laboratory assays"]
-    assert "by the mean of stable reference genes" in texts["Gene expression"]
-    assert "(1 gene), values below 0.125" in texts["Gene expression"]
+    assert "(star, reverse) and were normalized by the mean of stable reference" in texts["Gene expression"]
+    assert (
+        "(2 genes, without EMC7), brought to its mean over samples; values below 0.125 (5.7 % of the"
+        in (texts["Gene expression"])
+    )
     assert "2 genes of the set ctra53 (1 inflammatory, 1 interferon)" in texts["Gene expression"]
-    assert "each component alike" in texts["Gene expression"]
+    assert "inflammatory genes minus the mean z of all its other genes" in texts["Gene expression"]
     assert "CAT12 (12.8.1 r2041, 12.9)" in texts["MRI"]
     assert "Lesions before segmentation: filled." in texts["MRI"]
     assert "Atlases: aparc_a2009s" in texts["MRI"]
     assert "fitted by REML, Kenward-Roger" in texts["Statistics"]
     for key in ("kenward_roger", "reml", "ctra53", "reference_genes", "cat12", "aparc_a2009s"):
         assert key in bibliography.cited
+
+
+def test_too_few_reference_genes_are_said():
+    report = {
+        "method_asked": "reference_genes",
+        "method": "cpm",
+        "references_found": ["GPI"],
+        "references_missing": ["EMC7", "VCP"],
+        "scale": None,
+    }
+    text = written(documents={"normalization": report})[0]["Gene expression"]
+    assert "to counts per million, as only 1 of 3 reference genes were found." in text
 
 
 def test_what_was_not_done_is_neither_said_nor_cited():

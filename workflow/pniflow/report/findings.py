@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report import answers, further, tables
-from pniflow.report.parts import Paragraph
+from pniflow.report import answers, further, sensitivity, tables
+from pniflow.report.parts import Listing, Paragraph
 from pniflow.report.results import Results, asked, figures, is_ctra, is_imaging, tested
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def change(results: Results) -> list[Any]:
@@ -44,6 +47,7 @@ def ctra(results: Results) -> list[Any]:
         named = [f"{gene} ({status})" for gene, status in zip(lost["gene"], lost["status"], strict=True)]
         text += f"; left out: {', '.join(named)}." if named else "."
         blocks.append(Paragraph([text]))
+        blocks += _left_out_by_filters(genes[genes["status"] == "used"])
     blocks += figures(results, "ctra_components", "ctra_heatmap", "gene_forest")
     rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
     if rows:
@@ -55,6 +59,21 @@ def ctra(results: Results) -> list[Any]:
     if "gene_estimates" in results.tables:
         blocks += further.genes(results.tables["gene_estimates"])
     return blocks
+
+
+def _left_out_by_filters(genes: pd.DataFrame) -> list[Any]:
+    """List the genes that each sensitivity of the score leaves out."""
+    filters = {
+        "low_expression": "ctra_low_expression_filter",
+        "low_variance": "ctra_variance_filter",
+        "near_floor": "ctra_without_near_floor",
+    }
+    items: list[tuple[str, list[Any]]] = []
+    for column, variant in filters.items():
+        lost = list(genes["gene"][genes[column].eq(True)])
+        named = f"{len(lost)} of {len(genes)}: {', '.join(lost)}" if lost else "none"
+        items.append(("", [f"{sensitivity.label(variant)}: {named}."]))
+    return [Paragraph(["Genes that sensitivity analyses of the score leave out:"]), Listing(items)]
 
 
 def associations(results: Results) -> list[Any]:

@@ -25,8 +25,9 @@ _NORMALIZED = {
 _VARIANTS = {
     "mean_z": "the mean over genes of weight times z of log2 expression, z over all samples",
     "mean_log2": "the mean over genes of weight times log2 expression",
-    "balanced": "the mean of the components' means of weight times z, each component alike",
+    "balanced": "the mean z of the inflammatory genes minus the mean z of all its other genes",
 }
+_SCALES = {"grand_mean": "its mean over samples", "million": "one million"}
 _FEW = 3  # planned analyses of one reason that are named one by one
 Rows = Sequence[Mapping[str, Any]]
 
@@ -187,15 +188,17 @@ def _expression(
     if "expression" not in study:
         return []
     text: list[Any] = [f"Levels came as {study['expression']['unit']}"]
+    samples = tables.get("sample_quality")
+    if samples is not None and samples["format"].notna().any():
+        text.append(f" ({'; '.join(sorted(samples['format'].dropna().unique()))})")
     report = documents.get("normalization") or {}
     if report.get("method"):
         text.append(f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}")
         text += bibliography.cite(report["method"])
-        found = report.get("references_found")
-        if found:
-            text.append(f" ({words.plural(len(found), 'gene')})")
+        text.append(_reference(report))
         if words.given(report.get("floor")):
-            text.append(f", values below {report['floor']:g} set to it before log2")
+            share = f"{100 * report['floored_share']:.1f} % of the levels"
+            text.append(f"; values below {report['floor']:g} ({share}) were set to it before log2")
     text.append(". ")
     genes = tables.get("ctra_genes")
     if genes is not None and len(genes):
@@ -212,6 +215,17 @@ def _expression(
         )
         text += [*bibliography.cite("ctra", *([name] if name else [])), ". "]
     return [*text, f"Sign: {words.CTRA_SIGN}."]
+
+
+def _reference(report: Mapping[str, Any]) -> str:
+    """Say which reference genes were used, or were not enough, and what their mean is brought to."""
+    found, missing = report["references_found"], report["references_missing"]
+    text = ""
+    if report["method"] == "reference_genes":
+        text += f" ({words.plural(len(found), 'gene')}{', without ' if missing else ''}{', '.join(missing)})"
+    elif report["method_asked"] == "reference_genes":
+        text += f", as only {len(found)} of {len(found) + len(missing)} reference genes were found"
+    return text + (f", brought to {_SCALES[report['scale']]}" if report["scale"] else "")
 
 
 def _imaging(
