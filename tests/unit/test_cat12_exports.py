@@ -114,6 +114,17 @@ def test_tables_go_through_the_index(tmp_path: Path) -> None:
     assert set(regions["source"]) == {"tables/ROI_hammers_Vgm.csv"}
 
 
+def test_another_table_of_such_a_name_is_passed_over_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path / "cat12", made.good_scan("a") | {"ROI_list_final.csv": "subject,region\na,insula\n"})
+    assert list(parse(tmp_path / "cat12")["quality"]["scan"]) == ["a"]
+    assert "ROI_list_final.csv: the first column is not 'names'" in capsys.readouterr().err
+    made.write(tmp_path / "alone", {"ROI_list_final.csv": "subject,region\na,insula\n"})
+    with pytest.raises(InputError, match="there are no CAT12 files"):
+        parse(tmp_path / "alone")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -121,7 +132,9 @@ def test_tables_go_through_the_index(tmp_path: Path) -> None:
         ("names,lHip\na,two\n", "row 2 holds 'two', which is not a number"),
         ("names,lHip\na,-1.0\n", "row 2, hammers/Vgm of lHip is -1 ml"),
         ("names,lHip\na,1.0\na,1.0\n", "row 3 repeats the scan a"),
-        ("subject,lHip\na,1.0\n", "the first column of CAT12's table is 'names'"),
+        ("names,lHip,lHip\na,1.0,1.0\n", "the header repeats lHip"),
+        ("names,lHip\na,1\r.5\n", "row 2 holds '1 .5'|row 3 has 1 cells"),
+        ('names,lHip\na,"1.0\n' + "x" * 200_000, "this is not a table .field larger than"),
         ("", "the file is empty"),
     ],
 )

@@ -206,6 +206,11 @@ def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Pat
             "is not of index, id, voxels, volume and name",
         ),
         ("s/none.txt", "", "there are no tables of FreeSurfer"),
+        (
+            "s/subfields.csv",
+            "subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,left\nCA3,678.9,bert",
+            "a row of bert has another number of cells than the header",
+        ),
     ],
 )
 def test_damaged_tables_are_refused(tmp_path: Path, name: str, text: str, says: str) -> None:

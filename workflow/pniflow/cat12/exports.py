@@ -26,6 +26,11 @@ def is_export(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) or name == "TIV.txt"
 
 
+def is_foreign(path: Path, source: str) -> bool:
+    """Tell whether a table only has the name of CAT12's: its first column is not 'names'."""
+    return path.name != "TIV.txt" and not _is_header(_rows(path, source)[0])
+
+
 def stems(path: Path, source: str) -> list[str]:
     """Return the scans that a table is about."""
     return list(tissues(path, source)) if path.name == "TIV.txt" else list(regions(path, source))
@@ -46,11 +51,14 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
     named = _NAME.fullmatch(path.name)
     assert named is not None
     rows = _rows(path, source)
-    if not rows or rows[0][0].lower() not in ("names", "name"):
+    if not _is_header(rows[0]):
         raise InputError(
             f"{source}: the first column of CAT12's table is 'names'; this one is another table."
         )
     names = tuple(rows[0][1:])
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{source}: the header repeats {twice[0]}; each region may stand once.")
     result = {}
     for number, row in enumerate(rows[1:], start=2):
         stem = _stem(row[0])
@@ -87,16 +95,22 @@ def tissues(path: Path, source: str) -> dict[str, dict[str, float]]:
     return result
 
 
+def _is_header(row: list[str]) -> bool:
+    return row[0].lower() in ("names", "name")
+
+
 def _rows(path: Path, source: str) -> list[list[str]]:
     """Split a table by tab, else by ';' (then the decimal sign is a comma), else by comma; blank lines left
     out.
     """
     text = read_bytes(path, source).decode("utf-8", errors="replace")
-    first = text.splitlines()[0]
+    first = next(line for line in text.splitlines() if line.strip())
     delimiter = next((sign for sign in "\t;," if sign in first), "\t")
-    rows = [
-        [cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row
-    ]
+    lines = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
+    try:
+        rows = [[" ".join(cell.split()) for cell in row] for row in lines if row]
+    except csv.Error as error:
+        raise InputError(f"{source}: this is not a table ({error}).") from None
     # The oldest exporter ends each line with a tab.
     return [row[:-1] if len(row) > 1 and not row[-1] and delimiter == "\t" else row for row in rows]
 

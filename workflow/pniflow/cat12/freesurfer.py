@@ -191,6 +191,10 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
             yield _subfield(subject, atlas, name, volume, _SIDES[subfields["side"]], source, analysis)
     else:
         for row in csv.DictReader(io.StringIO(text)):
+            if None in row or None in row.values():
+                raise InputError(
+                    f"{source}: a row of {row['subject']} has another number of cells than the header."
+                )
             side, subject = _SIDES.get(row["hemisphere"], ""), row["subject"]
             if not side:
                 raise InputError(

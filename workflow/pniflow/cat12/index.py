@@ -12,7 +12,7 @@ from typing import Any
 
 from pniflow import files
 from pniflow.cat12 import document
-from pniflow.cat12.exports import is_export, stems
+from pniflow.cat12.exports import is_export, is_foreign, stems
 from pniflow.cat12.naming import common_start, compiled, entities, first_word, session_named
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
@@ -150,6 +150,9 @@ def find_scans(paths: Sequence[Path]) -> Found:
                 if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
                     _take(found, Path(place, name), name if within == "." else f"{within}/{name}")
     for source, path in found.exports.items():
+        if is_foreign(path, source):
+            print(f"{source}: the first column is not 'names', so it is no table of CAT12.", file=sys.stderr)
+            continue
         for stem in stems(path, source):
             found.scans.setdefault(stem, Scan(stem)).exports[source] = path
     found.order = _time_points(found)
