@@ -362,6 +362,10 @@ def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
     assert rows.loc[rows["rule"] == "cross-sectional run", "item"].tolist() == ["scan rsub-B_pre"]
     assemble_cohort(**paths, allow_mixed_versions=True)
     assert ("B", "ses-pre") in values(paths["out"], "tiv")
+    flow = read_table(paths["out"] / "flow.tsv", "flow")
+    note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
+    assert "MIXED, accepted by cat12.allow_mixed_versions" in note
+    assert "cross-sectional: rsub-B_pre; longitudinal: rsub-A_post, rsub-A_pre" in note
 
 
 def drop(text: str, word: str) -> str:

@@ -34,7 +34,7 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     Parameters
     ----------
     globals : DataFrame
-        Contract `globals`, with participant_id; used: cat_version, and `longitudinal`, `longitudinal_model`,
+        Contract `globals`; used: cat_version, and `longitudinal`, `longitudinal_model`,
         `wmh_handling`, `lesion_handling`, `voxel_size`, `spm_version` where present.
     regions : DataFrame, optional
         Contract `regions`; adds the versions that wrote each atlas, for scans that have no report.
@@ -42,8 +42,7 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     Returns
     -------
     list of str
-        One sentence per thing that is mixed, naming the scans of each kind; empty when all is alike. Persons
-        with a single scan may be cross-sectional among longitudinal ones.
+        One sentence per thing that is mixed, naming the scans of each kind; empty when all is alike.
     """
     sentences = []
     for column, what in (
@@ -56,14 +55,10 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
     ):
         if column in globals.columns:
             sentences += _mixed(globals["scan"], globals[column], what)
-    if {"longitudinal", "participant_id"} <= set(globals.columns):
-        # A person with one scan cannot go through the longitudinal pipeline; that is no choice of the study.
-        several = globals[
-            globals.duplicated("participant_id", keep=False) & globals["participant_id"].notna()
-        ]
-        kinds = several["longitudinal"].map({True: "longitudinal", False: "cross-sectional"})
+    if "longitudinal" in globals.columns:
+        kinds = globals["longitudinal"].map({True: "longitudinal", False: "cross-sectional"})
         sentences += _mixed(
-            several["scan"], kinds, "runs of the longitudinal and the cross-sectional pipeline"
+            globals["scan"], kinds, "runs of the longitudinal and the cross-sectional pipeline"
         )
     definitions = globals["cat_version"].fillna("").map(thickness_definition)
     sentences += _mixed(

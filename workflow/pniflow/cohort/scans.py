@@ -78,7 +78,7 @@ def compared(
     Parameters
     ----------
     scans : DataFrame
-        The scans that are compared: scan, cat_version.
+        The scans that are compared: scan, cat_version, longitudinal.
     globals, regions : DataFrame, optional
         As CAT12's files say, of all scans.
     allow_mixed : bool
@@ -95,9 +95,10 @@ def compared(
     """
     from pniflow import cat12
 
-    about = (
-        scans[["scan", "cat_version"]] if globals is None else globals[globals["scan"].isin(scans["scan"])]
-    )
+    about = scans[["scan", "cat_version", "longitudinal"]]
+    if globals is not None:  # scans without a report have no row there
+        others = globals.drop(columns="longitudinal", errors="ignore")
+        about = scans[["scan", "longitudinal"]].merge(others, on="scan", how="left")
     held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
     mixed = cat12.mixed_versions(about, held)
     if protocol is not None:
