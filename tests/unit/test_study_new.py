@@ -75,7 +75,7 @@ def test_one_based_codes_padded_numbers_and_an_unknown_questionnaire(
     study = drafted(tmp_path)
     assert study["instruments"] == {
         "gad7": {
-            "fields": [f"gad7_{n:02}" for n in range(1, 8)],
+            "fields": "gad7_{item:02}",
             "offset": -1,
         }
     }
@@ -148,3 +148,91 @@ def test_snakemake_plans_the_drafted_study(tmp_path: Path, root: Path) -> None:
     places = ["--configfile", str(tmp_path / "mine/config.yaml"), "--directory", str(tmp_path / "run")]
     done = subprocess.run([*command, *places], capture_output=True, text=True, cwd=root, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+ITEMS = [f"PSS_{item}" for item in range(1, 11)]
+PRE, POST = "4321012344", "0000111122"
+
+
+def spelled(folder: Path, layout: str) -> list[Path]:
+    """Write one and the same study as different programs would; the paths of its tables."""
+    rows = [("01", "T1", PRE), ("01", "T2", POST), ("02", "T1", POST)]
+    texts = {
+        "people.csv": text_of(["Code", "Alter", "Ocrelizumab"], [["01", 30, "ja"], ["02", 40, "nein"]], ";")
+    }
+    if layout == "long":
+        texts["gad.csv"] = text_of(["Proband", "Zeitpunkt", *ITEMS], ([p, t, *a] for p, t, a in rows))
+    elif layout == "a file per session":
+        names = [f"PSS[SQ{item:03}]" for item in range(1, 11)]
+        for session in ("T1", "T2"):
+            mine = [[p, "a text", *a] for p, t, a in rows if t == session]
+            texts[f"survey {session}.csv"] = text_of(["id", "remark", *names], mine)
+    else:
+        shape = {"endings": "{name}_{end}", "beginnings": "{end}_{name}"}[layout]
+        wide = [shape.format(name=name, end=end) for end in ("T1", "T2") for name in ITEMS]
+        texts["wide.csv"] = text_of(["id", *wide], [["01", *PRE, *POST], ["02", *POST, *[""] * 10]])
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+@pytest.mark.parametrize("layout", ["long", "a file per session", "endings", "beginnings"])
+def test_plain_tables_are_drafted_so_that_they_ingest(tmp_path: Path, layout: str) -> None:
+    paths = spelled(tmp_path, layout)
+    hair = [["01", "T1", "<0,5"], ["01", "T2", "4,2"], ["02", "T1", "7,5"]]
+    (tmp_path / "Haar.csv").write_text(text_of(["Proband", "Zeit", "Cortisol (pg/mg)"], hair, ";"))
+    out = tmp_path / "mine"
+    new_study(tables=paths, assays=[tmp_path / "Haar.csv"], out=out)
+    study = read_study(out / "study.yaml")
+    assert list(study["sessions"]) == ["ses-pre", "ses-post"]
+    assert study["assays"]["hair_cortisol"]["unit"] == "pg/mg"
+    assert yaml.safe_load((out / "config.yaml").read_text())["questionnaires"] == {"instruments": ["pss10"]}
+    ingest_study(study=out / "study.yaml", data=tmp_path, out=tmp_path / "out")
+    answers = pd.read_parquet(tmp_path / "out/responses.parquet").sort_values(["participant_id", "item"])
+    words = answers["value"].map("{:g}".format).groupby([answers["participant_id"], answers["session_id"]])
+    assert words.agg("".join).to_dict() == {
+        ("01", "ses-pre"): PRE,
+        ("01", "ses-post"): POST,
+        ("02", "ses-pre"): POST,
+    }
+    people = pd.read_csv(tmp_path / "out/participants.tsv", sep="\t", dtype=str)
+    assert people[["age", "b_cell_depletion"]].to_numpy().tolist() == [["30.0", "yes"], ["40.0", "no"]]
+    values = pd.read_csv(tmp_path / "out/assays.tsv", sep="\t")
+    assert values["below_limit"].tolist() == [True, False, False]
+
+
+def test_answers_from_one_and_codes_for_missing_are_seen_in_a_table(tmp_path: Path) -> None:
+    raised = [[person, *(int(a) + 1 for a in PRE)] for person in ("01", "02")]
+    raised[1][3] = -99
+    (tmp_path / "t.csv").write_text(text_of(["id", *ITEMS], raised))
+    new_study(tables=[tmp_path / "t.csv"], out=tmp_path / "mine")
+    study = read_study(tmp_path / "mine/study.yaml")
+    assert study["instruments"]["pss10"]["offset"] == -1
+    assert study["participants"]["missing_codes"] == {"-99": "not stated"}
+    ingest_study(study=tmp_path / "mine/study.yaml", data=tmp_path, out=tmp_path / "out")
+    assert pd.read_parquet(tmp_path / "out/responses.parquet")["value"].isna().sum() == 1
+
+
+def test_sessions_are_named_as_the_scans_are(tmp_path: Path) -> None:
+    (tmp_path / "cat12/report").mkdir(parents=True)
+    for session in ("1", "2"):
+        (tmp_path / f"cat12/report/cat_sub-01_ses-{session}_T1w.xml").write_text("<S/>")
+    paths = spelled(tmp_path, "long")
+    new_study(tables=paths, cat12=tmp_path / "cat12", out=tmp_path / "mine")
+    study = read_study(tmp_path / "mine/study.yaml")
+    assert study["tables"][0]["session_codes"] == {"T1": "ses-1", "T2": "ses-2"}
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], "Give --export with its --dictionary, or --tables"),
+        (["People.csv"], r"no such file or folder \(is it 'people.csv'\?\); correct --tables"),
+        (["odd.csv"], "odd.csv: no column looks like the participant's"),
+    ],
+)
+def test_what_cannot_be_drafted_is_one_sentence(tmp_path: Path, names: list[str], sentence: str) -> None:
+    spelled(tmp_path, "long")
+    (tmp_path / "odd.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(InputError, match=sentence):
+        new_study(tables=[tmp_path / name for name in names], out=tmp_path / "mine")

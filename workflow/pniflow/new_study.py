@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pniflow import files
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing, nearest
 from pniflow.study.fields import Field, read_dictionary
 from pniflow.study.guesses import (
+    Found,
+    guess_affixes,
     guess_covariates,
     guess_day,
     guess_instruments,
     guess_missing_codes,
     guess_samples,
     guess_sessions,
-    guess_suffixes,
     guess_unit,
+    scan_sessions,
+    session_names,
 )
-from pniflow.study.rawtables import RawTable, read_raw
+from pniflow.study.rawtables import RawTable, names_beside, read_raw
 from pniflow.study.redcap import is_labelled, names_of_labels
+from pniflow.study.table_guesses import Guessed, guess_assays, guess_table, in_time
 
 
 @dataclass
@@ -48,16 +52,28 @@ class Draft:
 
 
 def new_study(
-    *, export: Path, dictionary: Path, matrix: Path | None = None, cat12: Path | None = None, out: Path
+    *,
+    export: Path | None = None,
+    dictionary: Path | None = None,
+    tables: list[Path] | None = None,
+    assays: list[Path] | None = None,
+    matrix: Path | None = None,
+    cat12: Path | None = None,
+    out: Path,
 ) -> None:
-    """Write a first study.yaml and config.yaml for a REDCap export, with every guess commented.
+    """Write a first study.yaml and config.yaml for what a lab has, with every guess commented.
 
     Parameters
     ----------
-    export : Path
+    export : Path, optional
         REDCap export (CSV).
-    dictionary : Path
+    dictionary : Path, optional
         Its data dictionary (CSV).
+    tables : list of Path, optional
+        In place of an export tables of participants and questionnaires (CSV, TSV, .xlsx): a row per
+        participant or per participant and session, columns per session, or a file per session.
+    assays : list of Path, optional
+        Tables of laboratory values with a row per participant and session.
     matrix : Path, optional
         Gene expression matrix, genes by samples.
     cat12 : Path, optional
@@ -75,16 +91,34 @@ def new_study(
             raise InputError(
                 f"{out / name}: there is one already; it is not overwritten, so name another folder."
             )
-    given = {"export": export, "dictionary": dictionary, "matrix": matrix, "cat12": cat12}
-    places = {name: path.resolve() for name, path in given.items() if path is not None}
-    for name, place in places.items():
-        if not place.exists():
-            raise InputError(f"{given[name]}: there is no such file or folder; correct --{name}.")
+    if (export is None) != (dictionary is None) or not (export or tables or assays or matrix or cat12):
+        raise InputError("Give --export with its --dictionary, or --tables, or what else there is.")
+    if export and tables:
+        raise InputError("Give --export or --tables, and add what is left to study.yaml by hand.")
+    given = {"export": [export], "dictionary": [dictionary], "matrix": [matrix], "cat12": [cat12]}
+    given |= {"tables": [*(tables or [])], "assays": [*(assays or [])]}
+    places = {path: path.resolve() for paths in given.values() for path in paths if path is not None}
+    for name, paths in given.items():
+        for path in paths:
+            if path is not None and not path.exists():
+                near = nearest(path.name, names_beside(path))
+                raise InputError(f"{path}: there is no such file or folder{near}; correct --{name}.")
     data = Path(os.path.commonpath([str(place.parent) for place in places.values()]))
     if matrix is not None:
         data = Path(os.path.commonpath([data, out.resolve()]))
-    inside = {name: place.relative_to(data).as_posix() for name, place in places.items()}
-    draft, instruments = _redcap(read_raw(export), read_dictionary(dictionary, dictionary.name), inside)
+    names = {path: place.relative_to(data).as_posix() for path, place in places.items()}
+    inside = {name: names[paths[0]] for name, paths in given.items() if paths and paths[0] is not None}
+    laboratory = [guess_assays(path, names[path]) for path in assays or []]
+    if export is not None and dictionary is not None:
+        draft, instruments = _redcap(read_raw(export), read_dictionary(dictionary, dictionary.name), inside)
+        words = None
+    else:
+        plain = [guess_table(path, names[path]) for path in tables or []]
+        words = _sessions_of([*plain, *(table for table, _, _ in laboratory)], scan_sessions(cat12))
+        draft, instruments = _plain(plain, words)
+    for table, rules, unsaid in laboratory:
+        _assays(draft, table, rules, words)
+        draft.open += unsaid
     if matrix is not None:
         _expression(
             draft, matrix, inside["matrix"], (out.resolve() / "samples.tsv").relative_to(data).as_posix(), out
@@ -98,7 +132,7 @@ def new_study(
     print(f"Written: {out / 'study.yaml'} and {out / 'config.yaml'}. Read both; every guess has a comment.")
     for sentence in draft.open:
         print(f"Not guessed: {sentence}")
-    print(f"Then try: snakemake -n --configfile {out / 'config.yaml'}")
+    print(f"Then try: snakemake -n --configfile {out / 'config.yaml'} --directory {out}")
 
 
 def _flow(value: Any) -> str:
@@ -117,18 +151,8 @@ def _flow(value: Any) -> str:
     return value if safe and value.isascii() else json.dumps(value, ensure_ascii=False)
 
 
-def _redcap(
-    table: RawTable, fields: Mapping[str, Field], inside: Mapping[str, str]
-) -> tuple[Draft, list[str]]:
-    """Draft the study's sections that come from the export."""
-    names = table.header
-    if is_labelled(names, fields):
-        names = tuple(names_of_labels(names, fields, table.name))
-        table = RawTable(table.name, names, table._cells)
-    draft = Draft()
-    found = guess_instruments(fields)
-    suffixes = guess_suffixes(found)
-    sessions, events = guess_sessions(table, [name for one in found for name in one.fields], suffixes)
+def _opening(draft: Draft, sessions: Mapping[str, str]) -> None:
+    """Draft what every study begins with."""
     draft.lines.append(
         "# A first draft: lines with a comment that begins with 'guess' want a look. Keys: config/README.md."
     )
@@ -142,6 +166,84 @@ def _redcap(
         about = {"label": label} | ({} if day is None else {"day": day})
         draft.add(2, session, about, "guess" if day is not None else "guess; add the study day: day: 56")
     draft.lines.append("")
+
+
+def _sessions_of(tables: Sequence[Guessed], scanned: list[str]) -> dict[str, str]:
+    """Return the word for each session, of all tables and in order of time -> session.
+
+    Sessions are named as the scans are where these are as many.
+    """
+    words = in_time({word for table in tables for word in table.words})
+    words = words or [name.removeprefix("ses-") for name in in_time(set(scanned))] or ["only session"]
+    names = in_time(set(scanned)) if len(set(scanned)) == len(words) else session_names(words)
+    return dict(zip(words, names, strict=True))
+
+
+def _plain(tables: Sequence[Guessed], words: Mapping[str, str]) -> tuple[Draft, list[str]]:
+    """Draft the study's sections that come from plain tables."""
+    draft = Draft()
+    _opening(draft, {session: word for word, session in words.items()})
+    found = {one.instrument: one for table in reversed(tables) for one in reversed(table.found)}
+    register = next(
+        (table for table in tables if table.once and not table.session and len(table.words) != 1), None
+    )
+    if register is not None:
+        draft.add(0, "participants", comment="the table that lists the participants")
+        _table(draft, register, {k: v for k, v in register.session_keys(words).items() if k != "session"})
+    others = [table for table in tables if table is not register]
+    if others:
+        draft.add(0, "tables")
+    for table in others:
+        start = len(draft.lines)
+        _table(draft, table, table.session_keys(words), 4)
+        draft.lines[start] = "  - " + draft.lines[start].lstrip()
+    draft.lines.append("")
+    _covariates(draft, {name: one for table in tables for name, one in table.fields.items()}, set())
+    _instruments(draft, list(reversed(found.values())))
+    if tables and not found:
+        draft.open.append("no questionnaire was recognized by its column names; add yours under instruments.")
+    return draft, list(reversed(found))
+
+
+def _table(draft: Draft, table: Guessed, keys: Mapping[str, Any], indent: int = 2) -> None:
+    draft.add(indent, "file", table.name)
+    draft.add(indent, "id", table.id, "guess: the column with the participant")
+    for key, value in keys.items():
+        draft.add(indent, key, value, "guess")
+    if table.missing:
+        codes = dict.fromkeys(table.missing, "not stated")
+        draft.add(indent, "missing_codes", codes, "guess: codes found; say why each is missing")
+
+
+def _assays(draft: Draft, table: Guessed, rules: Mapping[str, Any], words: Mapping[str, str] | None) -> None:
+    """Draft laboratory values; after a REDCap export the sessions' words are left to be mapped."""
+    if "assays:" not in draft.lines:
+        draft.add(0, "assays")
+    for name, rule in rules.items():
+        draft.add(2, name, comment="guess")
+        codes = {word: words[word] for word in table.words} if words else None
+        for key, value in (rule | ({"session_codes": codes} if codes else {})).items():
+            draft.add(4, key, value)
+        if codes is None:
+            draft.open.append(
+                f"which session each word in the column '{table.session}' of {table.name} is "
+                f"({listing(table.words)}); write it at assays.{name}.session_codes."
+            )
+
+
+def _redcap(
+    table: RawTable, fields: Mapping[str, Field], inside: Mapping[str, str]
+) -> tuple[Draft, list[str]]:
+    """Draft the study's sections that come from the export."""
+    names = table.header
+    if is_labelled(names, fields):
+        names = tuple(names_of_labels(names, fields, table.name))
+        table = RawTable(table.name, names, table._cells)
+    draft = Draft()
+    found = guess_instruments(fields)
+    affixes = guess_affixes(found)
+    sessions, events = guess_sessions(table, [name for one in found for name in one.fields], affixes)
+    _opening(draft, sessions)
     draft.add(0, "redcap")
     draft.add(2, "export", inside["export"])
     draft.add(2, "dictionary", inside["dictionary"])
@@ -150,13 +252,12 @@ def _redcap(
         draft.add(2, "events", comment="guess: null is an event without items of a questionnaire")
         for event, target in events.items():
             draft.lines.append(f"    {_flow(event)}: {_flow(target)}")
-    elif suffixes:
-        draft.add(
-            2,
-            "suffixes",
-            dict(zip(suffixes, sessions, strict=True)),
-            "guess: endings of field names",
-        )
+    for place, key in ((0, "prefixes"), (1, "suffixes")):
+        named = {
+            affix[place]: session for affix, session in zip(affixes, sessions, strict=False) if affix[place]
+        }
+        if named and not events:
+            draft.add(2, key, named, "guess: beginnings or endings of field names")
     codes = guess_missing_codes(table, fields)
     draft.add(2, "missing_codes", codes, "guess: codes found; say why each is missing")
     if "redcap_repeat_instrument" in names:
@@ -165,7 +266,7 @@ def _redcap(
         )
     draft.lines.append("")
     _covariates(draft, fields, {name for one in found for name in one.fields})
-    _instruments(draft, found, fields)
+    _instruments(draft, found)
     if fields[next(iter(fields))].identifier:
         draft.add(0, "pseudonymize", True, "the id is flagged as an identifier, so participants get new ids")
     if not found:
@@ -184,7 +285,7 @@ def _covariates(draft: Draft, fields: Mapping[str, Field], items: set[str]) -> N
     for name, rule in guessed.items():
         draft.add(2, name, rule)
     used = {rule["field"] for rule in guessed.values()} | items
-    if "age" not in guessed:
+    if "age" not in guessed and fields:
         draft.open.append(
             "no field looks like the age; the models adjust for age, bmi and b_cell_depletion where they "
             "are given."
@@ -199,7 +300,7 @@ def _covariates(draft: Draft, fields: Mapping[str, Field], items: set[str]) -> N
     draft.lines.append("")
 
 
-def _instruments(draft: Draft, found: list[Any], fields: Mapping[str, Field]) -> None:
+def _instruments(draft: Draft, found: Sequence[Found]) -> None:
     draft.add(
         0,
         "instruments",

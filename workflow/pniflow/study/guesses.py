@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,15 +21,15 @@ from pniflow.study.redcap import EVENT, unique_event_name
 
 # Covariate -> what its field is called.
 _COVARIATES = {
-    "age": r"^age(_|$)",
-    "sex": r"^(sex|gender)(_|$)",
+    "age": r"^(age|alter)(_|$)",
+    "sex": r"^(sex|gender|geschlecht)(_|$)",
     "bmi": r"^bmi(_|$)|body_mass",
     "edss": r"(^|_)edss(_|$)",
     "b_cell_depletion": r"b_?cell|anti_?cd20|ocreliz|rituxi",
-    "education": r"^educ",
-    "smoking": r"^smok|tobacco",
+    "education": r"^educ|^bildung",
+    "smoking": r"^smok|tobacco|^rauch",
     "site": r"^(site|centre|center)(_|$)",
-    "arm": r"^(arm|group|condition|randomi[sz]ation)(_|$)",
+    "arm": r"^(arm|group|gruppe|condition|randomi[sz]ation)(_|$)",
     "completed_course": r"complete[d]?_(course|program|study)|(course|program|study)_complete[d]?",
 }
 _UNITS = {"age": "years", "bmi": "kg/m2"}
@@ -47,10 +47,10 @@ class Found:
     instrument : str
     fields : list of str
         Its fields in the order of its items; in a wide export those of its first session.
-    pattern : str
-        Their common name with {item}; blank where the numbers are written otherwise (pss_01).
-    suffixes : list of str
-        In a wide export the endings that tell sessions apart.
+    named : str or list of str
+        What study.yaml says: their common name with {item}, without what tells sessions apart.
+    affixes : list of (str, str)
+        In a wide export the beginning and ending that tell sessions apart.
     offset : int
         What brings the dictionary's codes to the instrument's range.
     open : list of str
@@ -59,17 +59,11 @@ class Found:
 
     instrument: str
     fields: list[str]
-    pattern: str = ""
-    suffixes: list[str] = field(default_factory=list)
+    named: str | list[str]
+    affixes: list[tuple[str, str]] = field(default_factory=list)
     offset: int = 0
     comment: str = "guess"
     open: list[str] = field(default_factory=list)
-
-    @property
-    def named(self) -> str | list[str]:
-        """What study.yaml says: the pattern, or every field, without a session's ending."""
-        ending = self.suffixes[0] if self.suffixes else ""
-        return self.pattern or [name.removesuffix(ending) for name in self.fields]
 
 
 def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
@@ -86,16 +80,16 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
     groups = _item_groups(asked)
     found: dict[str, Found] = {}
     taken: set[str] = set()
-    for stem, suffix in sorted(groups, key=lambda group: min(place[name] for name in groups[group].values())):
-        items = groups[stem, suffix]
-        key = _key_for(stem, items, keys)
+    for group in sorted(groups, key=lambda group: min(place[name] for name in groups[group].values())):
+        items = groups[group]
+        key = _key_for(group.stem, items, keys)
         if key is None or taken & set(items.values()):
             continue
         ordered = [items[item] for item in range(1, key.items + 1)]
         taken |= set(ordered)
-        one = found.setdefault(key.name, _described(key, stem, suffix, ordered, fields))
-        if suffix:
-            one.suffixes.append(suffix)
+        one = found.setdefault(key.name, _described(key, group, ordered, fields))
+        if any(group.affix):
+            one.affixes.append(group.affix)
     for key in (key for key in keys if key.document["totals_only"]):
         named = [name for name in fields if _word(name) in key.document["field_names"]]
         if named:
@@ -107,20 +101,43 @@ def _word(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _item_groups(names: Iterable[str]) -> dict[tuple[str, str], dict[int, str]]:
-    """Group field names that differ in one number: (before, after) -> item -> name."""
-    groups: dict[tuple[str, str], dict[int, str]] = {}
+class Group(NamedTuple):
+    """Field names that differ in one number: what tells the session, and what stands about the number."""
+
+    before: str
+    stem: str
+    close: str
+    after: str
+
+    @property
+    def affix(self) -> tuple[str, str]:
+        """What tells the session."""
+        return self.before, self.after
+
+
+SESSION = r"t\d+|pre|post|baseline|bl|fu\d*|follow_?up\d*|week_?\d+|vor|nach"
+_TAIL = r"(\d+)(\]?)((?:_[A-Za-z]\w*)?)"
+
+
+def _item_groups(names: Iterable[str]) -> dict[Group, dict[int, str]]:
+    """Group field names that differ in one number: group -> item -> name."""
+    groups: dict[Group, dict[int, str]] = {}
     for name in names:
-        shapes = (r"(.*?)(\d+)(_[A-Za-z]\w*)?", r"(.*[^\d])(\d+)(_[A-Za-z]\w*)?")
-        parses = {match.groups() for shape in shapes if (match := re.fullmatch(shape, name))}
-        for stem, item, suffix in parses:
-            groups.setdefault((stem, suffix or ""), {}).setdefault(int(item), name)
+        before = re.match(rf"(?:{SESSION})[_.]", name, re.IGNORECASE)
+        for start in {"", before[0] if before else ""}:
+            shapes = (rf"(.*?){_TAIL}", rf"(.*[^\d]){_TAIL}")
+            rest = name.removeprefix(start)
+            for stem, item, close, after in {
+                match.groups() for shape in shapes if (match := re.fullmatch(shape, rest))
+            }:
+                groups.setdefault(Group(start, stem, close, after), {}).setdefault(int(item), name)
     return groups
 
 
 def _key_for(stem: str, items: Mapping[int, str], keys: Sequence[Key]) -> Key | None:
     """Return the instrument whose name the fields begin with and whose items they are, 1 to n."""
-    word = _word(stem)
+    # LimeSurvey writes PSS[SQ001].
+    word = _word(stem.split("[")[0])
     for key in keys:
         if word in (*key.document["field_names"], key.name.replace("_", "")) and set(items) == set(
             range(1, key.items + 1)
@@ -129,9 +146,12 @@ def _key_for(stem: str, items: Mapping[int, str], keys: Sequence[Key]) -> Key | 
     return None
 
 
-def _described(key: Key, stem: str, suffix: str, ordered: list[str], fields: Mapping[str, Field]) -> Found:
-    plain = [f"{stem}{item}{suffix}" for item in range(1, key.items + 1)] == ordered
-    one = Found(key.name, ordered, f"{stem}{{item}}" if plain else "")
+def _described(key: Key, group: Group, ordered: list[str], fields: Mapping[str, Field]) -> Found:
+    named: str | list[str] = [name[len(group.before) : len(name) - len(group.after)] for name in ordered]
+    for width, place in ((1, "{item}"), (2, "{item:02}"), (3, "{item:03}")):
+        if named == [f"{group.stem}{item:0{width}}{group.close}" for item in range(1, key.items + 1)]:
+            named = f"{group.stem}{place}{group.close}"
+    one = Found(key.name, ordered, named)
     codes = [int(code) for code in fields[ordered[0]].choices if re.fullmatch(r"\d", code)]
     if codes and max(codes) - min(codes) != key.high - key.low:
         given = f"{min(codes)} to {max(codes)}"
@@ -147,13 +167,13 @@ def _described(key: Key, stem: str, suffix: str, ordered: list[str], fields: Map
     return one
 
 
-def guess_suffixes(found: Sequence[Found]) -> list[str]:
-    """Return the endings by which a wide export tells its sessions, in the dictionary's order."""
-    return list(dict.fromkeys(suffix for one in found for suffix in one.suffixes))
+def guess_affixes(found: Sequence[Found]) -> list[tuple[str, str]]:
+    """Return the beginnings and endings by which a wide export tells its sessions, in the fields' order."""
+    return list(dict.fromkeys(affix for one in found for affix in one.affixes))
 
 
 def guess_sessions(
-    table: RawTable, items: Sequence[str], suffixes: Sequence[str]
+    table: RawTable, items: Sequence[str], affixes: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, str], dict[str, str | None]]:
     """Guess the sessions from the events at which items were answered, in the export's order.
 
@@ -165,8 +185,8 @@ def guess_sessions(
         Event -> session, or None for an event without items; empty for an export without events.
     """
     if EVENT not in table.header:
-        labels = [suffix.strip("_") for suffix in suffixes] or ["only session"]
-        return dict(zip(_session_names(labels), labels, strict=True)), {}
+        labels = [word_of(affix) for affix in affixes] or ["only session"]
+        return dict(zip(session_names(labels), labels, strict=True)), {}
     present = {name: table.header.index(name) for name in items if name in table.header}
     frame = table.columns({EVENT: table.header.index(EVENT)} | present)
     names = {
@@ -178,12 +198,17 @@ def guess_sessions(
     words = list(
         dict.fromkeys(re.sub(r"_arm_\d+$", "", unique) for label, unique in names.items() if label in asked)
     )
-    sessions = dict(zip(words, _session_names(words), strict=True))
+    sessions = dict(zip(words, session_names(words), strict=True))
     events = {
         unique: sessions.get(re.sub(r"_arm_\d+$", "", unique)) if label in asked else None
         for label, unique in names.items()
     }
     return {session: word.replace("_", " ") for word, session in sessions.items()}, events
+
+
+def word_of(affix: tuple[str, str]) -> str:
+    """Return the session's own word in a beginning or ending: T1 of T1_."""
+    return "".join(affix).strip("_.")
 
 
 def guess_day(label: str) -> int | None:
@@ -196,7 +221,7 @@ def guess_day(label: str) -> int | None:
     return int(match[2] or match[3]) * {"day": 1, "week": 7}[match[1] or match[4]]
 
 
-def _session_names(words: Sequence[str]) -> list[str]:
+def session_names(words: Sequence[str]) -> list[str]:
     """Name sessions as in BIDS; the first is ses-pre, of two the other is ses-post."""
     if len(words) <= 2:
         return ["ses-pre", "ses-post"][: len(words)]
@@ -274,3 +299,13 @@ def guess_samples(samples: Sequence[str]) -> list[tuple[str, str, str, str]]:
         match = re.search(r"(sub-[A-Za-z0-9]+)[_.](ses-[A-Za-z0-9]+)", name)
         rows.append((name, match[1] if match else "", match[2] if match else "", ""))
     return rows
+
+
+def scan_sessions(folder: Path | None) -> list[str]:
+    """Return the sessions that the names of CAT12's files give, as in BIDS."""
+    if folder is None:
+        return []
+    named = (
+        re.search(r"sub-[A-Za-z0-9]+_(ses-[A-Za-z0-9]+)", path.name) for path in folder.rglob("cat*.xml")
+    )
+    return sorted({match[1] for match in named if match})

@@ -116,7 +116,8 @@ def read_plain(
     own = {name: wanted[base] for name, (base, _) in wide.items() if name in table.header}
     require_allowed(own, {name: Field(name) for name in own}, rules["file"])
     positions = {"\0id": table.position(rules["id"], f"{key}.id")}
-    if rules["session"] is not None:
+    whole = rules["session"] if rules["session"] in study["sessions"] else None
+    if rules["session"] is not None and (whole is None or whole in table.header):
         positions["\0session"] = table.position(rules["session"], f"{key}.session")
     frame = table.columns(positions | {name: table.position(name, place) for name, place in own.items()})
     if frame.empty:
@@ -127,7 +128,7 @@ def read_plain(
             frame.pop("\0session"), rules["session_codes"], study, table.name, f"{key}.session_codes"
         )
     else:
-        only = next(iter(study["sessions"])) if len(study["sessions"]) == 1 else ""
+        only = next(iter(study["sessions"])) if len(study["sessions"]) == 1 else whole or ""
         session = participant.map(lambda _: only).astype("str")
     records = Records(
         source=table.name,
