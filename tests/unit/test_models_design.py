@@ -215,3 +215,15 @@ def test_constant_outcome_gives_no_silly_number(tmp_path):
     assert flat["note"].str.contains("constant outcome").all()
     assert flat[["std_error", "p_value", "effect_size"]].isna().all(axis=None)
     assert row(estimates, outcome="pss10", term="session")["p_value"] > 0
+
+
+def test_for_each_reaches_a_tested_interaction(tmp_path):
+    document = one_model(
+        ["ctra"],
+        ["session", {"split": "x"}, "age", {"interaction": ["x_within", "age"]}],
+        name="ctra_on_{x}",
+        for_each={"x": ["pss10"]},
+        test={"a_family": ["x_within:age"]},
+    )
+    estimates = fitted(tmp_path, *study(), document)["estimates"]
+    assert list(estimates.query("family == 'a_family'")["term"]) == ["pss10_within:age"]

@@ -143,6 +143,16 @@ def test_joint_test_of_three_sessions_has_variants(tmp_path):
     assert listed["permute_differences"] == "differences are permuted between two sessions"
 
 
+def test_leaving_out_the_only_participant_of_a_level_is_no_joint_test(tmp_path):
+    measures, participants = study()
+    participants["site"] = ["c", *("ab" * 11)]
+    further = {"test": {"a_family": ["site"]}, "sensitivity": ["leave_one_out"]}
+    tables = fitted(tmp_path, measures, participants, one_model(["ctra"], ["session", "site"], **further))
+    found = row(tables["sensitivity"], term="site")  # the largest p alone: no estimate of one difference
+    assert "without each of 1 participants it is not estimable" in found["note"]
+    assert np.isnan(found["estimate"]) and found["p_value"] > row(tables["estimates"], term="site")["p_value"]
+
+
 def test_without_exposed_participants_the_exposure_is_no_term(tmp_path):
     measures, participants = study(seed=4)
     words = ["without_b_cell_depleted"]

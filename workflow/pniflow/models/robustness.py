@@ -47,8 +47,13 @@ class LeaveOneOut:
             except InputError:
                 continue
             names, hypotheses = contrasts_of(model, left)
-            here = [names.index(term) for term in self.terms if term in names]
-            there = [index for index, term in enumerate(self.terms) if term in names]
+            # a level may have gone with the participant: then it is another test
+            there = [
+                index
+                for index, term in enumerate(self.terms)
+                if term in names and len(left.terms.get(term, ())) == len(design.terms.get(term, ()))
+            ]
+            here = [names.index(self.terms[index]) for index in there]
             tests = fit_columns(
                 left, fit.values[rest], [hypotheses[index] for index in here], model.random, plan.inference
             )

@@ -247,6 +247,8 @@ def _expanded(entry: Mapping[str, Any], defaults: Mapping[str, Any], source: str
 
 def _put(value: Any, chosen: Mapping[str, str]) -> Any:
     """Replace the words of for_each, alone or with a suffix such as _within, by their values."""
+    if isinstance(value, str) and ":" in value:  # an interaction
+        return ":".join(_put(part, chosen) for part in value.split(":"))
     if isinstance(value, str):
         for word, name in chosen.items():
             for suffix in ("", "_within", "_between", PERSON_MEAN):
