@@ -255,3 +255,19 @@ def test_no_module_evaluates_text_or_unpickles(root: Path) -> None:
             ):
                 found.append((path.name, ast.unparse(node.func)))
     assert found == [("files.py", "yaml.load")]
+
+
+def test_help_says_what_each_command_does_and_a_misspelt_one_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        cli.main(["--help"])
+    said = capsys.readouterr().out
+    assert done.value.code == 0
+    for command in cli.COMMANDS:
+        line = next(line for line in said.splitlines() if line.startswith(f"  {command} "))
+        assert line.endswith(".") and len(line.split(maxsplit=1)[1]) > 20, line
+    with pytest.raises(SystemExit) as done:
+        cli.main(["newstudy"])
+    assert done.value.code == 2
+    assert "no command 'newstudy' (is it 'new-study'?); pniflow --help lists them" in capsys.readouterr().err

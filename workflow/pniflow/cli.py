@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pniflow import __version__
-from pniflow.errors import InputError
+from pniflow.errors import InputError, nearest
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
@@ -76,10 +76,18 @@ def function_of(command: str) -> Callable[..., None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 1 for bad input. Wrong usage exits with 2."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    top = argparse.ArgumentParser(prog="pniflow", description="One command per rule of the workflow.")
+    asked = words[:1] in (["-h"], ["--help"])
+    top = argparse.ArgumentParser(
+        prog="pniflow",
+        description="One command per rule of the workflow, and a few beside it.",
+        epilog=_overview() if asked else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     top.add_argument("--version", action="version", version=__version__)
-    top.add_argument("command", choices=sorted(COMMANDS), metavar="COMMAND", help=", ".join(sorted(COMMANDS)))
+    top.add_argument("command", metavar="COMMAND", help="pniflow COMMAND --help explains one")
     chosen = top.parse_args(words[:1]).command
+    if chosen not in COMMANDS:
+        top.error(f"there is no command '{chosen}'{nearest(chosen, COMMANDS)}; pniflow --help lists them.")
     # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
@@ -91,6 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _refused(f"{error.filename or chosen}: {error.strerror or error}.")
     return 0
+
+
+def _overview() -> str:
+    """List the commands in the order of the data, each with the first sentence of its function."""
+    texts = {name: (inspect.getdoc(function_of(name)) or "").split("\n\n")[0] for name in COMMANDS}
+    return "commands:\n" + "\n".join(f"  {name:26}{' '.join(text.split())}" for name, text in texts.items())
 
 
 def _refused(sentence: str) -> int:
