@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from scipy.special import gamma
 
 from models_data import fitted, one_model, row, study, wide
 
@@ -127,7 +128,9 @@ def test_three_sessions_are_one_joint_test_and_two_contrasts(tmp_path):
     sessions = ("ses-pre", "ses-post", "ses-fu")
     measures, participants = study(sessions=sessions, seed=6)
     document = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
-    estimates = fitted(tmp_path, measures, participants, document)["estimates"]
+    document["references"] = {"pss10": {"retest_r": 0.8, "sd": 1.0, "source": "made up"}}
+    tables = fitted(tmp_path, measures, participants, document)
+    estimates, diagnostics = tables["estimates"], tables["diagnostics"]
     assert list(estimates["term"]) == ["(intercept)", "session", "session[ses-fu]", "session[ses-post]"]
     table = wide(measures, "pss10", sessions)
     joint = row(estimates, term="session")
@@ -142,6 +145,18 @@ def test_three_sessions_are_one_joint_test_and_two_contrasts(tmp_path):
     follow_up = row(estimates, term="session[ses-fu]")
     assert follow_up["estimate"] == pytest.approx((table["ses-fu"] - table["ses-pre"]).mean(), rel=1e-10)
     assert follow_up["std_error"] == pytest.approx(np.sqrt(2 * mean_square / 23), rel=1e-8)
+    # each later session has its own effect size and counts, against the first
+    for session in ("ses-post", "ses-fu"):
+        term = f"session[{session}]"
+        change = table[session] - table["ses-pre"]
+        factor = gamma(11) / (np.sqrt(11) * gamma(10.5))
+        g_av = factor * change.mean() / ((table["ses-pre"].std() + table[session].std()) / 2)
+        assert row(estimates, term=term)["effect_size"] == pytest.approx(g_av, rel=1e-10)
+        assert row(diagnostics, term=term, quantity="g_av")["value"] == pytest.approx(g_av, rel=1e-10)
+        raw = row(diagnostics, term=term, quantity="mean_change")["value"]
+        assert raw == pytest.approx(change.mean(), rel=1e-10)
+        higher = row(diagnostics, term=term, quantity="reliable change: higher")["value"]
+        assert higher == (change >= 1.959963984540054 * np.sqrt(0.4)).sum()
 
 
 def test_people_with_one_session_are_counted_beside_both_slopes(tmp_path):

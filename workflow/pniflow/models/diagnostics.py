@@ -11,7 +11,7 @@ from pniflow.models import effect_sizes
 from pniflow.models.analysis import Fit
 from pniflow.models.cohort import Cohort
 from pniflow.models.design import complete_rows, variables_of
-from pniflow.models.results import Row, is_change, pairs_of
+from pniflow.models.results import Change, Row, changes_of
 from pniflow.models.structure import Model, Plan
 
 Array = NDArray[np.float64]
@@ -78,23 +78,46 @@ def row_counts(model: Model, cohort: Cohort) -> list[Row]:
 
 def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
     """Return the change of complete pairs, raw and standardized, of each outcome of a change model."""
-    sessions = np.unique(cohort.session[fit.design.rows])
-    if not is_change(fit.model) or len(sessions) != 2:
-        return []
-    effects = effect_sizes.paired_effects(*pairs_of(fit, cohort))
-    first, second = (cohort.sessions[code] for code in sessions)
-    standardizer = "mean of the two sessions' SDs"
-    quantities = {
-        "pairs": (np.full(len(fit.outcomes), effects.pairs), None, f"participants with {first} and {second}"),
-        "mean_change": (effects.change, effects.change_interval, f"{second} minus {first}, complete pairs"),
+    rows = []
+    for change in changes_of(fit, cohort):
+        quantities = _effect_sizes(change)
+        rows += [
+            {
+                "table": "effect_sizes",
+                "model": fit.model.name,
+                "outcome": outcome,
+                "term": change.term,
+                "quantity": name,
+                "value": values[column],
+                "conf_low": interval[0][column] if interval else np.nan,
+                "conf_high": interval[1][column] if interval else np.nan,
+                "note": note,
+            }
+            for column, outcome in enumerate(fit.outcomes)
+            for name, (values, interval, note) in quantities.items()
+        ]
+    return rows
+
+
+def _effect_sizes(change: Change) -> dict[str, tuple[Array, tuple[Array, Array] | None, str | None]]:
+    """Return quantity -> values by outcome, their interval, a note."""
+    effects = effect_sizes.paired_effects(change.before, change.after)
+    first, later = change.first, change.later
+    return {
+        "pairs": (
+            np.full(change.before.shape[1], effects.pairs),
+            None,
+            f"participants with {first} and {later}",
+        ),
+        "mean_change": (effects.change, effects.change_interval, f"{later} minus {first}, complete pairs"),
         f"sd_{first}": (effects.sd_baseline, None, None),
-        f"sd_{second}": (effects.sd_follow_up, None, None),
+        f"sd_{later}": (effects.sd_follow_up, None, None),
         "sd_change": (effects.sd_difference, None, None),
         "correlation": (effects.r, None, "between the sessions"),
         "g_av": (
             effects.g_av,
             effects.g_av_interval,
-            f"standardizer: {standardizer}; Hedges' factor, n - 1 df",
+            "standardizer: mean of the two sessions' SDs; Hedges' factor, n - 1 df",
         ),
         "g_rm": (
             effects.g_rm,
@@ -103,21 +126,6 @@ def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
         ),
         "d_baseline": (effects.baseline_d, None, f"standardizer: SD at {first} of the complete pairs"),
     }
-    return [
-        {
-            "table": "effect_sizes",
-            "model": fit.model.name,
-            "outcome": outcome,
-            "term": "session",
-            "quantity": name,
-            "value": values[column],
-            "conf_low": interval[0][column] if interval else np.nan,
-            "conf_high": interval[1][column] if interval else np.nan,
-            "note": note,
-        }
-        for column, outcome in enumerate(fit.outcomes)
-        for name, (values, interval, note) in quantities.items()
-    ]
 
 
 def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:

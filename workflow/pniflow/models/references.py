@@ -18,8 +18,8 @@ from pniflow.files import read_text, read_yaml
 from pniflow.models.analysis import Fit
 from pniflow.models.branches import resource_files
 from pniflow.models.cohort import Cohort
-from pniflow.models.results import Row, is_change, pairs_of
-from pniflow.models.structure import SESSION, Plan
+from pniflow.models.results import Row, changes_of
+from pniflow.models.structure import Plan
 
 _Z = 1.959963984540054  # 97.5 % of the normal distribution
 
@@ -32,22 +32,20 @@ def reference_rows(fit: Fit, cohort: Cohort, plan: Plan, folder: Path | None = N
     folder : path, optional
         The user's own resources.
     """
-    if not is_change(fit.model) or len(np.unique(cohort.session[fit.design.rows])) != 2:
-        return []
-    before, after = pairs_of(fit, cohort)
     important = minimal_changes(None if folder is None else str(folder))
     rows: list[Row] = []
-    for column, outcome in enumerate(fit.outcomes):
-        change = after[:, column] - before[:, column]
-        place = {"model": fit.model.name, "outcome": outcome, "term": SESSION}
-        found: list[Row] = []
-        if outcome in plan.references:
-            found += reliable_change(change, plan.references[outcome])
-            found += expected_regression(before[:, column], change, plan.references[outcome])
-        if outcome in important:
-            points, source = important[outcome]
-            found += _counts("reliable_change", change, points, "minimal important change", source)
-        rows += [{**place, **row} for row in found]
+    for one in changes_of(fit, cohort):
+        for column, outcome in enumerate(fit.outcomes):
+            change = one.after[:, column] - one.before[:, column]
+            place = {"model": fit.model.name, "outcome": outcome, "term": one.term}
+            found: list[Row] = []
+            if outcome in plan.references:
+                found += reliable_change(change, plan.references[outcome])
+                found += expected_regression(one.before[:, column], change, plan.references[outcome])
+            if outcome in important:
+                points, source = important[outcome]
+                found += _counts("reliable_change", change, points, "minimal important change", source)
+            rows += [{**place, **row} for row in found]
     return rows
 
 

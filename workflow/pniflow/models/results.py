@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -207,8 +208,10 @@ def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
     """
     design = fit.design
     if is_change(fit.model):
-        effects = change_effects(fit, cohort)
-        return {} if effects is None else {SESSION: (effects.g_av, effect_sizes.G_AV)}
+        return {
+            change.term: (effect_sizes.paired_effects(change.before, change.after).g_av, effect_sizes.G_AV)
+            for change in changes_of(fit, cohort)
+        }
     sizes = {}
     spread = effect_sizes.sd_of_columns(fit.values)
     spread[spread == 0] = np.nan
@@ -219,25 +222,31 @@ def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
     return sizes
 
 
-def change_effects(fit: Fit, cohort: Cohort) -> effect_sizes.PairedEffects | None:
-    """Return the standardized change of all outcomes of a two-session model, else None."""
-    sessions = np.unique(cohort.session[fit.design.rows])
-    if len(sessions) != 2 or SESSION not in fit.design.terms:
-        return None
-    before, after = pairs_of(fit, cohort)
-    return effect_sizes.paired_effects(before, after)
+@dataclass(frozen=True)
+class Change:
+    """Complete pairs of one later session with the first: (pairs, outcomes) values of the same people."""
+
+    term: str  # result row
+    first: str
+    later: str
+    before: Array
+    after: Array
 
 
-def pairs_of(fit: Fit, cohort: Cohort) -> tuple[Array, Array]:
-    """Return the outcomes of complete pairs, (pairs, outcomes) each: first session, second session."""
+def changes_of(fit: Fit, cohort: Cohort) -> list[Change]:
+    """Return the change to each later session of a model with the session alone, else none."""
     session = cohort.session[fit.design.rows]
-    sessions = np.unique(session)
-    at = np.full((2, fit.design.people), -1)
-    for number, code in enumerate(sessions[:2]):
-        here = np.flatnonzero(session == code)
-        at[number, fit.design.person[here]] = here
-    both = (at >= 0).all(axis=0)
-    return fit.values[at[0, both]], fit.values[at[1, both]]
+    first, *others = np.unique(session)
+    changes = []
+    for code in others if is_change(fit.model) else ():
+        at = np.full((2, fit.design.people), -1)
+        for number, one in enumerate((first, code)):
+            here = np.flatnonzero(session == one)
+            at[number, fit.design.person[here]] = here
+        before, after = fit.values[at[:, (at >= 0).all(axis=0)]]
+        term = SESSION if len(others) == 1 else f"{SESSION}[{cohort.sessions[code]}]"
+        changes.append(Change(term, cohort.sessions[first], cohort.sessions[code], before, after))
+    return changes
 
 
 def variant_row(base: Row, variant: str, **values: Any) -> Row:
