@@ -14,6 +14,8 @@ import pytest
 from pniflow.cat12 import region_groups
 from pniflow.cat12.atlases import region, require_group
 from pniflow.errors import InputError
+from pniflow.files import read_table
+from pniflow.resources import find
 
 INSULA = ["lS_circular_insula_ant", "rS_circular_insula_ant", "lG_insular_short", "rG_insular_short"]
 COLUMNS = [
@@ -218,3 +220,63 @@ def test_left_and_right_mirror_each_other_in_every_table(root: Path) -> None:
                 generation,
                 regions["left"] ^ regions["right"],
             )
+
+
+STRUCTURES = {
+    # What the second list of names in CAT12's own tables says of a short name (ROIoname, ROIbasename).
+    ("anatomy", "lPar"): ("thalamus_parietal", "thalamus", ""),  # Thal: Parietal
+    ("anatomy", "rMot"): ("thalamus_motor_and_premotor", "thalamus", ""),  # Thal: Motor & Thal: Premotor
+    ("anatomy", "lSupFro"): ("superior_occipito_frontal_fascicle", "white matter", ""),
+    ("anatomy", "rLatBod"): ("lateral_geniculate_body", "thalamus", ""),
+    ("mori", "lOcc"): ("inferior_fronto_occipital_fasciculus", "white matter", ""),
+    ("mori", "rTemGy"): ("inferior_temporal_gyrus", "cortex", "temporal"),
+    ("mori", "lSupCbePed"): ("superior_cerebellar_peduncle", "white matter", ""),
+    ("aal", "lAntCin"): ("anterior_cingulum", "cortex", "cingulate"),  # Cingulum-Ant, grey matter in AAL
+    ("aal", "rSupMot"): ("supplementary_motor_area", "cortex", "frontal"),  # Supp-Motor-Area
+    ("cobra", "lStriatum"): ("striatum", "subcortical grey matter", ""),
+    ("neuromorphometrics", "Left OFuG occipital fusiform gyrus"): (
+        "occipital_fusiform_gyrus", "cortex", "occipital",
+    ),
+    ("neuromorphometrics", "Optic Chiasm"): ("optic_chiasm", "white matter", ""),
+    ("anatomy3", "lInsula_Ig1"): ("ig1", "cortex", "insula"),
+    ("aparc_DK40", "rparsopercularis"): ("parsopercularis", "cortex", "frontal"),
+    ("aparc_a2009s", "lG_and_S_cingul-Ant"): ("G_and_S_cingul-Ant", "cortex", "cingulate"),
+    ("aparc_HCP_MMP1", "rAVI"): ("AVI", "cortex", "insula"),
+    ("Schaefer2018_100Parcels_17Networks_order", "lSalVentAttnA_Ins_1"): (
+        "SalVentAttnA_Ins_1", "cortex", "SalVentAttnA",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("atlas", "name"), list(STRUCTURES))
+def test_structure_and_lobe_are_those_of_the_region(atlas: str, name: str) -> None:
+    rows = read_table(find("atlases", atlas)).fillna("").set_index("source_name")
+    assert tuple(rows.loc[name, ["region", "structure", "lobe"]]) == STRUCTURES[atlas, name]
+
+
+LOBES = {"frontal", "parietal", "temporal", "occipital", "cingulate", "insula"}
+BOUNDARIES = {  # over two lobes, or wholes of several
+    "aparc_a2009s": {
+        "Lat_Fis-post", "S_central", "S_cingul-Marginalis", "S_collat_transv_post", "S_parieto_occipital",
+        "G_and_S_subcentral",
+    },
+    "aparc_HCP_MMP1": {"5m", "5mv", "FST", "Pir", "ProS", "RI", "TPOJ2"},
+    "mori": {"cuneus_and_precuneus"},
+    "julichbrain": {
+        "frontal_to_occipital_gapmap", "frontal_to_temporal_gapmap", "temporal_to_parietal_gapmap",
+    },
+    "ibsr": {"cerebral_cortex"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "atlas",
+    ["aal", "aal3", "anatomy", "anatomy3", "aparc_DK40", "aparc_HCP_MMP1", "aparc_a2009s", "hammers", "ibsr",
+     "julichbrain", "lpba40", "mori", "neuromorphometrics"],
+)  # fmt: skip
+def test_every_cortical_region_has_a_lobe_the_same_on_both_sides(atlas: str) -> None:
+    rows = read_table(find("atlases", atlas)).fillna("")
+    cortex = rows[rows["structure"] == "cortex"]
+    assert set(cortex.loc[cortex["lobe"] == "", "region"]) == BOUNDARIES.get(atlas, set())
+    assert set(cortex["lobe"]) - {""} <= LOBES
+    assert (rows.groupby("region")[["structure", "lobe"]].nunique() == 1).all(axis=None)
