@@ -207,6 +207,18 @@ def test_resampled_surfaces_of_a_study(tmp_path: Path) -> None:
     assert (tmp_path / "t.npy").read_bytes() == first
 
 
+def test_a_copy_is_passed_over_and_another_file_of_that_name_is_refused(tmp_path: Path) -> None:
+    name = "s12.mesh.thickness.resampled_32k.a"
+    overlay(tmp_path / "cat12", name, values(1))
+    overlay(tmp_path / "cat12" / "backup", name, values(1))
+    out = {"surfaces": tmp_path / "t.npy", "index": tmp_path / "t.tsv"}
+    gather_surfaces(folder=tmp_path / "cat12", scans=scans(tmp_path, "a"), **out)
+    assert len(read_table(tmp_path / "t.tsv", "surfaces")) == 1
+    made.write(tmp_path / "cat12" / "backup", {f"surf/{name}.dat": values(2).astype("<f4").tobytes()})
+    with pytest.raises(InputError, match=r"resampled_32k.a.gii is there twice"):
+        gather_surfaces(folder=tmp_path / "cat12", scans=tmp_path / "scans.tsv", **out)
+
+
 def test_native_surfaces_stand_one_after_another(tmp_path: Path) -> None:
     made.write(
         tmp_path / "cat12",

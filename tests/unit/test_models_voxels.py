@@ -215,6 +215,7 @@ def test_bad_images_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the image of scan sub-1_ses-b is there twice"):
         gather()
     packed.unlink()
+    (packed.parent / other.name).write_bytes(other.read_bytes())  # a copy is passed over
     with pytest.raises(InputError, match=r"no voxel of the images smwp1\* has a mean above 0.9"):
         gather(threshold=0.9)
     assert not out["voxels"].exists()

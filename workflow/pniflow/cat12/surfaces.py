@@ -4,6 +4,7 @@ mesh.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import sys
@@ -143,7 +144,7 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
         match = name.fullmatch(path.name)
         if match and not (mesh == "native" and path.suffix in (".gii", ".dat")):
             other = found.setdefault(match["stem"], {}).setdefault(SIDES.get(match["side"], "both"), path)
-            if other != path:
+            if not is_copy(path, other):
                 raise InputError(
                     f"{folder}: {path.name} is there twice ({other.parent.name}, {path.parent.name}); keep"
                     " one."
@@ -155,6 +156,23 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
         elif len(sides) == 2:
             result[stem] = [("left", sides["left"]), ("right", sides["right"])]
     return result
+
+
+def is_copy(path: Path, other: Path) -> bool:
+    """Tell whether a file is another's copy, with the values that stand beside a GIfTI file; or that file."""
+
+    def same(one: Path, two: Path) -> bool:
+        if not one.is_file() or not two.is_file():
+            return one.is_file() == two.is_file()
+        return filecmp.cmp(one, two, shallow=False)
+
+    if path == other:
+        return True
+    return (
+        path.name == other.name
+        and same(path, other)
+        and same(path.with_suffix(".dat"), other.with_suffix(".dat"))
+    )
 
 
 def walk(folder: Path) -> Iterator[Path]:

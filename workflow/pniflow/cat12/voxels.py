@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow import files
-from pniflow.cat12.surfaces import usable_scans, walk
+from pniflow.cat12.surfaces import is_copy, usable_scans, walk
 from pniflow.errors import InputError, listing
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _images(folder: Path, scans: list[str], prefix: str) -> list[Path]:
     found: dict[str, Path] = {}
     for path in walk(folder):
         scan = wanted.get(path.name)
-        if scan is not None and found.setdefault(scan, path) != path:
+        if scan is not None and not is_copy(path, found.setdefault(scan, path)):
             raise InputError(f"{folder}: the image of scan {scan} is there twice ({prefix}*); keep one.")
     absent = [scan for scan in scans if scan not in found]
     if absent:
