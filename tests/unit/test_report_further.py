@@ -50,6 +50,7 @@ GENES = pd.DataFrame(
         "low_variance": False,
     }
 )
+SESSIONS = {"ses-pre": "before", "ses-post": "after", "ses-fu": "six months"}
 DESIGN = pd.DataFrame(
     {
         "design": 1,
@@ -132,13 +133,34 @@ def test_a_table_stands_in_its_section(name, frame, section, said, tmp_path):
 
 
 def test_numbers_have_the_digits_of_their_error_and_the_key_of_their_row():
-    table = further.over_genes(OVER_GENES)[0].blocks[0]
+    table = further.over_genes(OVER_GENES, SESSIONS)[0].blocks[0]
     found = numbers(table)
     assert found["composite/pss10", "estimate"] == "−0.0123"
     assert found["composite/pss10", "p_value"] == ".0498"
     assert found["legacy_gls/pss10", "p_value"] == "<\u00a0.001"
     assert found["composite/pss10", "n_genes"] == "51"
     assert "higher CTRA = more adverse" in plain(table.note)
+
+
+@pytest.mark.parametrize(
+    ("term", "said"),
+    [
+        ("session[ses-fu]", "six months minus before"),
+        ("session[ses-post]", "after minus before"),
+        ("session", "session"),
+        ("pss10_within", "Perceived stress (PSS-10), within"),
+        ("pss10", "Perceived stress (PSS-10)"),
+    ],
+)
+def test_a_term_is_told_from_every_other(term, said):
+    assert words.predictor(term, SESSIONS) == said
+
+
+def test_sessions_have_rows_of_their_own():
+    rows = OVER_GENES.assign(term=["session[ses-post]", "session[ses-fu]"])
+    table = further.over_genes(rows, SESSIONS)[0].blocks[0]
+    text = [plain(cell) for row in table.rows for cell in [row.head, *row.cells]]
+    assert {"after minus before", "six months minus before"} <= set(text)
 
 
 def test_only_samples_with_something_notable_are_listed():
@@ -168,7 +190,7 @@ def test_a_studys_own_labels_and_keys_come_first(tmp_path):
 
 
 def test_power_stands_beside_the_error_of_the_studys_own_inference():
-    (fold,) = further.design(DESIGN)
+    (fold,) = further.design(DESIGN, SESSIONS)
     (table,) = fold.blocks
     assert table.columns[4:7] == ["type-I error", "power at 0.50", "found in 80 %"]
     assert len(table.rows) == 1
@@ -179,7 +201,7 @@ def test_power_stands_beside_the_error_of_the_studys_own_inference():
 
 
 def test_a_cluster_has_the_key_of_its_row():
-    table = further.surfaces({"clusters": CLUSTERS.assign(region=None)})[0]
+    table = further.surfaces({"clusters": CLUSTERS.assign(region=None)}, SESSIONS)[0]
     assert numbers(table)["m/thickness/session/tfce/1", "p_tfce"] == "<\u00a0.001"
     assert numbers(table)["m/thickness/session/tfce/1", "extent"] == "85.2"
 

@@ -200,6 +200,17 @@ def session_words(study: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def predictor(term: str, sessions: Mapping[str, str]) -> str:
+    """Return what an estimate is on: the sessions compared ("after minus before"), or the predictor."""
+    known, labels = term_of(term, len(sessions)), list(sessions.values())
+    if known.kind == "joint":
+        return "session"
+    if known.kind == "change":
+        return f"{sessions.get(known.of, known.of) if known.of else labels[-1]} minus {labels[0]}"
+    side = f", {known.kind}" if known.kind in ("within", "between") else ""
+    return f"{label(known.of or term).long}{side}"
+
+
 def sign_note(*measures: str) -> str:
     """Return the sign convention that must stand beside numbers on these measures, else ""."""
     notes = []

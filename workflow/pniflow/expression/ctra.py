@@ -147,8 +147,8 @@ def _lacking(chosen: GeneSet, used: np.ndarray, parts: bool, source: Path) -> li
         ]
         raise InputError(
             f"{source}: the {lacking[0]} component has none of its genes ({listing(names)}), so"
-            f" {chosen.name} cannot be scored; --parts gives the components that are there, --gene-set"
-            " inflammatory19 or interferon31 scores one of them."
+            f" {chosen.name} cannot be scored; --parts (expression.ctra.parts in config.yaml) gives the"
+            " components that are there, --gene-set inflammatory19 or interferon31 scores one of them."
         )
     return lacking
 

@@ -218,8 +218,8 @@ def star_strand(paths: Sequence[Path]) -> tuple[str, float]:
     if other is not None:
         raise InputError(
             f"{paths[other]}: by STAR's columns the library is {kinds[other]}, that of"
-            f" {sample_name(paths[0])} is {kinds[0]}; give only samples of one kind of library, or say with"
-            " --strand which column to read."
+            f" {sample_name(paths[0])} is {kinds[0]}; give only samples of one kind of library, or say which"
+            " column to read with --strand (strandedness in study.yaml)."
         )
     totals = np.sum(columns, axis=0)
     return kinds[0], float(totals[0] / totals.sum())
@@ -240,7 +240,7 @@ def _strand_of(forward: float, reverse: float, path: Path) -> str:
             return strand
     raise InputError(
         f"{path}: {share:.0%} of the reads are in STAR's forward column, which fits neither a stranded"
-        " nor an unstranded library; say which with --strand."
+        " nor an unstranded library; say which with --strand (strandedness in study.yaml)."
     )
 
 

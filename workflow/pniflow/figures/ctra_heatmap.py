@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TITLE = "CTRA genes by person and session"
 COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
 _NAMES, _TOP = 18.0, 34.0  # mm: where the genes' names end, where the heatmap begins
+_NARROW = 12.0  # mm: below it a session's name stands upright above its block
 _LIMIT = 2.5  # colours end here; more extreme z keep the end's colour
 
 
@@ -112,22 +113,25 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
 
     count, change = len(sessions), len(sessions) > 1
     tall, beside = 2.35 * len(genes), 21 if change else 0
-    drawn = style.new_figure(style.ONE_COLUMN, _TOP + tall + 33)
     wide = (style.ONE_COLUMN - _NAMES - 2 - beside) / count
+    narrow = wide < _NARROW
+    titles = [style.shortened(text, 28) if narrow else style.wrapped(text, wide) for text in sessions]
+    top = _TOP + (max(0, 1.35 * max(map(len, titles)) - 6) if narrow else 0)
+    drawn = style.new_figure(style.ONE_COLUMN, top + tall + 33)
     highest = float(np.max(np.abs(above), where=np.isfinite(above), initial=0)) * 1.1 or 1.0
     columns = np.arange(blocks.shape[2])
     for block in range(count):
         left = _NAMES + block * wide
-        top = style.axes_at(drawn, left, _TOP - 16, wide - 2, 14)
-        main = style.axes_at(drawn, left, _TOP, wide - 2, tall)
+        bars = style.axes_at(drawn, left, top - 16, wide - 2, 14)
+        main = style.axes_at(drawn, left, top, wide - 2, tall)
         up = above[block] > 0
         for some, colour in ((up, style.VERMILLION), (~up & np.isfinite(above[block]), style.BLUE)):
             thick = 0.8 * (wide - 2) / len(columns) * 72 / 25.4
-            top.vlines(columns[some], 0, above[block][some], colors=colour, linewidth=thick)
-        top.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-highest, highest), xticks=[])
-        style.zero_line(top, vertical=False)
-        top.set_title(style.wrapped(sessions[block], wide), weight="bold", size=6.5)
-        top.tick_params(labelleft=block == 0)
+            bars.vlines(columns[some], 0, above[block][some], colors=colour, linewidth=thick)
+        bars.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-highest, highest), xticks=[])
+        style.zero_line(bars, vertical=False)
+        bars.set_title(titles[block], weight="bold", size=6.5, rotation=90 if narrow else 0)
+        bars.tick_params(labelleft=block == 0)
         main.set_facecolor("#C9C9C9")
         picture = main.imshow(  # the last block's carries the colour bar
             blocks[block],
@@ -138,18 +142,18 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
         )
         main.set(xticks=[], yticks=[])
         if block == 0:
-            top.set_ylabel("CTRA (higher\n= adverse)", size=style.SMALLEST)
+            bars.set_ylabel("CTRA (higher\n= adverse)", size=style.SMALLEST)
             _gene_names(main, genes)
     drawn.text(
-        (_NAMES + wide * count / 2) / style.ONE_COLUMN, 31.5 / (_TOP + tall + 33),
+        (_NAMES + wide * count / 2) / style.ONE_COLUMN, 31.5 / (top + tall + 33),
         "persons, in each block\nin order of their mean CTRA", ha="center", va="top",
     )  # fmt: skip
     _component_names(drawn, genes)
     if change:
-        axes = style.axes_at(drawn, style.ONE_COLUMN - beside + 1, _TOP, beside - 3, tall)
+        axes = style.axes_at(drawn, style.ONE_COLUMN - beside + 1, top, beside - 3, tall)
         text = style.wrapped(f"of z ({sessions[-1]} minus {sessions[0]})", beside)
         _draw_change(axes, blocks[-1] - blocks[0], genes, text)
-    under = style.axes_at(drawn, _NAMES, _TOP + tall + 19, style.ONE_COLUMN - _NAMES - 6, 2)
+    under = style.axes_at(drawn, _NAMES, top + tall + 19, style.ONE_COLUMN - _NAMES - 6, 2)
     bar = drawn.colorbar(picture, cax=under, orientation="horizontal", extend="both")
     bar.set_label("z of log2 expression, each gene over all samples\n(blue: below its mean, red: above)")
     bar.outline.set_linewidth(0.4)

@@ -48,7 +48,7 @@ def plot_gene_forest(*, genes: Path, study: Path, figure: Path, image: Path, des
     terms = list(dict.fromkeys(row["term"] for row in rows))
     shown = terms[:_MOST]
     ordered = order_genes(rows, shown[0])
-    sessions = list(words.session_words(about).values())
+    sessions = words.session_words(about)
     with style.drawing():
         drawn = _draw(rows, shown, ordered, sessions)
         text = _describe(rows, terms, ordered, sessions, about["simulated"])
@@ -64,23 +64,27 @@ def order_genes(rows: Sequence[Row], term: str) -> list[str]:
     )
 
 
-def predictor(term: str, sessions: Sequence[str]) -> str:
+def predictor(term: str, sessions: Mapping[str, str]) -> str:
     """Return what a column of the forest shows."""
-    if term == "session":
-        return f"{sessions[-1]} minus {sessions[0]}" if len(sessions) == 2 else "session"
+    if words.term_of(term, len(sessions)).kind in ("change", "joint"):
+        return words.predictor(term, sessions)
     return f"per unit of {words.label(term).short}"
 
 
-def _draw(rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Sequence[str]) -> Figure:
+def _draw(
+    rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Mapping[str, str]
+) -> Figure:
     from matplotlib.lines import Line2D
 
     tall = _ROW * len(genes)
-    drawn = style.new_figure(style.ONE_COLUMN, _TOP + tall + 14)
     wide = (style.ONE_COLUMN - _NAMES - 2) / len(terms)
+    titles = [style.wrapped(predictor(term, sessions), wide, 5) for term in terms]
+    top = _TOP + 2.6 * max(title.count("\n") for title in titles)
+    drawn = style.new_figure(style.ONE_COLUMN, top + tall + 14)
     component = {row["gene"]: row["component"] for row in rows}
     handles = {}
     for number, term in enumerate(terms):
-        axes = style.axes_at(drawn, _NAMES + number * wide, _TOP, wide - 3, tall)
+        axes = style.axes_at(drawn, _NAMES + number * wide, top, wide - 3, tall)
         style.forest(axes, genes)
         axes.set_ylim(len(genes) - 0.5, -0.5)
         axes.tick_params(axis="y", labelleft=number == 0, labelsize=style.SMALLEST)
@@ -100,11 +104,11 @@ def _draw(rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessi
                 sign = "+" if part[0]["weight"] > 0 else words.MINUS
                 handles[f"{sign} {name}"] = Line2D([], [], color=colour, linewidth=2.5)
         unit = next(row["unit"] for row in rows if row["term"] == term)
-        axes.set_title(style.wrapped(predictor(term, sessions), wide), weight="bold", size=6.5)
+        axes.set_title(titles[number], weight="bold", size=6.5)
         style.few_ticks(axes, wide)
         axes.set_xlabel(f"expression ({unit})\nright: more")
     drawn.legend(
-        handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0, 1 - 4 / (_TOP + tall + 14)),
+        handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0, 1 - 4 / (top + tall + 14)),
         ncols=3, handlelength=1, columnspacing=1, title="Component and its weight in the score",
         title_fontsize=6.2, alignment="left",
     )  # fmt: skip
@@ -116,7 +120,11 @@ def _or_nan(value: Any) -> float:
 
 
 def _describe(
-    rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Sequence[str], simulated: bool
+    rows: Sequence[Row],
+    terms: Sequence[str],
+    genes: Sequence[str],
+    sessions: Mapping[str, str],
+    simulated: bool,
 ) -> dict[str, Any]:
     parts, clear = [], 0
     for term in terms[:_MOST]:
@@ -124,7 +132,7 @@ def _describe(
         clear += sum(words.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in here)
         up = sum(row["estimate"] > 0 for row in here)
         parts.append(f"{predictor(term, sessions)}: {up} of {words.plural(len(here), 'estimate')} above zero")
-    left_out = ", ".join(words.label(term).short for term in terms[_MOST:])
+    left_out = "; ".join(predictor(term, sessions) for term in terms[_MOST:])
     caption = (
         f"Estimates with 95 % intervals of {words.plural(len(genes), 'gene')} of the score, one by one, in"
         " the direction of expression (right: more expression). A gene of weight + raises the score with its"

@@ -55,9 +55,9 @@ def ctra(results: Results) -> list[Any]:
             tables.estimates_table(rows, results.context, ["CTRA and its components between the sessions."])
         )
     if "over_genes" in results.tables:
-        blocks += further.over_genes(results.tables["over_genes"])
+        blocks += further.over_genes(results.tables["over_genes"], results.context.sessions)
     if "gene_estimates" in results.tables:
-        blocks += further.genes(results.tables["gene_estimates"])
+        blocks += further.genes(results.tables["gene_estimates"], results.context.sessions)
     return blocks
 
 
@@ -108,7 +108,7 @@ def mri(results: Results) -> list[Any]:
         for row in tested(results, "change", "joint", "within", "between", "difference", "pooled", "level")
         if is_imaging(results, row)
     ]
-    maps = further.surfaces(results.tables)
+    maps = further.surfaces(results.tables, results.context.sessions)
     if not rows:
         return maps
     blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows), "note")]

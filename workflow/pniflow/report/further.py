@@ -88,14 +88,22 @@ def samples(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     return blocks
 
 
-def over_genes(table: pd.DataFrame) -> list[Any]:
-    """The prespecified composite beside the field's other ways of asking over genes."""
+def over_genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
+    """The prespecified composite beside the field's other ways of asking over genes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        By the contract over_genes.
+    sessions : dict
+        Session -> its label, in order of time.
+    """
     if not len(table):
         return []
     caption = (
         "The same question asked over the genes in several ways; the composite score is the prespecified one."
     )
-    said = {"analysis": analysis_words, "term": term_words}
+    said = {"analysis": analysis_words, "term": _terms(sessions)}
     note = f"Estimates: change of the mean signed expression; {words.CTRA_SIGN}."
     return [Fold(["Other analyses over genes"], [listed(table, "over_genes", caption, note, said)])]
 
@@ -105,14 +113,12 @@ def analysis_words(name: str) -> str:
     return str(_ANALYSES.get(name, name))
 
 
-def term_words(term: str) -> str:
-    """Return a predictor in words."""
-    known = words.term_of(str(term))
-    return "session" if known.kind in ("change", "joint") else words.label(known.of or str(term)).long
+def _terms(sessions: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda term: words.predictor(str(term), sessions)
 
 
-def genes(table: pd.DataFrame) -> list[Any]:
-    """Every gene's estimates."""
+def genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
+    """Every gene's estimates; `sessions` as for `over_genes`."""
     if not len(table):
         return []
     caption = "Each gene by itself; exploratory."
@@ -120,13 +126,13 @@ def genes(table: pd.DataFrame) -> list[Any]:
     return [
         Fold(
             ["Gene by gene"],
-            [listed(table, "gene_estimates", caption, note, {"term": term_words})],
+            [listed(table, "gene_estimates", caption, note, {"term": _terms(sessions)})],
             "gene_estimates.tsv",
         )
     ]
 
 
-def design(table: pd.DataFrame) -> list[Any]:
+def design(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     """Errors and power of the prespecified tests in this design, found by simulation."""
     own = table[table["method"].isin(_OWN)]
     if not len(own):
@@ -140,7 +146,7 @@ def design(table: pd.DataFrame) -> list[Any]:
     lines = []
     for (outcomes, term, _, unit), found in grouped.items():
         first, one = found.get(0.0) or next(iter(found.values()))
-        cells: list[Text] = [[term_words(term)]]
+        cells: list[Text] = [[words.predictor(str(term), sessions)]]
         cells += [[_number(one, name, first, "design")] for name in ("n_participants", "icc")]
         for effect in (0.0, *effects):
             shown = found.get(effect)
@@ -167,7 +173,7 @@ def _outcomes(names: str) -> str:
     return "; ".join(labels[:2]) + more
 
 
-def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
+def surfaces(tables: Mapping[str, pd.DataFrame], sessions: Mapping[str, str]) -> list[Any]:
     """Peaks and clusters of the maps over the cortical surface."""
     captions = {
         "clusters": "Clusters of vertices, over the cortical surface.",
@@ -177,7 +183,7 @@ def surfaces(tables: Mapping[str, pd.DataFrame]) -> list[Any]:
     for name, caption in captions.items():
         table = tables.get(name)
         if table is not None and len(table):
-            said = {"term": term_words, "outcome": lambda outcome: words.label(outcome).long}
+            said = {"term": _terms(sessions), "outcome": lambda outcome: words.label(outcome).long}
             blocks.append(listed(table, name, caption, "", said))
         elif table is not None:
             blocks.append(Paragraph([f"{caption.split(' ')[0]} over the cortical surface: none."]))

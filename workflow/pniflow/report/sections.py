@@ -109,7 +109,9 @@ def _sensitivity(results: Results) -> list[Any]:
     if blocks:
         blocks = [*figures(results, "specification_curve", "influence"), *blocks]
     blocks += figures(results, "power")
-    return [*blocks, *further.design(results.tables["design"])] if "design" in results.tables else blocks
+    if "design" in results.tables:
+        blocks += further.design(results.tables["design"], results.context.sessions)
+    return blocks
 
 
 def _dictionary(results: Results) -> list[Any]:
