@@ -559,3 +559,16 @@ def test_a_label_that_several_fields_share_is_refused_where_some_of_them_are_mis
         names_of_labels(["ID", "Height", "Complete?"], fields, "x.csv")
     with pytest.raises(InputError, match="its column 'Weight' is not the next field"):
         names_of_labels(["ID", "Weight"], fields, "x.csv")
+
+
+def test_a_session_before_an_earlier_one_is_refused(tmp_path: Path) -> None:
+    """8 March 2024 written as 3 August for the first visit, the second on 26 April."""
+    study = small_redcap(tmp_path)
+    study["redcap"]["dates"] = {"visit": "visit_date"}
+    rows = read_rows(tmp_path / "export.csv")
+    rows[2]["visit_date"] = "2024-08-03"
+    write_rows(tmp_path / "export.csv", rows)
+    with pytest.raises(
+        InputError, match=r"before an earlier one \('visit_date'\) for participant 002 ses-post"
+    ):
+        ingested(tmp_path, **study)

@@ -173,3 +173,12 @@ def test_a_misspelt_field_or_file_is_named_with_the_one_that_is_meant(tmp_path: 
     study["participants"]["file"] = "People.csv"
     with pytest.raises(InputError, match=r"no such file in the data folder \(is it 'people.csv'\?\)"):
         ingested(tmp_path, **study)
+
+
+def test_hair_of_somebody_whom_no_table_knows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t1.csv").write_text(survey("T1", PRE))
+    (tmp_path / "hair.csv").write_text(text_of(["id", "visit", "pg"], [["01", "T1", 3], ["1", "T2", 2]]))
+    columns = {"participant": "id", "session": "visit", "value": "pg"}
+    assay = {"file": "hair.csv", "columns": columns, "session_codes": CODES, "unit": "pg/mg"}
+    with pytest.raises(InputError, match=r"hair.csv: row 3 is of participant '1', .* \(is it '01'\?\)"):
+        ingested(tmp_path, tables=[table("t1.csv")], assays={"hair_cortisol": assay})

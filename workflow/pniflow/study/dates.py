@@ -56,8 +56,8 @@ def with_study_days(records: Records, study: Mapping[str, Any]) -> Records:
     Raises
     ------
     InputError
-        A cell is no date (YYYY-MM-DD), a session lies before the participant's enrolment, or an exposure
-        after its session. No date is repeated.
+        A cell is no date (YYYY-MM-DD), a session lies before the participant's enrolment or an earlier
+        session, or an exposure after its session. No date is repeated.
     """
     rules = study["redcap"]["dates"]
     visits = _dates(records, rules["visit"])
@@ -68,6 +68,7 @@ def with_study_days(records: Records, study: Mapping[str, Any]) -> Records:
     days = (visits - origin).astype("timedelta64[D]").astype(float)
     days[np.isnat(visits - origin)] = np.nan
     days += study["sessions"][first].get("day", 0)
+    _refuse_backwards(records, days, list(study["sessions"]), rules["visit"])
     made = {DAY: days}
     for name, rule in study["exposures"].items():
         if "date" in rule:
@@ -125,6 +126,25 @@ def _of_participant(records: Records, dates: NDArray[np.datetime64]) -> NDArray[
         .transform("min")
         .to_numpy()
     )
+
+
+def _refuse_backwards(records: Records, days: NDArray[np.float64], sessions: list[str], name: str) -> None:
+    """Refuse a session before an earlier one: day and month, or two visits, may be swapped."""
+    import pandas as pd
+
+    order = {name: place for place, name in enumerate(sessions)}
+    keys = {"participant": records.participant.to_numpy(), "place": records.session.map(order).to_numpy()}
+    ordered = (
+        pd.DataFrame(keys).assign(day=days).dropna().sort_values(["participant", "place"], kind="stable")
+    )
+    rows = ordered.index[ordered.groupby("participant")["day"].diff() < 0]
+    if len(rows):
+        words = ", ".join(records.where(int(row)) for row in rows[:10])
+        more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+        raise InputError(
+            f"{records.source}: the session lies before an earlier one ('{name}') for {words}{more}; correct "
+            "the dates (day and month may be swapped), or the order of sessions in study.yaml."
+        )
 
 
 def _refuse_before_enrolment(records: Records, visits: NDArray[np.datetime64], name: str) -> None:

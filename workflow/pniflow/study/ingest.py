@@ -117,10 +117,11 @@ def _register(
         rows = assays[assays["assay"] == name]
         elsewhere.append((rows["participant_id"].set_axis(rows["row"]), rule["file"]))
     del assays["row"]
-    if sources.registers:
-        primary = sources.records[0]
-        register = set(primary.participant)
-        for one in sources.records[1:]:
+    if sources.registers or study["tables"]:
+        # Without a list of participants they are those of all tables together.
+        lists = sources.records[:1] if sources.registers else sources.records
+        register = {name for one in lists for name in one.participant}
+        for one in sources.records:
             require_known(one.participant, register, one.source, one.anonymous)
         for ids, source in elsewhere:
             require_known(ids, register, source, bool(study["pseudonymize"]))
