@@ -122,9 +122,9 @@ def test_a_tested_contrast_is_in_every_variant(tmp_path):
 def test_joint_test_of_three_sessions_has_variants(tmp_path):
     """F without one participant is that of a study without them; differences need two sessions."""
     measures, participants = study(sessions=("ses-pre", "ses-post", "ses-fu"), people=12)
-    words = ["leave_one_out", "parametric_bootstrap", "permute_differences"]
+    words = ["leave_one_out", "parametric_bootstrap", "permute_differences", "cr2", "sign_flip"]
     fixed = ["session", {"split": "pss10"}]
-    further = {"test": {"a_family": ["session", "pss10_within"]}}
+    further = {"test": {"a_family": ["session"]}}
     document = one_model(["ctra"], fixed, sensitivity=words, **further)
     tables = fitted(tmp_path / "all", measures, participants, document)
     found = tables["sensitivity"].query("term == 'session'").set_index("variant")
@@ -141,6 +141,7 @@ def test_joint_test_of_three_sessions_has_variants(tmp_path):
     )
     listed = tables["diagnostics"].query("table == 'sensitivity_not_possible'").set_index("quantity")["note"]
     assert listed["permute_differences"] == "differences are permuted between two sessions"
+    assert "one coefficient" in listed["cr2"] and "change between two sessions" in listed["sign_flip"]
 
 
 def test_leaving_out_the_only_participant_of_a_level_is_no_joint_test(tmp_path):

@@ -58,8 +58,7 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     for fit in analysis.fits:
         varied += robustness.equivalence_rows(fit, cohort, analysis.base, plan)
     if model.equivalence and not varied:
-        reason = "it tests the change between two sessions, in a model with the session alone"
-        remarks.append(_not_possible(model, "equivalence", reason))
+        remarks.append(_not_possible(model, "equivalence", _NEEDS["equivalence"]))
     paired = resampling.paired_rows(analysis.fits, cohort, analysis.base, plan)
     varied += [row for row in paired if row["variant"] not in model.sensitivity]
     for word in model.sensitivity:
@@ -69,7 +68,7 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
             else:
                 rows, notes = _OF_FITS[word](analysis)
             if not rows:
-                raise NotPossible("no outcome or term of the model allows it")
+                raise NotPossible(_NEEDS.get(word, "no outcome or tested term of the model allows it"))
             varied += sorted(rows, key=lambda row: _place(model, row["outcome"]))
             remarks += notes
         except NotPossible as reason:
@@ -78,6 +77,17 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     varied += rows
     remarks += [_not_possible(model, word, reason) for word, reason in lacking]
     return varied, remarks
+
+
+_CHANGE = "it tests the change between two sessions, in a model with the session alone"
+_NEEDS = {
+    "equivalence": _CHANGE,
+    "sign_flip": _CHANGE,
+    "delta_adjusted": f"{_CHANGE}, of questionnaires",
+    "cr2": "it tests one coefficient, not several at once",
+    "permute_differences": "it tests within slopes of split predictors",
+    "permute_means": "it tests between slopes of split predictors",
+}
 
 
 def _place(model: Model, outcome: str) -> int:
