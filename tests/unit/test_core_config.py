@@ -141,7 +141,7 @@ def test_the_shipped_configs_are_valid(root: Path) -> None:
     [
         (
             {"questionaires": {}},
-            "the file has the unknown key 'questionaires' (is it 'questionnaires'?); known keys are data, resources,",
+            "the file has the unknown key 'questionaires' (is it 'questionnaires'?); known keys are data,",
         ),
         ({"cat12": {"batches": 0}}, "the key 'cat12.batches' is '0'; at least 1 was expected."),
         ({"cat12": {"batches": True}}, "the key 'cat12.batches' is 'True'; a whole number was expected."),
@@ -195,3 +195,10 @@ def test_the_users_own_resources_come_first(tmp_path: Path) -> None:
 def test_a_list_in_a_sentence_says_how_many_more_there_are() -> None:
     assert listing([1, 2, 3]) == "1, 2, 3"
     assert listing(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+
+
+def test_sessions_stand_in_order_of_time(tmp_path: Path) -> None:
+    text = "title: A\nsessions: {ses-pre: {day: 0}, ses-mid: {}, ses-post: {day: -5}}\n"
+    assert refused(tmp_path, text).startswith(
+        "sessions stand in order of time, but ses-post (day -5) stands behind"
+    )

@@ -139,5 +139,12 @@ def test_a_raw_table_knows_its_length(tmp_path: Path) -> None:
 
 def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("sep=;\na;b\n1;2\n")
-    with pytest.raises(InputError, match="t.csv: the first line is 'sep=;', not the header; delete it"):
+    with pytest.raises(InputError, match=r"t.csv: the first line is 'sep=;', not the header; delete it"):
         read_raw(tmp_path / "t.csv")
+
+
+def test_points_between_thousands_beside_decimal_commas() -> None:
+    values, wrong = numbers(pd.Series(["1.234,56", "2,5", "3", ""], dtype="str"))
+    np.testing.assert_equal(values, [1234.56, 2.5, 3, np.nan])
+    assert not wrong.any()
+    assert numbers(pd.Series(["1.234,56", "2,5", "3.5"], dtype="str"))[1].tolist() == [True, True, False]

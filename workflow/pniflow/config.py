@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,13 @@ def read_study(path: Path | str) -> dict[str, Any]:
         The file is absent, not YAML, or against the schema.
     """
     study = checked(read_yaml(path), "study", str(path))
+    days = [(about["day"], name) for name, about in study["sessions"].items() if "day" in about]
+    for (before, first), (after, second) in itertools.pairwise(days):
+        if after < before:
+            raise InputError(
+                f"{path}: sessions stand in order of time, but {second} (day {after}) stands behind {first} "
+                f"(day {before}); change their order or days."
+            )
     sessions = set(study["sessions"])
     named = {
         f"redcap.events.{event}": target

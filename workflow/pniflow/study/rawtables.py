@@ -255,9 +255,12 @@ def numbers(cells: pd.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     text = pd.Series(distinct, dtype="str")
     given = (text != "").to_numpy(dtype=bool)
     numberlike = text[text.str.fullmatch(r"[+-]?[\d.,]+").to_numpy(dtype=bool)]
-    if _any(numberlike, ",") and not _any(numberlike, "."):
-        comma = text.str.fullmatch(r"[+-]?\d+,\d+")
-        text = text.str.replace(",", ".", regex=False).where(comma, text)
+    grouped = r"[+-]?\d{1,3}(?:\.\d{3})+,\d+"  # 1.234,56
+    dotted = numberlike[numberlike.str.contains(".", regex=False).to_numpy(dtype=bool)]
+    if _any(numberlike, ",") and dotted.str.fullmatch(grouped).all():
+        comma = text.str.fullmatch(rf"[+-]?\d+,\d+|{grouped}")
+        plain = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        text = plain.where(comma, text)
     numeric = np.array(pd.to_numeric(text.where(given), errors="coerce"), dtype=float)
     numeric[~np.isfinite(numeric)] = np.nan
     # The last place answers for the code -1, which factorize gives to what is missing altogether.
