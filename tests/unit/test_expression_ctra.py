@@ -286,6 +286,14 @@ def test_treatment_that_changes_a_component_is_noted(tmp_path):
     assert set(scores["note"]) == {"b cell depletion in the cohort: see ctra_without_antibody"}
 
 
+def test_treatment_recorded_as_an_exposure_of_the_session_is_noted(tmp_path):
+    (tmp_path / "sessions.tsv").write_text(
+        "participant_id\tsession_id\tday\tinterferon_treated\nsub-0\tses-a\t0\tno\nsub-0\tses-b\t60\tyes\n"
+    )
+    scores, _ = score(expression(), tmp_path, sessions=tmp_path / "sessions.tsv")
+    assert set(scores["note"]) == {"interferon treated in the cohort: see ctra_without_interferon"}
+
+
 def test_the_floor_is_that_of_the_normalization(tmp_path):
     table = expression()
     table.loc["IFNB1", ["s0", "s1"]] = -2.0

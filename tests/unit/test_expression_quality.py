@@ -9,6 +9,7 @@ import pytest
 from expression_files import column_of, counts, write_matrix, write_samples
 from pniflow.errors import InputError
 from pniflow.expression import assess_samples, ingest_expression, normalize_expression
+from pniflow.expression.people import of_samples, read_visits
 from pniflow.expression.quality import concordance, robust_z
 from pniflow.files import read_table
 
@@ -101,6 +102,23 @@ def test_b_cells_in_spite_of_depletion_are_marked(tmp_path):
     )
     quality = assessed(table, tmp_path, people)
     assert flagged(quality, "B cells in spite of depletion") == ["s4", "s5"]
+
+
+def test_depletion_can_be_recorded_session_by_session(tmp_path):
+    """Sub-0 was treated between the sessions; s1 lost its B cells, and s3, recorded as depleted, did not."""
+    sheet = pd.DataFrame(
+        {
+            "participant_id": ["sub-0", "sub-0", "sub-1", "sub-2"],
+            "session_id": [f"ses-{letter}" for letter in "abba"],
+        }
+    )
+    (tmp_path / "sessions.tsv").write_text(
+        "participant_id\tsession_id\tday\tb_cell_depletion\tb_cell_depletion_flag\n"
+        "sub-0\tses-a\t0\t\tno\nsub-0\tses-b\t60\t20\tyes\nsub-1\tses-b\t60\t\t\n"
+    )
+    people = pd.DataFrame({"b_cell_depletion": ["no", "yes"]}, index=["sub-0", "sub-1"])
+    found = of_samples("b_cell_depletion", sheet, people, read_visits(tmp_path / "sessions.tsv"))
+    assert found.fillna("").tolist() == ["no", "yes", "yes", ""]
 
 
 def test_lost_b_cells_that_nobody_recorded_are_marked(tmp_path):

@@ -81,6 +81,7 @@ rule score_ctra:
         normalization="<results>/expression/normalization.json",
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
+        sessions="<results>/study/sessions.tsv",
     output:
         scores="<results>/expression/ctra_scores.tsv",
         genes=report(
@@ -106,7 +107,7 @@ rule score_ctra:
     shell:
         "pniflow score-ctra --expression {input.expression} --normalization {input.normalization}"
         " --samples {input.samples} --participants {input.participants}"
-        " --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
+        " --sessions {input.sessions} --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
         "{params.parts}"
         f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"
@@ -118,6 +119,7 @@ rule assess_samples:
         expression="<results>/expression/normalized.parquet",
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
+        sessions="<results>/study/sessions.tsv",
     output:
         quality=report(
             "<results>/expression/sample_quality.tsv",
@@ -137,7 +139,8 @@ rule assess_samples:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
         "pniflow assess-samples --levels {input.levels} --expression {input.expression}"
-        " --samples {input.samples} --participants {input.participants} --out {output.quality} 2> {log}"
+        " --samples {input.samples} --participants {input.participants}"
+        " --sessions {input.sessions} --out {output.quality} 2> {log}"
 
 
 rule fit_over_genes:

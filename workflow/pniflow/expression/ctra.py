@@ -17,7 +17,7 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.expression import scoring
 from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
-from pniflow.expression.people import TREATMENTS, read_people
+from pniflow.expression.people import TREATMENTS, read_people, read_visits
 from pniflow.expression.table import Expression, read_expression, rows_of
 from pniflow.files import read_table, read_text, write_table
 
@@ -42,6 +42,7 @@ def score_ctra(
     samples: Path | None = None,
     baseline: str | None = None,
     participants: Path | None = None,
+    sessions: Path | None = None,
     exclude: list[str] | None = None,
     normalization: Path | None = None,
     floor: float = -3.0,
@@ -73,6 +74,8 @@ def score_ctra(
     participants : path, optional
         Table of participants: where B-cell depletion or interferon treatment is recorded (b_cell_depletion,
         interferon_treated), the note says which score is without the affected component.
+    sessions : path, optional
+        Table of sessions, where such a treatment is recorded as an exposure of the session.
     exclude : list of str, optional
         Samples that are not scored and do not count in z, as they failed quality control.
     normalization : path, optional
@@ -132,7 +135,7 @@ def score_ctra(
         if gene in table.genes
     }
     remarks = [f"fewer than two samples of {baseline}: no z against them"] if thin else []
-    note = _note(int(used.sum()), chosen, lacking, remarks + _treated(participants), expression)
+    note = _note(int(used.sum()), chosen, lacking, remarks + _treated(participants, sessions), expression)
     write_table(_frame({"sample_id": table.samples, **columns, "note": note}), scores, "ctra_scores")
     write_table(_gene_table(chosen, table, values, z, status, floored, filters), genes, "ctra_genes")
 
@@ -240,15 +243,13 @@ def _without(table: Expression, exclude: list[str], source: Path) -> Expression:
     return table._replace(samples=[table.samples[place] for place in kept], values=table.values[:, kept])
 
 
-def _treated(participants: Path | None) -> list[str]:
+def _treated(participants: Path | None, sessions: Path | None) -> list[str]:
     """Say which treatments of the cohort change a component."""
-    if participants is None:
-        return []
-    people = read_people(participants)
+    tables = read_people(participants), read_visits(sessions)
     return [
         f"{name.replace('_', ' ')} in the cohort: see ctra_without_{part}"
         for name, part in TREATMENTS.items()
-        if name in people and (people[name] == "yes").any()
+        if any(name in table and (table[name] == "yes").any() for table in tables)
     ]
 
 

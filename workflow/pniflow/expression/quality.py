@@ -15,7 +15,7 @@ import numpy as np
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest import read_levels
 from pniflow.expression.normalize import MINIMUM_REFERENCES
-from pniflow.expression.people import read_people
+from pniflow.expression.people import of_samples, read_people, read_visits
 from pniflow.expression.table import Expression, read_expression
 from pniflow.files import read_table, write_table
 
@@ -39,6 +39,7 @@ def assess_samples(
     expression: Path,
     samples: Path,
     participants: Path | None = None,
+    sessions: Path | None = None,
     out: Path,
 ) -> None:
     """Assess the quality and identity of each blood sample.
@@ -54,6 +55,8 @@ def assess_samples(
     participants : path, optional
         Table of participants: `sex` and `b_cell_depletion` are compared with expression where they are
         recorded.
+    sessions : path, optional
+        Table of sessions: `b_cell_depletion` where it is an exposure of the session.
     out : path
         One row per sample (contract sample_quality); of a sample that the study excludes only the reason.
 
@@ -67,7 +70,7 @@ def assess_samples(
     sheet = read_table(samples, "samples")
     table = sheet.merge(read_levels(levels), on="sample_id", how="inner", validate="1:1")
     values = _aligned(read_expression(expression), list(table["sample_id"]))
-    people = read_people(participants) if participants else pd.DataFrame()
+    people, visits = read_people(participants), read_visits(sessions)
     result = table[[*sheet.columns, *_CARRIED]].copy()
     if table["unit"].iloc[0] != "counts":
         result["library_size"] = np.nan  # the sum of TPM is no depth
@@ -75,9 +78,9 @@ def assess_samples(
     result["reference_level"] = _reference_level(table)
     result["female_minus_male_genes"] = _mean_of(values, "female") - _mean_of(values, "male")
     result["sex_expressed"] = _sex(result["female_minus_male_genes"])
-    result["sex_recorded"] = _recorded(table, people, "sex")
+    result["sex_recorded"] = of_samples("sex", table, people, pd.DataFrame())
     result["b_cell_level"] = _mean_of(values, "b_cell")
-    result["b_cell_depletion"] = _recorded(table, people, "b_cell_depletion")
+    result["b_cell_depletion"] = of_samples("b_cell_depletion", table, people, visits)
     genotype = [gene for gene in checks("genotype") if gene in values.index]
     # One more per million: an absent gene's single stray read is no difference.
     level = np.log2(1 + np.exp2(values.loc[genotype].to_numpy(dtype=float)))
@@ -133,14 +136,6 @@ def _sex(difference: pd.Series) -> list[str | None]:
         None if np.isnan(d) else "female" if d > SEX_MARGIN else "male" if d < -SEX_MARGIN else "unclear"
         for d in difference
     ]
-
-
-def _recorded(table: pd.DataFrame, people: pd.DataFrame, column: str) -> pd.Series:
-    import pandas as pd
-
-    if column not in people:
-        return pd.Series([None] * len(table), index=table.index, dtype=object)
-    return table["participant_id"].map(people[column]).astype(object)
 
 
 def concordance(
