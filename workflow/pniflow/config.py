@@ -198,7 +198,7 @@ def _filled(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any]) -> An
 
 
 def describe() -> str:
-    """Return config/README.md: every key of config.yaml and study.yaml, from their schemas."""
+    """Return config/README.md: every key of config.yaml, study.yaml and models.yaml, from their schemas."""
     parts = [
         "# Configuration",
         "",
@@ -211,7 +211,7 @@ def describe() -> str:
         "folder runs. Unknown keys",
         "are refused. Nothing in these files is evaluated: models are structured terms, not formulas.",
     ]
-    for name in ("config", "study"):
+    for name in ("config", "study", "models"):
         rules = schema(name)
         parts += [
             "",
@@ -231,11 +231,7 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> lis
     rows = []
     required = rules.get("required", [])
     for key, rule in rules.get("properties", {}).items():
-        rule = (
-            functools.reduce(lambda node, part: node[part], rule["$ref"][2:].split("/"), root)
-            if "$ref" in rule
-            else rule
-        )
+        rule = _resolved(rule, root)
         text = rule.get("description", "").replace("|", "\\|")
         words = ", ".join(str(word) for word in rule.get("enum", []))
         default = (
@@ -248,8 +244,18 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> lis
             rows += _rows(further, root, f"{prefix}{key}.NAME.")
         entries = rule.get("items")
         if isinstance(entries, Mapping):
-            rows += _rows(entries, root, f"{prefix}{key}[].")
+            rows += _rows(_resolved(entries, root), root, f"{prefix}{key}[].")
     return rows
+
+
+def _resolved(rule: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a rule with what it refers to."""
+    if "$ref" not in rule:
+        return rule
+    meant: Mapping[str, Any] = functools.reduce(
+        lambda node, part: node[part], rule["$ref"][2:].split("/"), root
+    )
+    return {**meant, **rule}
 
 
 def _yaml(value: Any) -> str:
