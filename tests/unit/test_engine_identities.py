@@ -142,6 +142,13 @@ class TestNothingButTheDataMatters:
         for name, value in everything(whole).items():
             np.testing.assert_array_equal(np.concatenate([part[name] for part in parts], axis=-1), value)
 
+    def test_many_outcomes_beside_it(self, rows, icc):
+        x, person, _ = self.data(rows, icc)
+        y = outcomes(3, 9000, icc)[rows]
+        whole, few = random_intercept(x, person, y), random_intercept(x, person, y[:, 8100:8300])
+        for name, value in everything(few).items():
+            np.testing.assert_array_equal(value, everything(whole)[name][..., 8100:8300])
+
     def test_threads_and_memory_layout(self, rows, icc):
         x, person, y = self.data(rows, icc)
         fits = []

@@ -189,9 +189,8 @@ class RandomIntercept:
             turn = design.to_coefficients
             rows = tested[known][:, columns.kept] @ turn
             sets = [hypotheses[k][:, columns.kept] @ turn for k in np.flatnonzero(solvable)]
-            width = _width(design)
-            for start in range(0, count, width):
-                block = slice(start, min(start + width, count))
+            for start in range(0, count, design.width):
+                block = slice(start, min(start + design.width, count))
                 fitted = _fit_block(design, outcomes[:, block], rows, sets, ml)
                 tests[:, known, block], f_tests[solvable, :, block], scalars[:, block], state[block] = fitted
         estimate, se_reml, se_kr, df_satterthwaite, df_kr = tests
@@ -211,11 +210,6 @@ class RandomIntercept:
             design_note="; ".join(filter(None, (columns.note, design.unfit))),
             contrast_note=["" if one else NOT_ESTIMABLE for one in known],
         )
-
-
-def _width(design: ReducedDesign) -> int:
-    """Outcomes worked on at once: a p x p matrix for each stays in cache."""
-    return int(np.clip(2**15 // len(design.to_fixed) ** 2, 64, 2048)) // 8 * 8
 
 
 def _fit_block(

@@ -26,7 +26,7 @@ from pniflow.models.inference import (
 
 _ABSENT = 1e-10  # singular values of a part of an orthonormal basis below this are rounding
 _EPS = float(np.finfo(float).eps)
-_CACHE = 2**15  # numbers worked on at once
+_CACHE = 2**16  # numbers worked on at once
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,12 @@ class ReducedDesign:
     df_residual: int
     df_within: int
     unfit: str
+
+    @property
+    def width(self) -> int:
+        """Outcomes worked on at once: many, for few calls; p x p matrices and group means stay in cache."""
+        width = min(2**17 // len(self.to_fixed) ** 2, 2**22 // int(self.n_groups.sum()))
+        return int(np.clip(width, 64, 8192)) // 8 * 8
 
 
 @dataclass(frozen=True)
@@ -245,10 +251,13 @@ def summarize(design: ReducedDesign, outcomes: Array, width: int) -> Summaries:
 def _deviations(
     design: ReducedDesign, outcomes: Array, origin: Array, levels: list[Array]
 ) -> Iterator[tuple[slice, Array]]:
-    """Deviations from group means, by runs of rows that fit in cache; the means are left in `levels`."""
+    """Deviations from group means, by runs of rows that fit in cache; the means are left in `levels`.
+
+    The runs are the design's, however many outcomes there are: sums over rows keep their order.
+    """
     width, count = len(origin), outcomes.shape[1]
     for (all_rows, groups, m), level in zip(design.classes, levels, strict=True):
-        run = max(1, _CACHE // (m * width))
+        run = min(groups, max(1, _CACHE // (m * design.width)))
         buffer = np.zeros((run * m, width))
         for first in range(0, groups, run):
             last = min(first + run, groups)

@@ -20,11 +20,16 @@ import numpy as np
 from pniflow.models.inference import Array, kenward_roger_scale, satterthwaite_f_df
 from pniflow.models.reduction import ReducedDesign, Summaries
 
+_GRID = np.concatenate([[0.0], np.logspace(-4, 6, 21)])  # of lambda, in units of one over the mean eigenvalue
+
 
 def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float) -> Array:
     """Minimize total log(within + sum(squares h)) - sum(nu log h) over lambda >= 0; h = 1/(1 + lambda d).
 
-    A grid finds the lowest valley, safeguarded Newton steps in log(lambda) its bottom.
+    A grid finds the lowest valley, safeguarded Newton steps its bottom, where
+    r sum(nu q) / sum(share q^2) = total, with q = d h, share = squares / within / d and r = 1 + sum(share q).
+    The left side is linear in lambda where there is one eigenvalue, and nearly so with many of one size:
+    two or three steps do.
 
     Parameters
     ----------
@@ -42,50 +47,51 @@ def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float
     """
     if len(d) == 1:  # one eigenvalue, as in balanced designs: mean squares give lambda
         return np.maximum((squares[0] / nu[0] * (total - nu[0]) / within - 1) / d[0], 0.0)
-    unit = 1 / d.mean()
-    grid = np.concatenate([[0.0], np.logspace(-4, 6, 21)]) * unit
-    penalty = np.exp((nu * np.log1p(d * grid)).sum(axis=0) / total)
-    values = (np.einsum("tg,tw->gw", 1 / (1 + d * grid), squares) + within) * penalty[:, None]
-    best = values.argmin(axis=0)
-    rising = (nu * d).sum() * (within + squares.sum(axis=0)) >= total * (d * squares).sum(axis=0)
-    zero = (best == 0) & rising
-    low, high = grid[np.maximum(best - 1, 0)], np.append(grid[1:], 1e25 * unit)[best]
-    x = np.where(best > 0, grid[best], grid[1] / 2)
-    found = np.zeros(len(within))
-    left = np.flatnonzero(~zero)  # the others are at the boundary
-    done = np.zeros(len(left), dtype=bool)
-    x, low, high, squares, within = x[left], low[left], high[left], squares[:, left], within[left]
-    for _ in range(100):
-        h = 1 / (1 + d * x)
-        dh = d * h
-        share = squares * h
-        share /= within + share.sum(axis=0)
-        share *= dh
-        slope = share.sum(axis=0)
-        share *= dh
-        curve = nu * dh
-        gradient = x * (curve.sum(axis=0) - total * slope)
-        curve *= dh
-        bend = total * (2 * share.sum(axis=0) - slope * slope) - curve.sum(axis=0)
-        curvature = gradient + x * x * bend
-        np.copyto(low, x, where=gradient < 0)
-        np.copyto(high, x, where=gradient > 0)
-        step = np.minimum(np.maximum(-gradient / curvature, -3), 3)
-        new = x * np.exp(step)
-        newton = (curvature > 0) & (new >= low) & (new <= high)
-        if not newton.all():
+    share = squares / within
+    x, low, high, done = _valley(share, d[:, 0], nu[:, 0], total)
+    share /= d
+    found, left = np.empty(len(x)), np.arange(len(x))
+    for turn in range(100):
+        q = 1 / (1 / d + x)
+        q2 = q * q
+        r = 1 + np.einsum("tw,tw->w", share, q)
+        r1 = np.einsum("tw,tw->w", share, q2)
+        r2 = np.einsum("tw,tw->w", share, q2 * q)
+        e1, e2 = np.einsum("t,tw->w", nu[:, 0], q), np.einsum("t,tw->w", nu[:, 0], q2)
+        gain = total * r1 - e1 * r
+        bend = (2 * r2 * r - r1 * r1) * e1 - r1 * r * e2
+        step = r1 * gain / bend
+        new = x + step
+        newton = (bend > 0) & (new >= low) & (new <= high)
+        if turn > 5 or not (newton | done).all():
+            low, high = np.where(gain > 0, x, low), np.where(gain < 0, x, high)
             new = np.where(newton, new, np.where(low > 0, np.sqrt(low * high), high / 16))
         x = np.where(done, x, new)
-        done |= newton & (np.abs(step) < 1e-7)
+        done |= newton & (np.abs(step) < 1e-7 * x)
         if 3 * np.count_nonzero(done) >= len(done):  # go on with those that are not
             found[left] = x
             keep = np.flatnonzero(~done)
             if not len(keep):
                 break
-            left, done = left[keep], done[keep]
-            x, low, high, squares, within = x[keep], low[keep], high[keep], squares[:, keep], within[keep]
+            keep = np.resize(keep, -(-len(keep) // 8) * 8)  # some twice: each column's sums keep their order
+            left, done, share = left[keep], done[keep], share.take(keep, axis=1)
+            x, low, high = x[keep], low[keep], high[keep]
     found[left] = x
     return found
+
+
+def _valley(share: Array, d: Array, nu: Array, total: float) -> tuple[Array, Array, Array, np.ndarray]:
+    """Lowest point of a grid, its neighbours, and where the minimum is at zero; share = squares / within."""
+    scale = 1 / d.mean()
+    grid = _GRID * scale
+    penalty = np.exp(nu @ np.log1p(np.outer(d, grid)) / total)
+    values = np.einsum("tg,tw->gw", penalty / (1 + np.outer(d, grid)), share)
+    values += penalty[:, None]
+    place = np.arange(len(grid), dtype=np.uint8)[:, None]
+    best = ((values == values.min(axis=0)) * place).max(axis=0)  # argmin, but several times faster
+    rising = nu @ d * (1 + share.sum(axis=0)) >= total * np.einsum("t,tw->w", d, share)
+    low, high = np.append(0.0, grid), np.append(grid[1:], 1e25 * scale)
+    return grid.take(best), low.take(best), high.take(best), (best == 0) & rising
 
 
 def ml_loglik(design: ReducedDesign, squares: Array, within: Array) -> Array:
@@ -129,15 +135,18 @@ def infer(
     size = np.append(design.size, 0.0)[:, None]
     f = 1 / (1 + ratio * size)
     variance = _variance(design, squares, within, ratio)
+    one_size = len(design.size) == 1  # then every part is diagonal in this basis
+    share = np.einsum("cii->ci", design.share) if one_size else design.share
+    total = _mix(share, f)
     matrices = _Matrices(
-        inverse=_inverse(_mix(design.share, f)),
-        first=_mix(design.share, size * f**2),
-        second=_mix(design.share, size**2 * f**3),
+        inverse=1 / total if one_size else _inverse(total),
+        first=_mix(share, size * f**2),
+        second=_mix(share, size**2 * f**3),
     )
     fixed = data.fixed + design.ones[:, None] * data.origin
     if len(data.rest):
         pull = np.einsum("ciw,cw->iw", np.einsum("cik,kw->ciw", design.cross, data.rest), f)
-        fixed += np.einsum("ijw,jw->iw", matrices.inverse, pull)
+        fixed += matrices.inverse * pull if one_size else np.einsum("ijw,jw->iw", matrices.inverse, pull)
     tests = np.stack([np.einsum("ri,iw->rw", rows, fixed), *_single(matrices, variance, rows)])
     f_tests = [_joint(matrices, variance, c, np.einsum("ri,iw->rw", c, fixed)) for c in sets]
     blank = np.full_like(ratio, np.nan)
@@ -187,26 +196,41 @@ def _variance(design: ReducedDesign, squares: Array, within: Array, ratio: Array
 
 @dataclass(frozen=True)
 class _Matrices:
-    """(X'WX)^-1, X'WGWX and X'WGWGWX for W = (I + lambda G)^-1, G = ZZ', X the basis: (p, p, w) each."""
+    """(X'WX)^-1, X'WGWX and X'WGWGWX for W = (I + lambda G)^-1, G = ZZ', X the basis.
+
+    (p, p, w) each; (p, w) where they are diagonal.
+    """
 
     inverse: Array
     first: Array
     second: Array
 
-    def pull(self, c: Array) -> tuple[Array, Array, Array]:
-        """Vectors (r, p, w) for contrasts c: A c, B A c and A B A c with A = `inverse`, B = `first`."""
-        forward = np.einsum("ijw,rj->riw", self.inverse, c)
-        middle = np.einsum("ijw,rjw->riw", self.first, forward)
-        return forward, middle, np.einsum("ijw,rjw->riw", self.inverse, middle)
+    def forms(self, c: Array, joint: bool = False) -> tuple[Array, Array, Array]:
+        """c A c', c A B A c' and c A (C - B A B) A c' with A, B, C = `inverse`, `first`, `second`.
+
+        Of each row of c with itself (q, w), or of all pairs of rows if joint (w, q, q).
+        """
+        a, b, b2 = self.inverse, self.first, self.second
+        if a.ndim == 2:
+            into, pairs = ("rsi,iw->wrs", c[:, None] * c) if joint else ("ri,iw->rw", c * c)
+            first, second = a * a * b, a * a * (b2 - a * b * b)
+            return np.einsum(into, pairs, a), np.einsum(into, pairs, first), np.einsum(into, pairs, second)
+        forward = np.einsum("ijw,rj->riw", a, c)
+        middle = np.einsum("ijw,rjw->riw", b, forward)
+        back = np.einsum("ijw,rjw->riw", a, middle)
+        ahead = np.einsum("ijw,rjw->riw", b2, forward)
+        into = "riw,siw->wrs" if joint else "riw,riw->rw"
+        return (
+            np.einsum("ri,siw->wrs" if joint else "ri,riw->rw", c, forward),
+            np.einsum(into, forward, middle),
+            np.einsum(into, forward, ahead) - np.einsum(into, middle, back),
+        )
 
 
 def _single(matrices: _Matrices, variance: _Variance, c: Array) -> tuple[Array, Array, Array, Array]:
     """Standard errors (REML, Kenward-Roger) and df (Satterthwaite, Kenward-Roger): (q, w) each."""
-    forward, middle, back = matrices.pull(c)
-    a = np.einsum("ri,riw->rw", c, forward)
-    slope = np.einsum("riw,riw->rw", forward, middle) / a
-    second = np.einsum("riw,riw->rw", forward, np.einsum("ijw,rjw->riw", matrices.second, forward))
-    excess = 4 * (second - np.einsum("riw,riw->rw", middle, back)) / variance.expected
+    a, first, second = matrices.forms(c)
+    slope, excess = first / a, 4 * second / variance.expected
     k = variance.expected
     return (
         np.sqrt(variance.sigma2 * a),
@@ -218,11 +242,8 @@ def _single(matrices: _Matrices, variance: _Variance, c: Array) -> tuple[Array, 
 
 def _joint(matrices: _Matrices, variance: _Variance, c: Array, estimate: Array) -> list[Array]:
     """Satterthwaite F and df, scaled Kenward-Roger F and df of the hypothesis that all of c is zero."""
-    forward, middle, back = matrices.pull(c)
-    a = np.einsum("ri,siw->wrs", c, forward)
-    first = np.einsum("riw,siw->wrs", forward, middle)
-    second = np.einsum("riw,siw->wrs", forward, np.einsum("ijw,sjw->siw", matrices.second, forward))
-    excess = 4 * (second - np.einsum("riw,siw->wrs", middle, back)) / variance.expected[:, None, None]
+    a, first, second = matrices.forms(c, joint=True)
+    excess = 4 * second / variance.expected[:, None, None]
     q, b = len(c), estimate.T[:, :, None]
 
     # Satterthwaite: independent contrasts, each with its own df.
@@ -244,8 +265,8 @@ def _joint(matrices: _Matrices, variance: _Variance, c: Array, estimate: Array) 
 
 
 def _mix(parts: Array, weights: Array) -> Array:
-    """Sum of the (p, p) parts, weighted for each outcome: (p, p, w)."""
-    return np.einsum("cij,cw->ijw", parts, weights)
+    """Sum of the (p, p) parts, or of their diagonals (p,), weighted for each outcome: (p, p, w) or (p, w)."""
+    return np.einsum("c...,cw->...w", parts, weights)
 
 
 def _inverse(matrix: Array) -> Array:

@@ -2,9 +2,10 @@
 
 With T = df/2 - 1/4, s = log(1 + t^2/df) and u = T s, the tail is the integral of exp(-T v) g(v) / sqrt(v)
 over v > s, divided by that over v > 0, where g(v) = (sinh(v/2) / (v/2))^(-1/2) is a fast power series in v^2.
-Term by term these are incomplete gamma functions, and their recurrence leaves erfc(sqrt(u)) and a small
-correction (the expansion of DiDonato & Morris 1992, ACM Trans Math Softw 18:360). Nine terms leave a relative
-error below 1e-13 for df >= 14 and s < 0.7; elsewhere the incomplete beta function itself is used.
+Term by term these are incomplete gamma functions, and their recurrence, taken from the last term down, leaves
+erfc(sqrt(u)) and a small correction (the expansion of DiDonato & Morris 1992, ACM Trans Math Softw 18:360).
+Eight terms leave a relative error below 5e-13 for df >= 14 and s < 0.7; elsewhere the incomplete beta
+function itself is used.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_TERMS = 9
-_WIDTH = 4096  # values worked on at once, in cache
+_TERMS = 8
+_WIDTH = 8192  # values worked on at once, in cache
 _LEAST_DF, _MOST_S = 14.0, 0.7
 
 
@@ -53,7 +54,7 @@ def _block(t: Array, df: Array, p: Array, work: Array) -> None:
     """Fill p for one block; `work` is room for it."""
     from scipy.special import betainc, erfc
 
-    s, u, inverse, power, b, below = work[:, : len(t)]
+    s, u, inverse, c, total, term = work[:, : len(t)]
     np.multiply(t, t, out=s)
     s /= df
     np.log1p(s, out=s)
@@ -63,27 +64,29 @@ def _block(t: Array, df: Array, p: Array, work: Array) -> None:
     np.multiply(inverse, s, out=u)
     np.multiply(inverse, inverse, out=inverse)
     np.reciprocal(inverse, out=inverse)  # 1 / T^2
-    np.multiply(inverse, _G[_TERMS] * _STEPS[-1], out=below)  # the integral over v > 0
-    for k in range(_TERMS - 1, 0, -1):
-        below += _G[k]
-        below *= inverse
-        below *= _STEPS[k - 1]
-    below += 1.0
     np.multiply(s, s, out=s)
-    power.fill(1.0)
-    np.add(u, 1.5, out=b)
-    b *= inverse
-    correction = _G[1] * b
-    for k in range(1, _TERMS):
-        b *= _STEPS[k]
-        power *= s
-        b += power * (u + (2 * k + 1.5))
-        b *= inverse
-        correction += _G[k + 1] * b
-    root = np.sqrt(u)
-    correction *= root / below
-    correction *= np.exp(-u) / np.sqrt(np.pi)
-    np.add(erfc(root), correction, out=p)
+    c.fill(_G[_TERMS])  # becomes the integral over v > 0
+    np.add(u, 2 * _TERMS - 0.5, out=total)
+    total *= c
+    for k in range(_TERMS - 1, 0, -1):
+        c *= inverse
+        c *= _STEPS[k]
+        c += _G[k]
+        np.add(u, 2 * k - 0.5, out=term)
+        term *= c
+        total *= s
+        total += term
+    total *= inverse
+    c *= inverse
+    c *= _STEPS[0]
+    c += 1.0
+    total /= c
+    np.negative(u, out=term)
+    total *= np.exp(term, out=term)
+    np.sqrt(u, out=u)
+    total *= u
+    total *= 1 / np.sqrt(np.pi)
+    np.add(erfc(u, out=u), total, out=p)
     if hard.any():
         t, df = t[hard], df[hard]
         p[hard] = betainc(df / 2, 0.5, df / (df + t * t))
