@@ -330,6 +330,9 @@ def test_freesurfer_tables_of_a_real_person(real_data: Path, tmp_path: Path) -> 
     lines = (real_data / "freesurfer" / "lh.aparc.stats").read_text().splitlines()
     rows = [line.split() for line in lines if line and not line.startswith("#")]
     mine = table[table["atlas"] == "freesurfer_aparc"]
+    whole = mine[mine["region"].isin(["MeanThickness", "WhiteSurfArea"])].set_index("region")["value"]
+    assert whole.to_dict() == {"MeanThickness": 2.50461, "WhiteSurfArea": 98536.5}
+    mine = mine[~mine["region"].isin(whole.index)]
     found = {(row.region, row.metric): row.value for row in mine.itertuples()}
     assert len(found) == 3 * len(rows) == 3 * 34
     for row in rows:

@@ -191,6 +191,61 @@ def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Pat
     }
 
 
+WHOLE = """# Measure BrainSeg, BrainSegVol, Brain Segmentation Volume, 1200000.000000, mm^3
+# Measure lhCortex, lhCortexVol, Left hemisphere cortical gray matter volume, 250000.5, mm^3
+# Measure BrainSegVol-to-eTIV, BrainSegVol-to-eTIV, Ratio of BrainSegVol to eTIV, 0.76, unitless
+# Measure lhSurfaceHoles, lhSurfaceHoles, Number of defect holes in lh surfaces, 12, unitless
+# Measure EstimatedTotalIntraCranialVol, eTIV, Estimated Total Intracranial Volume, 1580123.4, mm^3
+"""
+WIDE_ASEG = (
+    "Measure:volume\tLeft-Hippocampus\tBrain-Stem\tlhCortexVol\tlhSurfaceHoles\tBrainSegVol-to-eTIV"
+    "\tEstimatedTotalIntraCranialVol\n{}\t4200.0\t21000.0\t250000.5\t12\t0.76\t1580123.4\n"
+)
+WIDE_THICKNESS = (
+    "lh.aparc.a2009s.thickness,lh_G_insular_short_thickness,lh_MeanThickness_thickness,BrainSegVolNotVent,eTIV\n"
+    "sub-1_ses-pre,3.812,2.51,1200000.0,1580123.4\nsub-2_ses-pre,,2.4,1200000.0,1580123.4\n"
+)
+
+
+def test_volumes_of_the_whole_brain_stand_above_the_regions(tmp_path: Path) -> None:
+    made.write(tmp_path / "fs", {"sub-1_ses-pre/stats/aseg.stats": WHOLE + ASEG})
+    table = read(tmp_path / "fs").set_index("source_name")
+    assert table.loc["eTIV", ["region", "hemisphere", "value", "unit"]].tolist() == [
+        "eTIV", "both", 1580.1234, "ml",
+    ]  # fmt: skip
+    assert table.loc["lhCortexVol", ["region", "hemisphere", "value"]].tolist() == [
+        "CortexVol",
+        "left",
+        250.0005,
+    ]
+    assert not {"BrainSegVol-to-eTIV", "lhSurfaceHoles"} & set(table.index)
+
+
+@pytest.mark.parametrize("sign", ["\t", ",", ";", " "])
+@pytest.mark.parametrize("person", ["sub-1_ses-pre", "/data/sub-1_ses-pre/stats/aseg.stats"])
+def test_a_wide_table_says_what_the_statistics_files_say(tmp_path: Path, sign: str, person: str) -> None:
+    """A table of another name and sign; numbers of a person's own files go before it."""
+    text = WIDE_ASEG.format(person).replace("\t", sign)
+    made.write(tmp_path / "fs", {"aseg.vol.table": text})
+    wide = read(tmp_path / "fs").drop(columns=["source", "cat_version"])
+    made.write(tmp_path / "stats", {"sub-1_ses-pre/stats/aseg.stats": WHOLE + ASEG})
+    stats = read(tmp_path / "stats")
+    both = wide.merge(stats, how="left", indicator=True)
+    assert (len(wide), set(both["_merge"])) == (4, {"both"})
+    made.write(tmp_path / "stats", {"aseg.vol.table": text.replace("4200.0", "9.0")})
+    pd.testing.assert_frame_equal(read(tmp_path / "stats"), stats)
+
+
+def test_a_wide_table_of_thickness(tmp_path: Path) -> None:
+    made.write(tmp_path / "fs", {"tables/lh_thick.csv": WIDE_THICKNESS})
+    columns = ["scan", "atlas", "region", "hemisphere", "metric", "value", "unit"]
+    assert read(tmp_path / "fs")[columns].to_numpy().tolist() == [
+        ["sub-1_ses-pre", "freesurfer_aparc_a2009s", "G_insular_short", "left", "thickness", 3.812, "mm"],
+        ["sub-1_ses-pre", "freesurfer_aparc_a2009s", "MeanThickness", "left", "thickness", 2.51, "mm"],
+        ["sub-2_ses-pre", "freesurfer_aparc_a2009s", "MeanThickness", "left", "thickness", 2.4, "mm"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
@@ -206,6 +261,14 @@ def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Pat
             "is not of index, id, voxels, volume and name",
         ),
         ("s/none.txt", "", "there are no tables of FreeSurfer"),
+        ("aseg.txt", WIDE_ASEG.format("a").replace("4200.0\t", ""), "row 2 has 6 cells, the header 7"),
+        ("aseg.txt", WIDE_ASEG.format("a").replace("4200.0", "big"), "Left-Hippocampus is 'big'"),
+        (
+            "aseg.txt",
+            WIDE_ASEG.format("a").replace("Brain-Stem", "Left-Hippocampus"),
+            "Left-Hippocampus stands twice",
+        ),
+        ("aseg.txt", WIDE_ASEG.format("a") + "a\t1\t1\t1\t1\t1\t1\n", "the person a stands twice"),
         (
             "s/subfields.csv",
             "subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,left\nCA3,678.9,bert",

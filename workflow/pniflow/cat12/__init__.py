@@ -4,7 +4,7 @@ index, naming : which scans a folder holds, whose they are     parse : scan by s
 document, matfile, report, labels, old_labels, exports : one file's bytes to numbers
 atlases : region names, sides, groups                        tables : many rows to Parquet, batches joined
 overlays, surfaces, voxels : maps of all scans                   template : CAT12's own surfaces and atlases
-lesions : LST-AI, or any table                               freesurfer : its statistics and subfields
+lesions : LST-AI, or any table    freesurfer, freesurfer_wide : its statistics, subfields, wide tables
 protocol : how the images were measured                      comparability : what must not be mixed
 """
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pniflow import files
+from pniflow.cat12.freesurfer_wide import is_wide, read_wide
 from pniflow.cat12.naming import compiled, entities, session_named
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
@@ -44,6 +45,10 @@ _APARC = {
     "SurfArea": ("area", "mm2", 1.0),
 }
 _ASEG = {"Volume_mm3": ("volume", "ml", 1000.0)}
+# Of the lines "# Measure" and their columns in wide tables: those of a hemisphere, and what is no volume.
+_CORTEX = {"MeanThickness": ("thickness", "mm"), "WhiteSurfArea": ("area", "mm2")}
+_NO_VOLUME = re.compile(r".*-to-eTIV|.*SurfaceHoles")
+_WIDE = {"volume": "GrayVol", "thickness": "ThickAvg", "area": "SurfArea"}
 _PARTS = {
     "Whole_hippocampus": "hippocampus",
     "Whole_hippocampal_head": "hippocampal_head",
@@ -66,6 +71,7 @@ class Number(NamedTuple):
     value: float
     unit: str
     analysis: str = ""
+    wide: bool = False
 
 
 def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path) -> None:
@@ -73,13 +79,15 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
 
     Found by name anywhere below the folder: aseg.stats, lh./rh.aparc*.stats, lh./rh.hippoSfVolumes*.txt and
     amygNucVolumes*.txt (volumes in mm3, written as ml), where they are absent hipposubfields.*.stats and
-    amygdalar-nuclei.*.stats, and CSV tables of subfields with the columns
-    subfield, volume_mm^3, subject, hemisphere. Atlases are named freesurfer_<name>, with _long at the end
-    where the longitudinal stream made the numbers (a folder <time point>.long.<template>, for subfields a
-    file with .long in its name), so that the two are never mixed; numbers are FreeSurfer's and never
-    comparable to CAT12's. Of several analyses of one scan's subfields that of T1 alone is kept. Within-person
-    templates and fsaverage are left out. Participant and session are those of BIDS names in the time point's
-    folder, else of `freesurfer.pattern`; the session else `freesurfer.session`.
+    amygdalar-nuclei.*.stats, CSV tables of subfields with the columns subfield, volume_mm^3, subject,
+    hemisphere, and wide tables of asegstats2table and aparcstats2table, of which a number counts only where
+    no statistics file holds it. Of the lines above the regions the volumes of aseg and a hemisphere's mean
+    thickness and surface area are taken. Atlases are named freesurfer_<name>, with _long at the end where
+    the longitudinal stream made the numbers (a folder <time point>.long.<template>, for subfields a file
+    with .long in its name), so that the two are never mixed; numbers are FreeSurfer's and never comparable
+    to CAT12's. Of several analyses of one scan's subfields that of T1 alone is kept. Within-person
+    templates and fsaverage are left out. Participant and session are those of BIDS names in the time
+    point's folder, else of `freesurfer.pattern`; the session else `freesurfer.session`.
 
     Parameters
     ----------
@@ -103,6 +111,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
         for path, source in _walk(folder)
         for number in _numbers(path, source)
     ]
+    held = {_key(row) for row in rows if not row["wide"]}
+    rows = [row for row in rows if not row["wide"] or _key(row) not in held]
     subjects = sorted({row["subject"] for row in rows})
     templates = {subject.partition(".long.")[2] for subject in subjects} | {"fsaverage"}
     whose = {subject: _whose(subject, study) for subject in subjects if subject not in templates}
@@ -122,7 +132,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
         f" {len(lost)} not matched{f' ({listing(lost)})' if lost else ''}.",
         file=sys.stderr,
     )
-    table = pd.DataFrame(_one_analysis(kept)).rename(columns={"subject": "scan", "analysis": "cat_version"})
+    table = pd.DataFrame(_one_analysis(kept)).drop(columns="wide")
+    table = table.rename(columns={"subject": "scan", "analysis": "cat_version"})
     table["cat_version"] = table["cat_version"].replace("", None)
     order = ["scan", "atlas", "metric", "source_name"]
     files.write_table(table.sort_values(order, kind="stable"), regions, "regions")
@@ -155,6 +166,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
                 or _SUBFIELDS.fullmatch(name)
                 or (_SUBFIELD_STATS.fullmatch(name) and not _twin(path).is_file())
                 or (name.endswith(".csv") and _is_subfields(path))
+                or is_wide(path)
             ):
                 yield path, path.relative_to(folder).as_posix()
 
@@ -189,6 +201,8 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
                 raise InputError(f"{source}: the line '{line[:40]}' is not {what}.")
             name, volume = (cells[4], cells[3]) if in_stats else cells
             yield _subfield(subject, atlas, name, volume, _SIDES[subfields["side"]], source, analysis)
+    elif is_wide(path):
+        yield from _of_wide(text, source)
     else:
         for row in csv.DictReader(io.StringIO(text)):
             if None in row or None in row.values():
@@ -219,6 +233,12 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
     )
     atlas += LONGITUDINAL if ".long." in subject else ""
     version = re.search(r"^# cvs_version (?:\$Id: \S+ )?(\d[\w.]*)", text, re.MULTILINE)
+    analysis = version[1] if version else ""
+    for name, (cell, unit) in _measures(text).items():
+        if side and name in _CORTEX:
+            yield _of_cortex(subject, atlas, name, side, cell, source, analysis=analysis)
+        elif not side and unit == "mm^3":
+            yield _of_brain(subject, atlas, name, cell, source, analysis=analysis)
     kinds = _APARC if side else _ASEG
     for column in ("StructName", *kinds):
         if column not in columns:
@@ -232,16 +252,60 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
                 f"{source}: the row '{line[:40]}' has {len(cells)} cells, the header {len(columns)}."
             )
         row = dict(zip(columns, cells, strict=True))
-        region, where = row["StructName"], side
-        if not side:
-            word, _, rest = region.partition("-")
-            where = _SIDES.get(word, "both")
-            region = rest if word in _SIDES else region
+        region, where = (row["StructName"], side) if side else _sided(row["StructName"])
         source_name = f"{side[:1]}h.{row['StructName']}" if side else row["StructName"]
         for column, (metric, unit, divisor) in kinds.items():
             value = _value(row[column], source, row["StructName"]) / divisor
-            analysis = version[1] if version else ""
             yield Number(subject, atlas, region, source_name, where, metric, value, unit, analysis)
+
+
+def _measures(text: str) -> dict[str, tuple[str, str]]:
+    """Return the lines `# Measure Field, Name, words, 1.5, mm`: name -> value and unit.
+
+    FreeSurfer forgets a comma after some names.
+    """
+    lines = re.findall(r"^# Measure [^,\n]+, (\w[^\s,]*).*?([^\s,]+), (\S+)[ \t]*$", text, re.MULTILINE)
+    return {name: (value, unit) for name, value, unit in lines}
+
+
+def _sided(name: str) -> tuple[str, str]:
+    """Return region and side of a name of aseg: `Left-Hippocampus`, `lhCortexVol`, `Brain-Stem`."""
+    found = re.fullmatch(r"(Left|Right)-(.+)|(lh|rh)([A-Z].*)", name)
+    return (found[2] or found[4], _SIDES[found[1] or found[3]]) if found else (name, "both")
+
+
+def _of_cortex(subject: str, atlas: str, name: str, side: str, cell: str, source: str, **more: Any) -> Number:
+    metric, unit = _CORTEX[name]
+    value = _value(cell, source, name)
+    return Number(subject, atlas, name, f"{side[:1]}h.{name}", side, metric, value, unit, **more)
+
+
+def _of_brain(subject: str, atlas: str, name: str, cell: str, source: str, **more: Any) -> Number:
+    name = "eTIV" if name == "EstimatedTotalIntraCranialVol" else name
+    region, side = _sided(name)
+    value = _value(cell, source, name) / 1000
+    return Number(subject, atlas, region, name, side, "volume", value, "ml", **more)
+
+
+def _of_wide(text: str, source: str) -> Iterator[Number]:
+    """Read a wide table as the statistics files that it was made of; it does not say FreeSurfer's version."""
+    for cell in read_wide(text, source):
+        subject, region, side = cell.subject, cell.region, _SIDES.get(cell.side, "")
+        atlas = f"freesurfer_{cell.atlas.replace('.', '_')}" + (LONGITUDINAL if ".long." in subject else "")
+        if not side:
+            if not _NO_VOLUME.fullmatch(region):
+                yield _of_brain(subject, atlas, region, cell.cell, source, wide=True)
+        elif region in _CORTEX:
+            yield _of_cortex(subject, atlas, region, side, cell.cell, source, wide=True)
+        else:
+            metric, unit, divisor = _APARC[_WIDE[cell.measure]]
+            value = _value(cell.cell, source, region) / divisor
+            name = f"{cell.side}.{region}"
+            yield Number(subject, atlas, region, name, side, metric, value, unit, wide=True)
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["subject"], row["atlas"], row["source_name"], row["metric"]
 
 
 def _subfield(
@@ -270,7 +334,7 @@ def _one_analysis(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         if row["analysis"] not in (wanted[row["subject"], row["atlas"]] or {row["analysis"]}):
             continue
-        other = kept.setdefault(tuple(row[key] for key in ("subject", "atlas", "source_name", "metric")), row)
+        other = kept.setdefault(_key(row), row)
         if other is not row:
             raise InputError(
                 f"{row['source']}: {row['source_name']} of {row['subject']} stands in {other['source']} as"

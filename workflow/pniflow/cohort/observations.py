@@ -74,10 +74,14 @@ def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.Data
 
 
 def of_freesurfer(regions: pd.DataFrame) -> pd.DataFrame:
-    """Region groups of FreeSurfer's tables as measures."""
+    """Region groups of FreeSurfer's tables as measures, and its intracranial volume (freesurfer_etiv)."""
+    import pandas as pd
+
     from pniflow import cat12
 
-    return cat12.region_groups(regions).assign(domain="imaging")[COLUMNS]
+    head = regions[regions["region"] == "eTIV"]
+    head = head.assign(measure=head["atlas"].astype("str").str.replace("_aseg", "_etiv"))
+    return pd.concat([cat12.region_groups(regions), head]).assign(domain="imaging")[COLUMNS]
 
 
 def of_exposures(sessions: pd.DataFrame, exposures: Mapping[str, Any]) -> pd.DataFrame:
