@@ -324,6 +324,7 @@ CORE = "\n".join(
         ),
         ("gene\ta\tb\n" + CORE + "\nIGJ\t1\t2", "gene JCHAIN stands in 2 rows (JCHAIN, IGJ)"),
         ("gene\ta\tb\n" + CORE + "\nIL1B\tx\t2", "row 8, column 'a' is 'x'"),
+        ("gene\ta\tb\n" + CORE + "\nIL1B\t950\t2", "gene 'IL1B', sample 'a' is 950; log2 values lie within"),
         ("gene\ta\tb\nnone\t1\t2", "no known gene"),
         (
             "gene\ta\n" + "\n".join(line.rpartition("\t")[0] for line in CORE.splitlines()),
@@ -335,6 +336,14 @@ CORE = "\n".join(
 )
 def test_an_expression_table_that_cannot_be_scored(tmp_path, capsys, text, said):
     assert_refused(capsys, "score-ctra", tmp_path, [said], expression=table_of(tmp_path, text + "\n"))
+
+
+def test_a_balanced_score_of_one_side(tmp_path, capsys):
+    path = table_of(tmp_path, "gene\ta\tb\n" + CORE + "\n")
+    options = {"gene_set": "inflammatory19", "variant": "balanced"}
+    assert_refused(
+        capsys, "score-ctra", tmp_path, ["inflammatory19 has not both"], expression=path, **options
+    )
 
 
 def test_an_unknown_gene_set_lists_what_there_is(tmp_path, capsys):

@@ -106,6 +106,11 @@ def score_ctra(
     if len(table.samples) < 2:
         raise InputError(f"{expression}: the table has one sample; z values need at least two.")
     component, weight = np.array(chosen.components), np.array(chosen.weights)
+    if variant == "balanced" and len(set(component == "inflammatory")) == 1:
+        raise InputError(
+            f"score-ctra: the balanced score sets inflammatory genes against others, and {chosen.name} has not"
+            " both; use the variant mean_z."
+        )
     values = rows_of(chosen, table)
     status = np.where(
         np.isnan(values).all(axis=1), "absent", np.where(scoring.constant(values), "constant", "used")

@@ -9,6 +9,7 @@ import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.expression.genes import GeneSet, gene_map, identify
+from pniflow.expression.units import offence
 from pniflow.files import read_table
 
 
@@ -66,10 +67,14 @@ def read_expression(path: Path) -> Expression:
             f"{path}: row {rows[row] + 2}, column '{chosen.columns[column]}' is"
             f" '{chosen.iloc[row, column]}'; a log2 value was expected."
         )
-    identifiers = [names[row] for row in rows]
-    return Expression(
-        genes, identifiers, [str(name) for name in chosen.columns], numbers.to_numpy(dtype=float)
-    )
+    values = numbers.to_numpy(dtype=float)
+    if (found := offence(values, "log2", False)) is not None:
+        row, column = divmod(int(found[0].argmax()), values.shape[1])
+        raise InputError(
+            f"{path}: gene '{names[rows[row]]}', sample '{chosen.columns[column]}' is {values[row, column]:g};"
+            " log2 values lie within ±40: normalize the levels first (pniflow normalize-expression)."
+        )
+    return Expression(genes, [names[row] for row in rows], [str(name) for name in chosen.columns], values)
 
 
 def rows_of(chosen: GeneSet, table: Expression) -> np.ndarray:
