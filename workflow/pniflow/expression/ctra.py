@@ -108,8 +108,8 @@ def score_ctra(
     component, weight = np.array(chosen.components), np.array(chosen.weights)
     if variant == "balanced" and len(set(component == "inflammatory")) == 1:
         raise InputError(
-            f"score-ctra: the balanced score sets inflammatory genes against others, and {chosen.name} has not"
-            " both; use the variant mean_z."
+            f"score-ctra: the balanced score sets inflammatory genes against others, and {chosen.name} has"
+            " not both; use the variant mean_z."
         )
     values = rows_of(chosen, table)
     status = np.where(
