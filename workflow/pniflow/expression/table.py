@@ -72,7 +72,8 @@ def read_expression(path: Path) -> Expression:
         row, column = divmod(int(found[0].argmax()), values.shape[1])
         raise InputError(
             f"{path}: gene '{names[rows[row]]}', sample '{chosen.columns[column]}' is"
-            f" {values[row, column]:g}; log2 values lie within ±40: normalize the levels first (pniflow normalize-expression)."
+            f" {values[row, column]:g}; log2 values lie within ±40: normalize the levels first (pniflow"
+            " normalize-expression)."
         )
     return Expression(genes, [names[row] for row in rows], [str(name) for name in chosen.columns], values)
 
