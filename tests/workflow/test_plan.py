@@ -86,7 +86,7 @@ def test_an_absent_branch_shortens_the_plan(left_out: str, gone: set[str], tmp_p
     study = yaml.safe_load((ROOT / "config/study.yaml").read_text())
     del study[left_out]
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     full = jobs(in_clone("-n", directory=tmp_path).stdout)
     run = in_clone("-n", "--configfile", tmp_path / "config.yaml", directory=tmp_path)
