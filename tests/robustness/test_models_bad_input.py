@@ -70,6 +70,7 @@ PAIRS = (["session", "age"], ["age", "session"])
         (broken(contrasts=[{"name": "between_minus_within", "family": "none"}]), ["one split term"]),
         (broken(name="a_model_{word}"), ["{word}", "for_each"]),
         (broken(random=[{"intercept": "site"}]), ["site", "participant"]),
+        (broken(random=[]), ["no intercept per participant", "23 participants have several sessions"]),
         (broken(outcomes=[]), ["outcomes"]),
         (
             broken(fixed=["session", {"split": "b_cell_depletion"}]),

@@ -78,13 +78,19 @@ def build(
     Raises
     ------
     InputError
-        A term is constant over the rows, a reference level is unknown, or there are more terms (or
+        A term is constant over the rows, a reference level is unknown, rows of a person stand for independent
+        ones, or there are more terms (or
         coefficients that do not vary within persons) than participants. The sentence starts with the fact;
         the caller adds the place.
     """
     _, person = np.unique(cohort.person[rows], return_inverse=True)
     people = int(person.max()) + 1
     size = np.bincount(person)
+    if not model.random and len(rows) > people:
+        raise InputError(
+            f"the model has no intercept per participant (`random: []`), but {(size > 1).sum()} participants "
+            "have several sessions, whose rows are not independent; leave `random` out"
+        )
     matrix: dict[str, NDArray[np.float64]] = {INTERCEPT: np.ones(len(rows))}
     terms: dict[str, tuple[str, ...]] = {INTERCEPT: (INTERCEPT,)}
     kinds = {INTERCEPT: "intercept"}

@@ -157,7 +157,7 @@ def equivalence_rows(fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Ro
                 std_error=row["std_error"],
                 df=row["df"],
                 statistic=scaled.min(),
-                p_value=float(1 - stdtr(row["df"], scaled).min()),
+                p_value=float(stdtr(row["df"], -scaled).max()),
                 **interval(row["estimate"], row["std_error"], row["df"], 2 * plan.alpha),
                 note=f"two one-sided tests, bound {bound:.4g}{words}; {1 - 2 * plan.alpha:.0%} interval",
             )
