@@ -93,6 +93,11 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         "hammers/Vgm of rIns is -0.5 ml; at least 0 is possible",
     ),
     "negative tissue": ("report/cat_b.xml", made.report(tissue="[250 -600 500 0]"), "gm is -600 ml"),
+    "two of three tissues": (
+        "report/cat_b.xml",
+        made.report(tissue="[250 600]"),
+        "vol_abs_CGW holds 2 values",
+    ),
     "thick cortex": ("report/cat_b.xml", made.report(thickness="[25 9]"), "the mean thickness is 25 mm"),
     "tiv in words": (
         "report/cat_b.xml",

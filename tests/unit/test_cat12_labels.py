@@ -240,10 +240,16 @@ def test_a_run_that_cat12_gave_up_is_failed_and_yields_no_numbers(tmp_path: Path
     assert set(tables["regions"]["scan"]) == set(tables["globals"]["scan"]) == {"b"}
 
 
-def test_a_report_without_volumes_is_a_failed_run(tmp_path: Path) -> None:
-    made.write(
-        tmp_path / "runs", {"cat_a.xml": made.document("<software><version_cat>1</version_cat></software>")}
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        made.document("<software><version_cat>1</version_cat></software>"),
+        made.report(tiv="0"),
+        made.report(tiv="NaN"),
+    ],
+)
+def test_a_report_without_volumes_is_a_failed_run(tmp_path: Path, text: str) -> None:
+    made.write(tmp_path / "runs", {"cat_a.xml": text})
     quality = parse(tmp_path / "runs")["quality"]
     assert list(quality["status"]) == ["failed"]
     assert "no total intracranial volume" in quality["reason"].iloc[0]

@@ -348,6 +348,31 @@ def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> N
     assert listed == [f"thickness of scan rsub-{scan}" for scan in ("A_pre", "A_post", "B_pre", "B_post")]
 
 
+@pytest.mark.parametrize(
+    ("handling", "slc", "says"),
+    [
+        ("none", "0", None),
+        ("none", ".", None),
+        ("CAT12 SLC", "1", None),
+        ("filled with LST", "1", None),
+        ("none", "1", "lesion_handling: none, but CAT12's setting SLC is 1 in rsub-A_post, rsub-A_pre"),
+        ("CAT12 SLC", "0", "lesion_handling: CAT12 SLC, but CAT12's setting SLC is 0 in rsub-A_post"),
+    ],
+)
+def test_what_reports_say_of_lesions_must_be_what_the_study_says(
+    tmp_path: Path, handling: str, slc: str, says: str | None
+) -> None:
+    first, *rows = TABLES["globals"].splitlines()
+    globals = "\n".join([f"{first} lesion_handling", *(f"{row} {slc}" for row in rows)])
+    study = STUDY.replace("lesion_handling: none", f"lesion_handling: {handling}")
+    paths = write_study(tmp_path / "lesions", study, globals=globals)
+    if says is None:
+        assemble_cohort(**paths)
+        return
+    with pytest.raises(InputError, match=says):
+        assemble_cohort(**paths)
+
+
 def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
     """B was scanned once, so only a cross-sectional run was possible; both runs of A are longitudinal."""
     gone = {name: drop(TABLES[name], "rsub-B_post") for name in ("scans", "quality", "globals")}

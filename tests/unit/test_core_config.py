@@ -80,7 +80,12 @@ def refused(folder: Path, text: str) -> str:
         (
             "lesion_handling: none",
             "lesion_handling: some",
-            "the key 'cat12.lesion_handling' is 'some'; one of none,",
+            "the key 'cat12.lesion_handling' is 'some'; text such as 'none' or 'filled with LST' or",
+        ),
+        (
+            "lesion_handling: none",
+            "lesion_handling: filled",
+            "the key 'cat12.lesion_handling' is 'filled'; text such as 'none' or 'filled with LST' or",
         ),
         ("age:", "Age:", "a key in 'covariates' is 'Age'; text such as 'b_cell_depletion' was expected."),
         ("age: {field: age}", "age: {}", "the key 'covariates.age' lacks the key 'field'; add it"),

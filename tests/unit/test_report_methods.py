@@ -28,7 +28,7 @@ STUDY = {
         }
     },
     "expression": {"unit": "counts"},
-    "cat12": {"lesion_handling": "filled"},
+    "cat12": {"lesion_handling": "filled with LST"},
 }
 
 
@@ -77,11 +77,38 @@ def test_what_was_fitted_is_said_and_cited():
     assert "2 genes of the set ctra53 (1 inflammatory, 1 interferon)" in texts["Gene expression"]
     assert "inflammatory genes minus the mean z of all its other genes" in texts["Gene expression"]
     assert "CAT12 (12.8.1 r2041, 12.9)" in texts["MRI"]
-    assert "Lesions before segmentation: filled." in texts["MRI"]
+    assert "Lesions before segmentation: filled with LST." in texts["MRI"]
     assert "Atlases: aparc_a2009s" in texts["MRI"]
     assert "fitted by REML, Kenward-Roger" in texts["Statistics"]
     for key in ("kenward_roger", "reml", "ctra53", "reference_genes", "cat12", "aparc_a2009s"):
         assert key in bibliography.cited
+
+
+def test_freesurfer_and_the_protocol_of_the_images_are_said_where_they_were_read():
+    regions = pd.DataFrame({"atlas": ["freesurfer_aseg_long", "freesurfer_aparc"], "cat_version": "7.4.1"})
+    sizes = {f"voxel_{axis}": [1.0, 1.0, 0.9] for axis in "xyz"}
+    protocol = pd.DataFrame(
+        {"suffix": "T1w", **sizes, "field_strength": 3.0, "manufacturer": ["Siemens", "Siemens", None]}
+    ).assign(
+        scanner_model=None, repetition_time=2.3, echo_time=None, inversion_time=None, flip_angle=9.0,
+        within_person=[None, None, "voxel_x 0.9, not 1"], in_study=None,
+    )  # fmt: skip
+    texts, bibliography = written(tables={"freesurfer": regions, "protocol": protocol})
+    assert "Tables of FreeSurfer were read beside (7.4.1)" in texts["MRI"]
+    assert ": freesurfer_aparc, freesurfer_aseg_long; " in texts["MRI"]
+    assert (
+        "T1w images (3), as most were measured: voxels of 1 by 1 by 1 mm, field strength 3 T,"
+        " manufacturer Siemens, repetition time 2.3 s, flip angle 9 °; in 1 something differs."
+    ) in texts["MRI"]
+    assert "freesurfer" in bibliography.cited
+    assert "FreeSurfer" not in written()[0]["MRI"]
+
+
+def test_a_limit_over_the_root_of_two_is_cited():
+    assay = STUDY["assays"]["hair_cortisol"] | {"below_limit_as": "limit_over_sqrt2"}
+    texts, bibliography = written(STUDY | {"assays": {"hair_cortisol": assay}})
+    assert "taken as limit over √2 [" in texts["Laboratory assays"]
+    assert "limit_sqrt2" in bibliography.cited
 
 
 def test_too_few_reference_genes_are_said():

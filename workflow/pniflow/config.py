@@ -162,7 +162,7 @@ def _sentence(error: Any) -> str:
     if error.validator in _RULE_WORDS:
         examples = error.schema.get("examples") if error.validator == "pattern" else None
         rule_words = "text such as '{}' was expected" if examples else _RULE_WORDS[error.validator]
-        expected = rule_words.format(examples[0] if examples else error.validator_value)
+        expected = rule_words.format("' or '".join(examples) if examples else error.validator_value)
         return f"{where} is {_shown(error.instance)}; {expected}."
     rule = f"{error.validator}: {error.validator_value}"
     return f"{where} is {_shown(error.instance)}, which does not fit the rule {rule}."

@@ -344,7 +344,7 @@ def _expression(draft: Draft, matrix: Path, name: str, sheet: str, out: Path) ->
 def _cat12(draft: Draft, folder: Path, name: str) -> None:
     draft.add(0, "cat12")
     draft.add(2, "folder", name)
-    draft.add(2, "lesion_handling", "not recorded", "none, filled, or CAT12 SLC")
+    draft.add(2, "lesion_handling", "not recorded", "none, filled with <tool>, or CAT12 SLC")
     first = next((path.name for path in sorted(folder.rglob("cat*.xml"))), None)
     if first is None:
         draft.open.append(f"there are no CAT12 reports or label files (cat_*.xml, catROI_*.xml) in {name}.")

@@ -61,7 +61,8 @@ class Report:
         ]
         if said or self.root.find("parameter/caterr") is not None or self.root.find("error") is not None:
             return " ".join(["CAT12 stopped:", *without_paths(" ".join(said) or "no message").split()])
-        if not np.isfinite(self.scalar("subjectmeasures/vol_TIV")):
+        total = self.scalar("subjectmeasures/vol_TIV")
+        if total == 0 or not np.isfinite(total):
             return "CAT12's report holds no total intracranial volume"
         return ""
 
@@ -85,9 +86,13 @@ def globals_of(report: Report) -> dict[str, Any]:
     Raises
     ------
     InputError
-        A negative volume, or a mean thickness outside 0 to 10 mm.
+        A negative volume, fewer volumes than tissues, or a mean thickness outside 0 to 10 mm.
     """
     tissue = report.vector("subjectmeasures/vol_abs_CGW")
+    if 0 < len(tissue) < 3:
+        raise InputError(
+            f"{report.source}: vol_abs_CGW holds {len(tissue)} values; those of CSF, GM and WM were expected."
+        )
     csf, gm, wm, fourth, lesions = _filled(tissue, 5)
     wmh = [report.scalar("subjectmeasures/vol_abs_WMH"), report.scalar("subjectmeasures/WMH_abs"), fourth]
     mean_thickness, sd_thickness = _filled(report.vector("subjectmeasures/dist_thickness"), 2)

@@ -93,7 +93,8 @@ def imaging(
     Raises
     ------
     InputError
-        Tables disagree about a scan, a participant-session has two scans, or CAT12 versions are mixed.
+        Tables disagree about a scan, a participant-session has two scans, CAT12 versions are mixed, or
+        lesions were handled in another way than the study says.
     """
     import pandas as pd
 
@@ -103,6 +104,8 @@ def imaging(
     processed = listed[listed["rule"].isna() | (listed["rule"] == scanning.GATE)]
     refuse_twice(processed, "scan", "scans", paths[kinds[0]])
     globals, regions = tables.get("globals"), tables.get("regions")
+    if globals is not None:
+        scanning.refuse_other_handling(processed, globals, lesion_handling, paths["globals"])
     note = scanning.compared(
         processed, globals, regions, allow_mixed_versions, paths[kinds[-1]], tables.get("protocol")
     )

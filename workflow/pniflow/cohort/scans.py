@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +109,24 @@ def compared(
         return MIXED + " ".join(mixed)
     known = scans["cat_version"].dropna()
     return f"CAT12 {known.iloc[0]}" if len(known) else "CAT12 version not recorded"
+
+
+def refuse_other_handling(scans: pd.DataFrame, globals: pd.DataFrame, handling: str, path: Path) -> None:
+    """Refuse scans whose reports contradict the study: its own lesion correction (SLC) on, or off.
+
+    Raises
+    ------
+    InputError
+        The study says `none` and scans were made with SLC, or `CAT12 SLC` and they were made without.
+    """
+    said = globals[globals["scan"].isin(scans["scan"])].reindex(columns=["scan", "lesion_handling"]).dropna()
+    off = said["lesion_handling"].astype("str").str.fullmatch(r"0(\.0*)?")
+    wrong = said[{"none": ~off, "CAT12 SLC": off}.get(handling, off & False)]
+    if len(wrong):
+        raise InputError(
+            f"{path}: study.yaml says lesion_handling: {handling}, but CAT12's setting SLC is"
+            f" {wrong['lesion_handling'].iloc[0]} in {listing(sorted(wrong['scan']))}; correct the wrong one."
+        )
 
 
 def refusal(mixed: list[str], path: Path) -> str:
