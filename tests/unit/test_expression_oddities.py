@@ -61,6 +61,16 @@ def test_samples_named_as_cells_do_not_turn_the_matrix(tmp_path):
     assert list(found["label"]) == ["CD4", "CD14", "CD19"]
 
 
+def test_that_samples_are_rows_can_be_stated(tmp_path):
+    """Of a panel with two known genes the names alone do not tell."""
+    (tmp_path / "q.csv").write_text("sample,IL1B,MX1,GAPDH\ns1,30,28,20\ns2,31,27,21\n")
+    options = {"matrix": tmp_path / "q.csv", "unit": "ct", "housekeeping": ["GAPDH"]}
+    with pytest.raises(InputError, match="no row name"):
+        ingest_expression(**options, out=tmp_path / "l.tsv")
+    ingest_expression(**options, out=tmp_path / "l.tsv", format="samples_in_rows")
+    assert read_levels(tmp_path / "l.tsv").set_index("sample_id")["MX1"].to_dict() == {"s1": -28, "s2": -27}
+
+
 def test_samples_in_rows_with_entrez_ids_as_header(tmp_path):
     labels = [ENTREZ.get(gene) or str(10**8 + n) for n, gene in enumerate(GENES)]
     path = write_matrix(tmp_path / "t.tsv", labels, SAMPLES, VALUES, transposed=True)

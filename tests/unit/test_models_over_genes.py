@@ -155,6 +155,16 @@ def test_two_categories_are_the_second_against_the_first(tmp_path):
     assert table.loc[("per_gene_bootstrap", "arm"), "estimate"] == pytest.approx(wanted, abs=1e-12)
 
 
+def test_a_category_that_all_share_is_said_and_does_not_end_the_run(tmp_path):
+    study(tmp_path)
+    path = tmp_path / "participants.tsv"
+    people = pd.read_csv(path, sep="\t").assign(arm="no")
+    people.to_csv(path, sep="\t", index=False)
+    table = fitted(tmp_path, predictors=("arm",))
+    assert table["estimate"].isna().all()
+    assert table["note"].str.contains("samples do not tell arm").all()
+
+
 def test_results_are_the_same_bytes_on_a_rerun(tmp_path):
     study(tmp_path)
     fitted(tmp_path)

@@ -22,7 +22,9 @@ from pniflow.files import read_table, write_table
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["auto", "matrix", "star", "htseq", "salmon", "kallisto", "rsem", "rcc", "rcc_export"]
+Format = Literal[
+    "auto", "matrix", "samples_in_rows", "star", "htseq", "salmon", "kallisto", "rsem", "rcc", "rcc_export"
+]  # fmt: skip
 
 
 def ingest_expression(
@@ -64,7 +66,7 @@ def ingest_expression(
     whole : path, optional
         All rows of the file (.parquet), for normalization by tmm or quantile.
     format : str
-        The files' format; auto reads it from their content.
+        The files' format; auto reads it from their content, and matrix its orientation from the names.
     strand : str
         Column of STAR's files; auto infers it from all of them and says so in the levels.
     tx2gene : path, optional
@@ -89,8 +91,8 @@ def ingest_expression(
     if len(paths) > 1:
         paths = [path for path in paths if wanted.counts(formats.sample_name(path))] or paths[:1]
     form = _format(paths, format)
-    if form == "matrix" and len(paths) == 1:
-        gathered, said = _from_matrix(paths[0], wanted)
+    if form == "samples_in_rows" or (form == "matrix" and len(paths) == 1):
+        gathered, said = _from_matrix(paths[0], wanted, form == "samples_in_rows")
     else:
         gathered, said = _from_samples(paths, form, wanted, strand, tx2gene)
     gathered.finish(allow_mangled)
@@ -154,14 +156,14 @@ def _format(paths: Sequence[Path], asked: str) -> str:
     return kinds[0]
 
 
-def _from_matrix(path: Path, wanted: Wanted) -> tuple[Accumulator, str]:
+def _from_matrix(path: Path, wanted: Wanted, samples_are_rows: bool) -> tuple[Accumulator, str]:
     """Read a matrix block by block."""
     if wanted.unit == "ct" and is_long_table(path):
         samples, block = read_long_table(path)
         gathered = wanted.accumulator(path, samples)
         gathered.add(block)
         return gathered, "qPCR, a row per well"
-    layout = read_layout(path)
+    layout = read_layout(path, samples_are_rows)
     if layout.genes_are_rows:
         gathered = wanted.accumulator(path, samples_of(layout))
         for block in read_blocks(layout):

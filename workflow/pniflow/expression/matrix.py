@@ -86,8 +86,13 @@ def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -
     return lines
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
     """Find out how a matrix is laid out.
+
+    Parameters
+    ----------
+    samples_are_rows : bool
+        Whether that is known; else it is read from the names.
 
     Raises
     ------
@@ -127,6 +132,7 @@ def read_layout(path: Path) -> Layout:
         )
     _has_header(path, header)
     genes_are_rows, entrez = _orientation(header, rows)
+    genes_are_rows &= not samples_are_rows
     label, values, numbered = _roles(path, header, rows, genes_are_rows)
     layout = Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez or numbered)
     _unique(path, samples_of(layout) if genes_are_rows else [])

@@ -151,10 +151,10 @@ def _numbers(sheet: pd.DataFrame, term: str, source: str) -> np.ndarray:
     numbers = pd.to_numeric(sheet[term], errors="coerce")
     if (numbers.isna() & sheet[term].notna()).any():
         levels = sorted(sheet[term].dropna().unique())
-        if len(levels) != 2:
+        if len(levels) > 2:
             raise InputError(
                 f"{source}: the term '{term}' has the categories {listing(levels)}; a number or two were"
                 " expected."
             )
-        numbers = sheet[term].map({levels[0]: 0.0, levels[1]: 1.0})
+        numbers = sheet[term].map(dict(zip(levels, (0.0, 1.0), strict=False)))
     return numbers.to_numpy(dtype=float)
