@@ -271,3 +271,24 @@ def test_help_says_what_each_command_does_and_a_misspelt_one_is_named(
         cli.main(["newstudy"])
     assert done.value.code == 2
     assert "no command 'newstudy' (is it 'new-study'?); pniflow --help lists them" in capsys.readouterr().err
+
+
+def test_every_command_finds_the_users_own_resources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A figure has no such parameter, and labels its measures all the same."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/measures.tsv").write_text("measure\tlabel\tshort\nmine\tMy own scale\tMy scale\n")
+    columns = "measure\tsession_id\tfrom_day\tto_day\toverlap_days\toverlap_share\n"
+    (tmp_path / "windows.tsv").write_text(f"{columns}mine\tses-pre\t-30\t0\t0\t0\n")
+    (tmp_path / "study.yaml").write_text("title: A\nsessions: {ses-pre: {day: 0}, ses-post: {day: 56}}\n")
+    places = {"windows": "windows.tsv", "study": "study.yaml", "resources": "."}
+    places |= {"figure": "f.svg", "image": "f.png", "description": "f.json"}
+    words = [word for name, place in places.items() for word in (f"--{name}", str(tmp_path / place))]
+    assert cli.main(["plot-windows", *words]) == 0
+    assert "My scale" in (tmp_path / "f.svg").read_text()
+    (tmp_path / "commas/labels").mkdir(parents=True)
+    (tmp_path / "commas/labels/measures.tsv").write_text("measure,label\nmine,My own scale\n")
+    words[words.index("--resources") + 1] = str(tmp_path / "commas")
+    assert cli.main(["plot-windows", *words]) == 1
+    assert "measures.tsv: the columns are measure,label; of measure, label," in capsys.readouterr().err

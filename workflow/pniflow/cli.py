@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from pniflow import __version__
 from pniflow.errors import InputError, nearest
+from pniflow.resources import searched
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
@@ -91,9 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
-    options = vars(parser_of(function, chosen).parse_args(words[1:]))
+    parser = parser_of(function, chosen)
+    named = "resources" in inspect.signature(function).parameters
+    if not named:
+        # Whatever a command does: labels and gene sets may be the user's own.
+        text = "Folder with further resources, searched before what pniflow ships."
+        parser.add_argument("--resources", type=Path, metavar="PATH", help=text)
+    options = vars(parser.parse_args(words[1:]))
     try:
-        function(**options)
+        with searched(options["resources"] if named else options.pop("resources")):
+            function(**options)
     except InputError as error:
         return _refused(str(error))
     except OSError as error:

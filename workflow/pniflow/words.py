@@ -7,11 +7,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
 from pniflow.resources import find, own, shipped
 
@@ -55,17 +54,26 @@ def known(name: str) -> dict[str, dict[str, str]]:
 
 @functools.cache
 def _known(name: str, mine: Path | None) -> dict[str, dict[str, str]]:
-    folders = [shipped("resources"), *filter(None, [mine])]
-    return {key: row for folder in folders for key, row in _labels(folder / "labels" / f"{name}.tsv").items()}
+    head, found = _labels(shipped("resources") / "labels" / f"{name}.tsv")
+    path = mine / "labels" / f"{name}.tsv" if mine else None
+    if path and path.is_file():
+        given, own_rows = _labels(path)
+        wrong = [column for column in given if column not in head]
+        if wrong or given[0] != head[0]:
+            raise InputError(
+                f"{path}: the columns are {listing(given)}; of {listing(head)}, tab-separated, the first and "
+                "any others were expected."
+            )
+        found |= {key: dict.fromkeys(head, "") | row for key, row in own_rows.items()}
+    return found
 
 
-def _labels(path: Path) -> dict[str, dict[str, str]]:
-    if not path.is_file():
-        return {}
-    lines = read_text(path).splitlines()
+def _labels(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Return a table's columns, and its rows by their first cell."""
+    lines = [line for line in read_text(path).splitlines() if line] or [""]
     head = lines[0].split("\t")
-    rows = [dict(zip_longest(head, line.split("\t"), fillvalue="")) for line in lines[1:] if line]
-    return {row[head[0]]: row for row in rows}
+    rows = [dict(zip(head, [*line.split("\t"), *[""] * len(head)], strict=False)) for line in lines[1:]]
+    return head, {row[head[0]]: row for row in rows}
 
 
 def instrument_key(name: str) -> dict[str, Any] | None:

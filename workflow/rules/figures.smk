@@ -27,7 +27,8 @@ rule plot_flow:
     shell:
         "pniflow plot-flow --flow {input.flow} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_paired_change:
@@ -57,7 +58,8 @@ rule plot_paired_change:
     shell:
         "pniflow plot-paired-change --measures {input.measures} --estimates {input.estimates} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_standardized_change:
@@ -87,7 +89,8 @@ rule plot_standardized_change:
     shell:
         "pniflow plot-standardized-change --estimates {input.estimates} --diagnostics {input.diagnostics} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_quality:
@@ -117,7 +120,8 @@ rule plot_quality:
     shell:
         "pniflow plot-quality --measures {input.measures} --participants {input.participants} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_power:
@@ -146,7 +150,8 @@ rule plot_power:
     shell:
         "pniflow plot-power --design {input.design} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 if "expression" in study:
@@ -177,7 +182,8 @@ if "expression" in study:
         shell:
             "pniflow plot-samples --quality {input.quality} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
-            " --description {output.description} 2> {log}"
+            " --description {output.description}"
+            f"{RESOURCES} 2> {{log}}"
 
     rule plot_ctra_heatmap:
         input:
@@ -208,7 +214,8 @@ if "expression" in study:
         shell:
             "pniflow plot-ctra-heatmap --expression {input.expression} --samples {input.samples} --scores {input.scores} --genes {input.genes} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
-            " --description {output.description} 2> {log}"
+            " --description {output.description}"
+            f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_associations:
@@ -238,7 +245,8 @@ rule plot_associations:
     shell:
         "pniflow plot-associations --estimates {input.estimates} --measures {input.measures} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 if "cat12" in study:
@@ -270,7 +278,8 @@ if "cat12" in study:
         shell:
             "pniflow plot-regions --measures {input.measures} --estimates {input.estimates} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
-            " --description {output.description} 2> {log}"
+            " --description {output.description}"
+            f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_windows:
@@ -299,7 +308,8 @@ rule plot_windows:
     shell:
         "pniflow plot-windows --windows {input.windows} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_influence:
@@ -329,7 +339,8 @@ rule plot_influence:
     shell:
         "pniflow plot-influence --sensitivity {input.sensitivity} --estimates {input.estimates} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 if "expression" in study:
@@ -361,7 +372,8 @@ if "expression" in study:
         shell:
             "pniflow plot-ctra-components --measures {input.measures} --estimates {input.estimates} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
-            " --description {output.description} 2> {log}"
+            " --description {output.description}"
+            f"{RESOURCES} 2> {{log}}"
 
 
 if "expression" in study:
@@ -392,7 +404,8 @@ if "expression" in study:
         shell:
             "pniflow plot-gene-forest --genes {input.genes} --study {input.study}"
             " --figure {output.figure} --image {output.image}"
-            " --description {output.description} 2> {log}"
+            " --description {output.description}"
+            f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_specification_curve:
@@ -423,7 +436,8 @@ rule plot_specification_curve:
     shell:
         "pniflow plot-specification-curve --sensitivity {input.sensitivity} --estimates {input.estimates} --measures {input.measures} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
 
 
 rule plot_slopes:
@@ -453,4 +467,5 @@ rule plot_slopes:
     shell:
         "pniflow plot-slopes --measures {input.measures} --estimates {input.estimates} --study {input.study}"
         " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"
+        " --description {output.description}"
+        f"{RESOURCES} 2> {{log}}"
