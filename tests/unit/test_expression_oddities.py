@@ -42,6 +42,8 @@ ODD = {
     "genes in the last column": table(
         [*SAMPLES, "gene"], [[*row[1:], row[0]] for row in rows_of(GENES)], ","
     ),
+    "GCT": f"#1.2\n{len(GENES)}\t{len(SAMPLES)}\n"
+    + table(["Name", "Description", *SAMPLES], rows_of(GENES, ["na"] * len(GENES))),
     "htseq-count before 0.6": table(["gene", *SAMPLES], rows_of(GENES))
     + "".join(f"{name}\t9\t9\t9\n" for name in ("no_feature", "ambiguous", "alignment_not_unique")),
 }

@@ -104,6 +104,8 @@ def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
     if lines and lines[0].startswith("!"):
         lines = _from_series_matrix(path)
     skip = next((n for n, line in enumerate(lines) if line.strip() and line[0] not in "#!"), None)
+    if skip is not None and lines[0].startswith("#1.2"):
+        skip += 1  # GCT writes the numbers of rows and columns first
     if skip is None or skip + 1 >= len(lines):
         raise InputError(f"{path}: the file holds no table; a header line and rows were expected.")
     delimiter = _delimiter(lines[skip:])
