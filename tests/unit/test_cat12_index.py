@@ -102,6 +102,32 @@ def test_time_points_that_have_no_bids_names_are_ordered_by_catlong(tmp_path: Pa
     assert set(without.loc[~without["average"], "participant_id"]) == {"P7"}
 
 
+def test_a_list_without_all_sessions_does_not_say_which_are_absent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P7 missed the first of three visits; by its list alone the second would be taken for the first."""
+    made.write(tmp_path / "cat12", longitudinal("P7_b", "P7_c") | longitudinal("P8_x", "P8_y", "P8_z"))
+    (tmp_path / "study.yaml").write_text(
+        "title: t\nsessions: {ses-a: {}, ses-b: {}, ses-c: {}}\n"
+        "cat12: {folder: cat12, lesion_handling: none, pattern: '{participant}_*'}\n"
+    )
+    out = {"study": tmp_path / "study.yaml", "batches": 1, "scans": tmp_path / "scans.tsv"}
+    index_cat12(folder=tmp_path / "cat12", **out)
+    sessions = read_table(tmp_path / "scans.tsv", "scans").set_index("scan")["session_id"]
+    assert sessions.dropna().to_dict() == {"rP8_x": "ses-a", "rP8_y": "ses-b", "rP8_z": "ses-c"}
+    assert "2 not matched (rP7_b, rP7_c)" in capsys.readouterr().err
+    text = (tmp_path / "study.yaml").read_text().replace("_*", "_{session}")
+    (tmp_path / "study.yaml").write_text(text)
+    index_cat12(folder=tmp_path / "cat12", **out)  # x, y, z are no sessions of the study, so the list counts
+    sessions = read_table(tmp_path / "scans.tsv", "scans").set_index("scan")["session_id"]
+    assert sessions[["rP7_b", "rP7_c", "rP8_x"]].tolist() == ["ses-b", "ses-c", "ses-a"]
+    made.write(tmp_path / "cat12", longitudinal("P9_b", "P9_a", "P9_c"))
+    with pytest.raises(
+        InputError, match=r"rP9_a is number 2 in CAT12's list of time points .ses-b., but its name says ses-a"
+    ):
+        index_cat12(folder=tmp_path / "cat12", **out)
+
+
 def test_a_damaged_list_of_time_points_is_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

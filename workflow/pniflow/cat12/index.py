@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from pniflow import files
 from pniflow.cat12 import document
@@ -54,16 +54,27 @@ class Scan:
         return self.stem.startswith("avg_")
 
 
+class _Place(NamedTuple):
+    """Where an image stands in a list of time points: common start of the person's image names, its place
+    among how many, the longitudinal model.
+    """
+
+    person: str | None = None
+    place: int = 0
+    points: int = 0
+    model: str = ""
+
+
 @dataclass
 class Found:
     """What a search found: scans by stem, lists of time points, and what tells longitudinal runs.
 
-    `order` is what the lists say: image -> (common start of the person's image names, place in time, model).
+    `order` is what the lists of time points say of each image.
     """
 
     scans: dict[str, Scan] = field(default_factory=dict)
     time_points: list[Path] = field(default_factory=list)
-    order: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    order: dict[str, _Place] = field(default_factory=dict)
     models: dict[str, set[str]] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
@@ -75,7 +86,8 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
 
     Files are found by name in any layout. A scan's participant and session are taken from, in this order,
     the scans table of study.yaml (`cat12.scans`), BIDS names (sub-, ses-), CAT12's own list of a person's
-    time points (catlong) together with the pattern, the pattern (`cat12.pattern`) and `cat12.session`.
+    time points (catlong; the session where it has all of the study's) together with the pattern, the pattern
+    (`cat12.pattern`) and `cat12.session`.
 
     Parameters
     ----------
@@ -93,8 +105,8 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
     Raises
     ------
     InputError
-        No scans, none that could be matched, a session that the study does not have, two scans of one
-        session, two different files of one name.
+        No scans, none that could be matched, a session that the study does not have or that a name and the
+        list of time points say differently, two scans of one session, two different files of one name.
     """
     import numpy as np
     import pandas as pd
@@ -255,9 +267,9 @@ def _match(
     listed = _listed(section, folder, set(found.scans), study)
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
-        person, place, model = found.order.get(bare, (None, len(sessions), ""))
+        at = found.order.get(bare, _Place())
         # The list says it; by file names the developmental model looks like plasticity.
-        scan.longitudinal_model = model or scan.longitudinal_model
+        scan.longitudinal_model = at.model or scan.longitudinal_model
         if listed is not None:
             meant = scan.stem if scan.stem in listed or bare in found.scans else bare
             scan.participant, scan.session = listed.get(meant, (None, None))
@@ -265,13 +277,25 @@ def _match(
         scan.participant, scan.session = entities(_named(scan))
         match = pattern.fullmatch(bare) if pattern else None
         parts = match.groupdict() if match else {}
-        if not scan.session and place < len(sessions):
-            scan.session = sessions[place]
-        scan.participant = scan.participant or parts.get("participant") or (None if pattern else person)
-        scan.session = scan.session or session_named(parts)
+        scan.participant = scan.participant or parts.get("participant") or (None if pattern else at.person)
+        scan.session = scan.session or _session(scan.stem, at, session_named(parts), sessions, folder)
         if scan.participant:
             scan.session = scan.session or section.get("session")
     return [scan.stem for scan in points if listed is None or scan.participant]
+
+
+def _session(stem: str, place: _Place, named: str | None, sessions: list[str], folder: Path) -> str | None:
+    """Return the session by the order of time points, else by the pattern.
+
+    A list of fewer images than the study has sessions does not say which are absent, so it decides nothing.
+    """
+    ordered = sessions[place.place] if place.points == len(sessions) else None
+    if ordered and named in sessions and ordered != named:
+        raise InputError(
+            f"{folder}: the scan {stem} is number {place.place + 1} in CAT12's list of time points"
+            f" ({ordered}), but its name says {named}; list the scans in a table (cat12.scans)."
+        )
+    return ordered or named
 
 
 def _listed(
@@ -309,12 +333,12 @@ def _listed(
 _MODELS = {"0": "developmental", "1": "plasticity", "2": "ageing", "3": "both"}
 
 
-def _time_points(found: Found) -> dict[str, tuple[str, int, str]]:
-    """Read catlong files: image stem -> (common start of the person's image names, place in time, model).
+def _time_points(found: Found) -> dict[str, _Place]:
+    """Read catlong files: image stem -> its place.
 
     They help where names do not tell; a damaged one is passed over, and said so.
     """
-    order: dict[str, tuple[str, int, str]] = {}
+    order: dict[str, _Place] = {}
     for path in found.time_points:
         try:
             root = document.parse(document.read_bytes(path, path.name), path.name)
@@ -328,7 +352,7 @@ def _time_points(found: Found) -> dict[str, tuple[str, int, str]]:
         model = next(
             (_MODELS.get((element.text or "").strip(), "") for element in root.iter("longmodel")), ""
         )
-        order |= {stem: (person, place, model) for place, stem in enumerate(stems)}
+        order |= {stem: _Place(person, place, len(stems), model) for place, stem in enumerate(stems)}
     return order
 
 
