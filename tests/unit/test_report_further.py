@@ -92,7 +92,7 @@ CLUSTERS = pd.DataFrame(
 
 def write(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
     for name, frame in frames.items():
-        rules = {"design": "design_checks", "genes": "ctra_genes"}.get(name, name)
+        rules = {"design": "design_checks", "genes": "ctra_genes"}.get(name, name.removeprefix("voxel_"))
         for field in contracts.contract(rules)["fields"]:
             frame = frame if field["name"] in frame else frame.assign(**{field["name"]: None})
         write_table(frame, folder / f"{name}.tsv", rules)
@@ -114,6 +114,9 @@ def numbers(table) -> dict[tuple[str, str], str]:
         ("clusters", CLUSTERS, "mri", "Clusters of vertices"),
         ("peaks", pd.DataFrame({"model": pd.Series([], dtype=str)}), "mri",
          "Peaks over the cortical surface: none."),
+        ("voxel_clusters", CLUSTERS, "mri", "Clusters of voxels, in the volume."),
+        ("voxel_peaks", pd.DataFrame({"model": pd.Series([], dtype=str)}), "mri",
+         "Peaks in the volume: none."),
     ],
 )  # fmt: skip
 def test_a_table_stands_in_its_section(name, frame, section, said, tmp_path):
@@ -201,7 +204,7 @@ def test_power_stands_beside_the_error_of_the_studys_own_inference():
 
 
 def test_a_cluster_has_the_key_of_its_row():
-    table = further.surfaces({"clusters": CLUSTERS.assign(region=None)}, SESSIONS)[0]
+    table = further.maps({"clusters": CLUSTERS.assign(region=None)}, SESSIONS)[0]
     assert numbers(table)["m/thickness/session/tfce/1", "p_tfce"] == "<\u00a0.001"
     assert numbers(table)["m/thickness/session/tfce/1", "extent"] == "85.2"
 

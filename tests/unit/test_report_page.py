@@ -431,11 +431,11 @@ def test_the_time_a_measure_looks_back_on_is_laid_against_the_intervention(run, 
     assert rows[2][0] == "Multidimensional Assessment of Interoceptive Awareness, version 2"
     assert [row[1:] for row in rows] == [
         [
-            "days −30 to 0, outside the intervention (0 days in it)",
+            "days −30 to 0, outside the intervention",
             "days 26 to 56, wholly in the intervention (30 days)",
         ],
         [
-            "days −30.4 to 0, outside the intervention (0 days in it)",
+            "days −30.4 to 0, outside the intervention",
             "days 30.6 to 61, partly in the intervention (25.4 days, share 0.84)",
         ],
         ["no window stated", "no window or no day stated"],

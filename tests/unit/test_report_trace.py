@@ -53,6 +53,13 @@ def test_an_unknown_key_is_one_sentence_with_the_nearest_names(results):
     assert KEY in str(error.value)
 
 
+def test_a_word_that_is_no_key_says_where_keys_stand_and_names_some_with_it(results):
+    with pytest.raises(InputError, match="A key is model/outcome/term; all are listed in the report"):
+        trace(["foo"], results=results)
+    with pytest.raises(InputError, match=r"the nearest are .*pss10_within"):
+        trace(["WITHIN"], results=results)
+
+
 def test_every_planned_model_is_found_under_its_written_name(root):
     plan = read_yaml(root / "config" / "models.yaml")
     model = find_model("ctra_on_maia2_trusting", plan)

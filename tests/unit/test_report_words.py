@@ -106,6 +106,12 @@ def test_decimals_show_two_digits_of_the_standard_error(error, values, decimals)
     assert words.decimals_for(error, *values) == decimals
 
 
+def test_an_estimate_has_no_more_digits_than_its_error_allows():
+    row = one(estimate=-0.00003, error=0.0202, conf_low=-0.03979, conf_high=0.03973)
+    assert parts.estimate(row).text == "0.000"
+    assert parts.plain(parts.interval(row, " to ")) == "−0.040 to 0.040"
+
+
 def test_an_interval_that_excludes_zero_does_not_show_zero():
     row = one(estimate=0.101, error=0.05, conf_low=0.0003, conf_high=0.2)
     assert parts.plain(parts.interval(row, " to ")) == "0.0003 to 0.2000"

@@ -126,6 +126,12 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
             "one of mean_z, mean_log2, balanced was expected",
         ),
         (
+            "config.yaml",
+            "published: [reference_study]",
+            "published: [refrence_study]",
+            "report.published: there is no 'refrence_study'",
+        ),
+        (
             "study.yaml",
             "week_8_arm_1: ses-post",
             "week_8_arm_1: ses-after",

@@ -20,7 +20,7 @@ from pniflow.config import checked, read_study
 from pniflow.errors import InputError, nearest
 from pniflow.models.branches import require_declared
 from pniflow.models.structure import read_models
-from pniflow.resources import shipped
+from pniflow.resources import find, shipped
 from pniflow.study.rawtables import file_of, names_beside
 
 _LIBRARY = Path(__file__).resolve().parent
@@ -124,6 +124,11 @@ def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
             raise InputError(
                 f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields."
             )
+    for name in full["report"]["published"]:
+        try:
+            find("published", name, full["resources"])
+        except InputError as error:
+            raise InputError(f"{os.path.relpath(config_file)}: report.{error}") from None
     raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
     models_file = own_models if Path(own_models).is_file() else shipped_models
     require_declared(read_models(models_file), study, full["resources"])

@@ -106,6 +106,13 @@ if "cat12" in study:
 if SURFACES:
     REPORT_TABLES["peaks"] = "<results>/models/surfaces/peaks.tsv"
     REPORT_TABLES["clusters"] = "<results>/models/surfaces/clusters.tsv"
+if VOXELS:
+    REPORT_TABLES["voxel_peaks"] = "<results>/models/voxels/peaks.tsv"
+    REPORT_TABLES["voxel_clusters"] = "<results>/models/voxels/clusters.tsv"
+if "freesurfer" in study:
+    REPORT_TABLES["freesurfer"] = "<results>/cat12/freesurfer.parquet"
+if "images" in study:
+    REPORT_TABLES["protocol"] = "<results>/cat12/protocol.tsv"
 # What the report says of the score of each blood sample.
 CTRA_SCORE = (
     "--gene-set {gene_set} --variant {variant}".format(**config["expression"]["ctra"])

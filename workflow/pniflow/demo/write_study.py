@@ -106,6 +106,7 @@ def study_description(design: Design) -> dict[str, Any]:
                 "detection_limit": DETECTION_LIMIT,
                 "below_limit_as": "half_limit",
                 "log": "natural",
+                "window": {"length_cm": 3},
             }
         },
         "expression": {

@@ -158,6 +158,6 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
 
 
 def _numbers(row: Mapping[str, Any]) -> str:
-    decimals = words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
+    decimals = words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
     low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
     return f"{words.number(row['estimate'], decimals)} ({low} to {high}) per unit"

@@ -222,7 +222,7 @@ def estimate_lines(terms: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
             if words.given(row["statistic"]):
                 lines.append(f"all sessions: F = {words.number(row['statistic'], 2)}")
             continue
-        decimals = words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
+        decimals = words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
         low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
         term = words.term_of(row["term"])
         lead = f"{term.of.removeprefix('ses-')}: " if term.kind == "change" and term.of else ""

@@ -90,7 +90,7 @@ def _window(row: Mapping[str, Any]) -> Text:
     if row["overlap_share"] >= 1:
         return [*days, "wholly in the intervention (", overlap, " days)"]
     if not row["overlap_days"]:
-        return [*days, "outside the intervention (", overlap, " days in it)"]
+        return [*days, "outside the intervention"]
     share = _number(row, "overlap_share", key, "windows", 2)
     return [*days, "partly in the intervention (", overlap, " days, share ", share, ")"]
 

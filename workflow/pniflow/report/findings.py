@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import answers, further, sensitivity, tables
-from pniflow.report.parts import Listing, Paragraph
+from pniflow.report.parts import Heading, Listing, Paragraph
 from pniflow.report.results import Results, asked, figures, is_ctra, is_imaging, tested
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def mri(results: Results) -> list[Any]:
         for row in tested(results, "change", "joint", "within", "between", "difference", "pooled", "level")
         if is_imaging(results, row)
     ]
-    maps = further.surfaces(results.tables, results.context.sessions)
+    maps = further.maps(results.tables, results.context.sessions)
+    maps = [Heading("Peaks and clusters of the maps", "mri-maps"), *maps] if maps else []
     if not rows:
         return maps
     blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows), "note")]

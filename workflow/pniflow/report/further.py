@@ -38,14 +38,24 @@ _ANALYSES = {
 }
 
 
-_CONTRACTS = {"design": "design_checks"}
+_CONTRACTS = {
+    "design": "design_checks",
+    "voxel_peaks": "peaks",
+    "voxel_clusters": "clusters",
+    "freesurfer": "regions",
+}
 _SHOWN = {
     "over_genes": "analysis term estimate conf_low conf_high std_error p_value p_permutation n_participants"
     " n_genes evidence",
     "gene_estimates": "gene component term estimate conf_low conf_high p_value p_adjusted n_participants",
     "clusters": "outcome term correction hemisphere region direction size extent extent_unit p_fwe p_tfce"
     " n_participants",
-    "peaks": "outcome term hemisphere region estimate conf_low conf_high p_value p_fwe p_tfce n_participants",
+    "peaks": "outcome term hemisphere region x y z estimate conf_low conf_high p_value p_fwe p_tfce"
+    " n_participants",
+    "voxel_clusters": "outcome term correction region direction size extent extent_unit p_fwe p_tfce"
+    " n_participants",
+    "voxel_peaks": "outcome term region x y z estimate conf_low conf_high p_value p_fwe p_tfce"
+    " n_participants",
 }
 _OWN = ("kenward_roger", "satterthwaite", "ols_t")  # inference of the prespecified analysis
 
@@ -173,20 +183,25 @@ def _outcomes(names: str) -> str:
     return "; ".join(labels[:2]) + more
 
 
-def surfaces(tables: Mapping[str, pd.DataFrame], sessions: Mapping[str, str]) -> list[Any]:
-    """Peaks and clusters of the maps over the cortical surface."""
+def maps(tables: Mapping[str, pd.DataFrame], sessions: Mapping[str, str]) -> list[Any]:
+    """Peaks and clusters of the maps over the cortical surface and voxel by voxel."""
     captions = {
         "clusters": "Clusters of vertices, over the cortical surface.",
         "peaks": "Peaks of the maps over the cortical surface.",
+        "voxel_clusters": "Clusters of voxels, in the volume.",
+        "voxel_peaks": "Peaks of the maps in the volume.",
     }
+    note = "x, y and z: mm to the right, to the front and up, in the template's space."
     blocks: list[Any] = []
     for name, caption in captions.items():
         table = tables.get(name)
         if table is not None and len(table):
             said = {"term": _terms(sessions), "outcome": lambda outcome: words.label(outcome).long}
-            blocks.append(listed(table, name, caption, "", said))
+            placed = name in ("peaks", "voxel_peaks") and table["x"].notna().any()
+            blocks.append(listed(table, name, caption, note if placed else "", said))
         elif table is not None:
-            blocks.append(Paragraph([f"{caption.split(' ')[0]} over the cortical surface: none."]))
+            where = "in the volume" if name.startswith("voxel") else "over the cortical surface"
+            blocks.append(Paragraph([f"{caption.split(' ')[0]} {where}: none."]))
     return blocks
 
 

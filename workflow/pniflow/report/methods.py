@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import methods_statistics as statistics
-from pniflow.report.parts import Heading, Listing, Paragraph, Text
+from pniflow.report.parts import Heading, Link, Listing, Paragraph, Text
 from pniflow.report.references import Bibliography
 
 if TYPE_CHECKING:
@@ -28,6 +28,15 @@ _VARIANTS = {
     "balanced": "the mean z of the inflammatory genes minus the mean z of all its other genes",
 }
 _SCALES = {"grand_mean": "its mean over samples", "million": "one million"}
+_PROTOCOL = {  # column of the images' protocol -> its unit, None for a name
+    "field_strength": "T",
+    "manufacturer": None,
+    "scanner_model": None,
+    "repetition_time": "s",
+    "echo_time": "s",
+    "inversion_time": "s",
+    "flip_angle": "°",
+}
 _FEW = 3  # planned analyses of one reason that are named one by one
 Rows = Sequence[Mapping[str, Any]]
 
@@ -173,7 +182,7 @@ def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
         if words.given(limit):
             stand = about["below_limit_as"].replace("_", " ").replace("sqrt2", "√2")
             sentences.append(f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}")
-            if about["below_limit_as"] == "limit_sqrt2":
+            if about["below_limit_as"] == "limit_over_sqrt2":
                 sentences += bibliography.cite("limit_sqrt2")
         sentences.append(". ")
     return sentences
@@ -244,6 +253,7 @@ def _imaging(
             "; within-person averages are never used as a time point. Lesions before segmentation:"
             f" {study['cat12']['lesion_handling']}.",
         ]
+    text += _freesurfer(tables, " " if text else "", bibliography)
     regions = [words.region_of(str(row["outcome"])) for row in rows]
     atlases = list(dict.fromkeys(region.atlas for region in regions if region))
     if atlases:
@@ -251,11 +261,54 @@ def _imaging(
         for place, atlas in enumerate(atlases):
             text += [", " if place else "", atlas, *bibliography.cite(atlas)]
         text.append(".")
+    text += [f"{' ' if text else ''}{said}" for said in _protocol(tables)]
     if "lesions" in study:
         tool = bibliography.cite("lst_ai") if "folder" in study["lesions"] else []
         named = "the output of LST-AI" if tool else "a table"
         text += [f"{' ' if text else ''}Lesion volumes were read from {named}", *tool, "."]
     return [part for part in text if part]
+
+
+def _freesurfer(
+    tables: Mapping[str, pd.DataFrame], lead: str, bibliography: Bibliography
+) -> list[str | Link]:
+    """Return what was read of FreeSurfer's tables, of which version and stream."""
+    table = tables.get("freesurfer")
+    if table is None or not len(table):
+        return []
+    versions = sorted(str(version) for version in table["cat_version"].dropna().unique())
+    atlases = sorted(set(table["atlas"]))
+    streams = (
+        "; atlases that end in long are those of its longitudinal stream, and are never mixed with others"
+    )
+    return [
+        f"{lead}Tables of FreeSurfer were read beside ({'; '.join(versions) or 'version not recorded'})",
+        *bibliography.cite("freesurfer"),
+        f": {', '.join(atlases)}{streams if any(name.endswith('_long') for name in atlases) else ''}.",
+    ]
+
+
+def _protocol(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return for each kind of image the protocol that most have, and in how many something differs."""
+    table = tables.get("protocol")
+    if table is None:
+        return []
+    said = []
+    for suffix, images in table.groupby("suffix", sort=False):
+        usual = {name: images[name].mode() for name in ("voxel_x", "voxel_y", "voxel_z", *_PROTOCOL)}
+        size = [f"{usual[f'voxel_{axis}'].iloc[0]:.3g}" for axis in "xyz" if len(usual[f"voxel_{axis}"])]
+        parts = [f"voxels of {' by '.join(size)} mm"] if len(size) == 3 else []
+        for name, unit in _PROTOCOL.items():
+            if len(usual[name]):
+                value = usual[name].iloc[0]
+                shown = f"{value:g} {unit}".rstrip() if unit is not None else str(value)
+                parts.append(f"{name.replace('_', ' ')} {shown}")
+        differ = int(images[["within_person", "in_study"]].notna().any(axis=1).sum())
+        said.append(
+            f"{suffix} images ({len(images)}), as most were measured: {', '.join(parts) or 'not recorded'};"
+            f" in {differ} something differs."
+        )
+    return said
 
 
 def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:

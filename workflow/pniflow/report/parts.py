@@ -92,7 +92,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: the SVG's bytes, alternative text, caption and the keys of the estimates shown."""
+    """A figure: the SVG's bytes and size, alternative text, caption and the keys of the estimates shown."""
 
     name: str
     title: str
@@ -100,8 +100,14 @@ class Picture:
     alt: str
     caption: Text
     keys: Sequence[str]
-    narrow: bool = False  # one column of a journal wide
+    width: float = 482.0  # points
+    height: float = 600.0
     kind: str = "figure"
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is one column of a journal wide."""
+        return self.width < 340.0
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,8 @@ def interval(row: Mapping[str, Any], between: str = TO) -> list[str | Number]:
 
 
 def digits(row: Mapping[str, Any]) -> int:
-    """Return the decimals of a row's estimate and interval."""
-    return words.decimals_for(row["std_error"], row["estimate"], row["conf_low"], row["conf_high"])
+    """Return the decimals of a row's estimate and interval: an end of the interval is never shown as zero."""
+    return words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
 
 
 def p_number(row: Mapping[str, Any], column: str = "p_value") -> Number:

@@ -157,18 +157,14 @@ def _longest(texts: Sequence[str]) -> int:
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
-    size = re.search(rb'<svg[^>]*\bwidth="([0-9.]+)pt"[^>]*\bheight="([0-9.]+)pt"', picture.svg) or re.search(
-        rb'<svg[^>]*\bviewBox="[0-9.-]+ [0-9.-]+ ([0-9.]+) ([0-9.]+)"', picture.svg
-    )
-    width, height = (float(size[1]), float(size[2])) if size else (_WIDTH, _HEIGHT)
-    scale = min(_WIDTH / width, _HEIGHT / height, 1.0 if picture.narrow else 10.0)
+    scale = min(_WIDTH / picture.width, _HEIGHT / picture.height, 1.0 if picture.narrow else 10.0)
     return {
         "kind": "figure",
         "file": f"{picture.name}.svg",
         "title": printable(picture.title),
         "alt": printable(picture.alt),
         "caption": _text(picture.caption),
-        "width": round(width * scale, 1),
+        "width": round(picture.width * scale, 1),
     }
 
 

@@ -25,7 +25,8 @@ from pniflow.resources import searched
 if TYPE_CHECKING:
     import pandas as pd
 
-_NARROW = 340.0  # points: between one column of a journal and two
+# What matplotlib writes; a drawing without it is as wide and high as a page gives it.
+_SIZE = re.compile(rb'<svg[^>]*\bwidth="([0-9.]+)pt"[^>]*\bheight="([0-9.]+)pt"')
 
 
 def render_report(
@@ -60,6 +61,10 @@ def render_report(
     design: Path | None = None,
     peaks: Path | None = None,
     clusters: Path | None = None,
+    voxel_peaks: Path | None = None,
+    voxel_clusters: Path | None = None,
+    freesurfer: Path | None = None,
+    protocol: Path | None = None,
     gene_set: str | None = None,
     variant: str | None = None,
     figures: list[Path] | None = None,
@@ -104,6 +109,12 @@ def render_report(
         Errors and power of the design.
     peaks, clusters : Path, optional
         Peaks and clusters of the maps over the cortical surface.
+    voxel_peaks, voxel_clusters : Path, optional
+        Peaks and clusters of the maps voxel by voxel.
+    freesurfer : Path, optional
+        Regions of FreeSurfer's tables (contract regions).
+    protocol : Path, optional
+        How each image was measured (contract protocol).
     gene_set, variant : str, optional
         Gene set and variant of the CTRA score.
     figures : list of Path, optional
@@ -141,6 +152,10 @@ def render_report(
         "design": design,
         "peaks": peaks,
         "clusters": clusters,
+        "voxel_peaks": voxel_peaks,
+        "voxel_clusters": voxel_clusters,
+        "freesurfer": freesurfer,
+        "protocol": protocol,
     }
     with searched(resources):
         documents = {
@@ -264,7 +279,7 @@ def read_figures(paths: list[Path]) -> Mapping[str, Picture]:
                 f"{path}: the figure {about['figure']} is not beside its description; draw it again."
             )
         name, svg = Path(path).stem, vector.read_bytes()
-        width = re.search(rb'<svg[^>]*\bwidth="([0-9.]+)pt"', svg)
+        size = _SIZE.search(svg)
         pictures[name] = Picture(
             name=name,
             title=about["title"],
@@ -272,6 +287,7 @@ def read_figures(paths: list[Path]) -> Mapping[str, Picture]:
             alt=about["alt"],
             caption=[about["caption"]],
             keys=about["keys"],
-            narrow=width is not None and float(width.group(1)) < _NARROW,
+            width=float(size[1]) if size else Picture.width,
+            height=float(size[2]) if size else Picture.height,
         )
     return pictures

@@ -32,6 +32,8 @@ RULES = {  # table of the report -> the rule that writes it
     "design": "check_design",
     "peaks": "fit_surface",
     "clusters": "fit_surface",
+    "voxel_peaks": "fit_voxels",
+    "voxel_clusters": "fit_voxels",
 }
 Facts = list[tuple[str, str]]
 
@@ -60,14 +62,21 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
     plan = files.read_yaml(written) if written.is_file() else {}
     for one in key:
         if one not in rows:
-            near = difflib.get_close_matches(one, rows, 3, 0.4)
+            near = _nearest(one, list(rows))
             hint = f"; the nearest are {', '.join(near)}" if near else ""
             raise InputError(
-                f"{results}/models/estimates.tsv: there is no row {one} (model/outcome/term){hint}."
+                f"{results}/models/estimates.tsv: there is no row {one}{hint}. A key is model/outcome/term;"
+                " all are listed in the report under all estimates."
             )
         others = [row for row in variants if row["key"] == one]
         facts = [*describe(rows[one], others, plan), *behind(results, written)]
         print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
+
+
+def _nearest(key: str, known: Sequence[str]) -> list[str]:
+    """Return the keys that look like a key, else those that have a part of this name."""
+    near = difflib.get_close_matches(key, known, 3, 0.4)
+    return near or [one for one in known if key.lower() in one.lower()][:3]
 
 
 def _table(results: Path, name: str) -> Any:
