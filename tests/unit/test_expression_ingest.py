@@ -197,7 +197,8 @@ def test_a_samples_name_is_its_files_or_its_folders(tmp_path, path, name):
 @pytest.mark.parametrize(
     ("columns", "labels"),
     [
-        (["/home/x/S1.bam", "S1.v2"], ["S1", "S1.v2"]),
+        (["/home/x/S1.bam", "S2.v2.bam"], ["S1", "S2.v2"]),
+        (["S1/pre", "S1/post"], ["S1/pre", "S1/post"]),
         (["b/S1Aligned.sortedByCoord.out.bam", "b/S2_sorted.bam"], ["S1", "S2"]),
         (["S1.markdup.sorted.bam", r"C:\bam\S2.bam"], ["S1", "S2"]),
         (["run/S1/accepted_hits.bam", "run/S2/accepted_hits.bam"], ["S1", "S2"]),

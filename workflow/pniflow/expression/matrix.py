@@ -285,10 +285,12 @@ def samples_of(layout: Layout) -> list[str]:
 
 
 def sample_labels(columns: Sequence[str]) -> list[str]:
-    """Return columns without the folder and the ending of an alignment file, as featureCounts writes them.
+    """Return alignment files, as featureCounts names its columns, without folder and ending.
 
     Where all files bear one name (S1/accepted_hits.bam), their folders name the samples.
     """
+    if not all(map(_ALIGNED.search, columns)):
+        return list(columns)
     paths = [column.replace("\\", "/") for column in columns]
     names = [_ALIGNED.sub("", path.rpartition("/")[2]) for path in paths]
     folders = [path.rpartition("/")[0].rpartition("/")[2] for path in paths]
