@@ -236,3 +236,19 @@ def test_what_cannot_be_drafted_is_one_sentence(tmp_path: Path, names: list[str]
     (tmp_path / "odd.csv").write_text("x,y\n1,2\n")
     with pytest.raises(InputError, match=sentence):
         new_study(tables=[tmp_path / name for name in names], out=tmp_path / "mine")
+
+
+def test_a_spreadsheet_with_headings_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = ["Participant ID", "Time point", *(f"PSS-10 item {item}" for item in range(1, 11))]
+    rows = [["01", time, *PRE] for time in ("Week 8", "Baseline", "3-month follow-up")]
+    (tmp_path / "t.csv").write_text(text_of(head, rows))
+    new_study(tables=[tmp_path / "t.csv"], out=tmp_path / "my study")
+    study = read_study(tmp_path / "my study/study.yaml")
+    assert study["sessions"] == {
+        "ses-pre": {"label": "Baseline", "day": 0},
+        "ses-week8": {"label": "Week 8", "day": 56},
+        "ses-3monthfollowup": {"label": "3-month follow-up"},
+    }
+    assert study["instruments"]["pss10"]["fields"] == "PSS-10 item {item}"
+    ingest_study(study=tmp_path / "my study/study.yaml", data=tmp_path, out=tmp_path / "out")
+    assert f"--directory '{tmp_path}/my study'" in capsys.readouterr().out

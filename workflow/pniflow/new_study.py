@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,7 +133,8 @@ def new_study(
     print(f"Written: {out / 'study.yaml'} and {out / 'config.yaml'}. Read both; every guess has a comment.")
     for sentence in draft.open:
         print(f"Not guessed: {sentence}")
-    print(f"Then try: snakemake -n --configfile {out / 'config.yaml'} --directory {out}")
+    places = f"--configfile {shlex.quote(str(out / 'config.yaml'))} --directory {shlex.quote(str(out))}"
+    print(f"Then try: snakemake -n {places}")
 
 
 def _flow(value: Any) -> str:

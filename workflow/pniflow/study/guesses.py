@@ -136,8 +136,9 @@ def _item_groups(names: Iterable[str]) -> dict[Group, dict[int, str]]:
 
 def _key_for(stem: str, items: Mapping[int, str], keys: Sequence[Key]) -> Key | None:
     """Return the instrument whose name the fields begin with and whose items they are, 1 to n."""
-    # LimeSurvey writes PSS[SQ001].
-    word = _word(stem.split("[")[0])
+    # LimeSurvey writes PSS[SQ001], others PSS item 1.
+    bare = re.sub(r"[\W_]+(item|question|frage|q)[\W_]*$", "", stem.split("[")[0], flags=re.IGNORECASE)
+    word = _word(bare)
     for key in keys:
         if word in (*key.document["field_names"], key.name.replace("_", "")) and set(items) == set(
             range(1, key.items + 1)
@@ -213,6 +214,7 @@ def word_of(affix: tuple[str, str]) -> str:
 
 def guess_day(label: str) -> int | None:
     """Guess the study day of an event from its name: baseline, day 14, week 8."""
+    label = label.lower()
     if re.search(r"baseline|\bpre\b|enrol", label):
         return 0
     match = re.search(r"\b(day|week)s? ?(\d+)\b|\b(\d+) ?(day|week)s?\b", label)
@@ -225,7 +227,7 @@ def session_names(words: Sequence[str]) -> list[str]:
     """Name sessions as in BIDS; the first is ses-pre, of two the other is ses-post."""
     if len(words) <= 2:
         return ["ses-pre", "ses-post"][: len(words)]
-    names = ["pre", *(re.sub(r"[^A-Za-z0-9]", "", word) or f"s{at}" for at, word in enumerate(words[1:], 2))]
+    names = ["pre", *(re.sub(r"[^a-z0-9]", "", word.lower()) or f"s{at}" for at, word in enumerate(words[1:], 2))]
     return [f"ses-{name}" if names.index(name) == at else f"ses-{name}{at}" for at, name in enumerate(names)]
 
 

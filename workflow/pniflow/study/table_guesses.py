@@ -27,7 +27,7 @@ _IDS = (
     r"(study|participant)?[_ .-]?(code|pid)",
     r"id|token|nr",
 )
-_SESSIONS = rf"(session|visite?|time|timepoint|wave|event|phase|zeit|(mess)?zeitpunkt|welle|mzp){_NUMBER}"
+_SESSIONS = rf"(session|visite?|time([_ -]?point)?|wave|event|phase|zeit|(mess)?zeitpunkt|welle|mzp){_NUMBER}"
 _MISSING = {"-9", "-77", "-88", "-99", "-777", "-888", "-999", "-9999", "99", "999", "9999"}
 _YES_NO = {"0": "no", "1": "yes", "ja": "yes", "nein": "no"}
 _UNIT = re.compile(r"[\[(]([^\])]+)[\])]|\b([pnuµm]?(?:g|mol|IU|U)/(?:mg|g|[mdu]?l|L))\b")
