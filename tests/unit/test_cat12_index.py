@@ -330,6 +330,17 @@ def test_lesion_volumes_are_millilitres(tmp_path: Path) -> None:
     assert table.values.tolist() == [["sub-1", "ses-post", 0.0, 0], ["sub-2", "ses-pre", 3.4005, 12]]
 
 
+def test_lesion_volumes_of_a_study_with_one_session(tmp_path: Path) -> None:
+    made.write(tmp_path / "lst", {"sub-2/lesion_stats.csv": LESIONS.format("12,3400,3400.5")})
+    text = "title: t\nsessions: {ses-pre: {}}\nlesions: {folder: lst, session: ses-pre}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    ingest_lesions(folder=tmp_path / "lst", study=tmp_path / "study.yaml", lesions=tmp_path / "lesions.tsv")
+    table = read_table(tmp_path / "lesions.tsv", "lesions")
+    assert table[["participant_id", "session_id", "lesion_count"]].to_numpy().tolist() == [
+        ["sub-2", "ses-pre", 12]
+    ]
+
+
 def test_lesion_volumes_of_another_tool_come_as_one_table(tmp_path: Path) -> None:
     (tmp_path / "mine.tsv").write_text("participant_id\tsession_id\tlesion_volume\nsub-1\tses-pre\t3.5\n")
     ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")

@@ -31,6 +31,12 @@ def refused(folder: Path, text: str) -> str:
     return said.removeprefix(f"{path}: ")
 
 
+@pytest.mark.parametrize("part", ["freesurfer", "images", "lesions"])
+def test_the_session_of_a_folder_is_one_of_the_study(tmp_path: Path, part: str) -> None:
+    said = refused(tmp_path, f"{STUDY}{part}: {{folder: x, session: ses-prre}}\n")
+    assert said.startswith(f"{part}.session is the session 'ses-prre', which is not among the sessions")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

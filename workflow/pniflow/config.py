@@ -45,7 +45,8 @@ def read_study(path: Path | str) -> dict[str, Any]:
         f"expression.session_codes.{k}": v
         for k, v in study.get("expression", {}).get("session_codes", {}).items()
     }
-    named["cat12.session"] = study.get("cat12", {}).get("session")
+    for part in ("cat12", "freesurfer", "images", "lesions"):
+        named[f"{part}.session"] = study.get(part, {}).get("session")
     for key, session in named.items():
         if session is not None and session not in sessions:
             known = ", ".join(study["sessions"])

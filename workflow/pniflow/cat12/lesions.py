@@ -31,8 +31,9 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
         Folder with files that end in lesion_stats.csv, participant and session in their names as in BIDS; or
         a table of any other tool (CSV, TSV, spreadsheet) with a row per scan.
     study : Path, optional
-        study.yaml, which says what the columns of such a table are (`lesions.columns`, `lesions.unit`);
-        without it they are participant_id, session_id, lesion_volume (ml) and, if known, lesion_count.
+        study.yaml: the session of files whose names hold none (`lesions.session`), and what the columns of
+        such a table are (`lesions.columns`, `lesions.unit`); without it participant_id, session_id,
+        lesion_volume (ml) and, if known, lesion_count.
     lesions : Path
         Table to write (contract `lesions`).
 
@@ -49,6 +50,7 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder.")
+    only = read_study(study).get("lesions", {}).get("session") if study else None
     names = sorted(
         Path(place, name)
         for place, _, found in os.walk(folder)
@@ -61,9 +63,11 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
     for path in names:
         source = path.relative_to(folder).as_posix()
         participant, session = entities(source)
+        session = session or only
         if not participant or not session:
             raise InputError(
-                f"{source}: the name holds no participant and session; sub-XX and ses-YY were expected in it."
+                f"{source}: the name holds no participant and session; sub-XX and ses-YY were expected in it"
+                " (lesions.session in study.yaml names the only session)."
             )
         volume, count = _read(path, source)
         rows.append((participant, session, volume, count, source))
