@@ -133,8 +133,8 @@ def new_study(
     print(f"Written: {out / 'study.yaml'} and {out / 'config.yaml'}. Read both; every guess has a comment.")
     for sentence in draft.open:
         print(f"Not guessed: {sentence}")
-    places = f"--configfile {shlex.quote(str(out / 'config.yaml'))} --directory {shlex.quote(str(out))}"
-    print(f"Then try: snakemake -n {places}")
+    flags = f"--configfile {shlex.quote(str(out / 'config.yaml'))} --directory {shlex.quote(str(out))}"
+    print(f"Then try: snakemake -n {flags}")
 
 
 def _flow(value: Any) -> str:
