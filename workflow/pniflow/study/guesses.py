@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import itertools
 import re
@@ -74,7 +75,7 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
     list of Found
         One per instrument, in the dictionary's order; of a wide export, the first session's fields.
     """
-    keys = [read_key(path.stem) for path in sorted((shipped("resources") / "instruments").glob("*.yaml"))]
+    keys = _shipped_keys()
     place = {name: at for at, name in enumerate(fields)}
     asked = [name for name, one in fields.items() if one.kind in ("radio", "dropdown", "text", "slider")]
     groups = _item_groups(asked)
@@ -95,6 +96,11 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
         if named:
             found[key.name] = Found(key.name, named[:1], named[0])
     return list(found.values())
+
+
+@functools.cache
+def _shipped_keys() -> list[Key]:
+    return [read_key(path.stem) for path in sorted((shipped("resources") / "instruments").glob("*.yaml"))]
 
 
 def _word(name: str) -> str:
