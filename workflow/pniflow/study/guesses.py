@@ -233,7 +233,10 @@ def session_names(words: Sequence[str]) -> list[str]:
     """Name sessions as in BIDS; the first is ses-pre, of two the other is ses-post."""
     if len(words) <= 2:
         return ["ses-pre", "ses-post"][: len(words)]
-    names = ["pre", *(re.sub(r"[^a-z0-9]", "", word.lower()) or f"s{at}" for at, word in enumerate(words[1:], 2))]
+    names = [
+        "pre",
+        *(re.sub(r"[^a-z0-9]", "", word.lower()) or f"s{at}" for at, word in enumerate(words[1:], 2)),
+    ]
     return [f"ses-{name}" if names.index(name) == at else f"ses-{name}{at}" for at, name in enumerate(names)]
 
 
