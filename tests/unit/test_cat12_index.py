@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import savemat
 
 import cat12_files as made
 from pniflow.cat12 import gather_cat12, index_cat12, ingest_lesions, mixed_versions, parse_cat12
@@ -128,6 +130,19 @@ def test_a_list_without_all_sessions_does_not_say_which_are_absent(
         index_cat12(folder=tmp_path / "cat12", **out)
 
 
+def test_a_list_of_time_points_without_xml_is_read_from_its_mat(tmp_path: Path) -> None:
+    files = longitudinal("P7_zz", "P7_aa")
+    del files["report/catlong_P7_zz.xml"]
+    made.write(tmp_path / "cat12", files)
+    images = np.array(["/home/someone/P7_zz.nii,1", "/home/someone/P7_aa.nii,1"], object)
+    held = {"parameter": {"subj": {"mov": images}, "longmodel": 2.0}}
+    savemat(tmp_path / "cat12" / "report" / "catlong_P7_zz.mat", {"S": held})
+    points = index(tmp_path)
+    points = points[~points["average"]]
+    assert points["session_id"].to_dict() == {"rP7_aa": "ses-post", "rP7_zz": "ses-pre"}
+    assert set(points["longitudinal_model"]) == {"ageing"}
+
+
 def test_a_damaged_list_of_time_points_is_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -244,6 +259,14 @@ def test_the_longitudinal_model_is_told_by_the_list_of_time_points(tmp_path: Pat
     points = scans[~scans["average"]]
     assert set(points["longitudinal_model"]) == {"developmental"}
     assert set(points["participant_id"]) == {"P7"}
+
+
+def test_links_to_other_folders_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made.write(tmp_path / "cat12" / "sub-1", made.good_scan("sub-1_ses-pre_T1w"))
+    made.write(tmp_path / "elsewhere", made.good_scan("sub-2_ses-pre_T1w"))
+    (tmp_path / "cat12" / "sub-2").symlink_to(tmp_path / "elsewhere")
+    assert index(tmp_path).index.tolist() == ["sub-1_ses-pre_T1w"]
+    assert "Links to other folders are not followed: sub-2." in capsys.readouterr().err
 
 
 def test_unmatched_scans_stay_in_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

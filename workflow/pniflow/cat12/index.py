@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from pniflow import files
-from pniflow.cat12 import document
 from pniflow.cat12.exports import is_export, is_foreign, stems
-from pniflow.cat12.naming import common_start, compiled, entities, first_word, session_named
+from pniflow.cat12.naming import Place, compiled, entities, first_word, session_named, time_points
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -54,17 +53,6 @@ class Scan:
         return self.stem.startswith("avg_")
 
 
-class _Place(NamedTuple):
-    """Where an image stands in a list of time points: common start of the person's image names, its place
-    among how many, the longitudinal model.
-    """
-
-    person: str | None = None
-    place: int = 0
-    points: int = 0
-    model: str = ""
-
-
 @dataclass
 class Found:
     """What a search found: scans by stem, lists of time points, and what tells longitudinal runs.
@@ -74,7 +62,7 @@ class Found:
 
     scans: dict[str, Scan] = field(default_factory=dict)
     time_points: list[Path] = field(default_factory=list)
-    order: dict[str, _Place] = field(default_factory=dict)
+    order: dict[str, Place] = field(default_factory=dict)
     models: dict[str, set[str]] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
@@ -143,7 +131,7 @@ def find_scans(paths: Sequence[Path]) -> Found:
         A path does not exist, a given file is not named as CAT12 names its files, or two files of one name
         differ.
     """
-    found = Found()
+    found, linked = Found(), list[str]()
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder.")
@@ -157,17 +145,20 @@ def find_scans(paths: Sequence[Path]) -> Found:
             continue
         for place, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
+            linked += [name for name in folders if Path(place, name).is_symlink()]
             within = Path(place).relative_to(path).as_posix()
             for name in sorted(names):
                 if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
                     _take(found, Path(place, name), name if within == "." else f"{within}/{name}")
+    if linked:
+        print(f"Links to other folders are not followed: {listing(linked)}.", file=sys.stderr)
     for source, path in found.exports.items():
         if is_foreign(path, source):
             print(f"{source}: the first column is not 'names', so it is no table of CAT12.", file=sys.stderr)
             continue
         for stem in stems(path, source):
             found.scans.setdefault(stem, Scan(stem)).exports[source] = path
-    found.order = _time_points(found)
+    found.order = time_points(found.time_points)
     longitudinal = longitudinal_stems(found)
     for stem, scan in found.scans.items():
         scan.longitudinal = stem in longitudinal
@@ -182,8 +173,7 @@ def _take(found: Found, path: Path, source: str) -> None:
     if model:
         found.models.setdefault(model["stem"], set()).add(model["kind"])
     elif name and name["kind"] == "catlong":
-        if name["ending"] == "xml":
-            found.time_points.append(path)
+        found.time_points.append(path)
     elif name:
         scan = found.scans.setdefault(name["stem"], Scan(name["stem"]))
         column = _COLUMN[name["kind"]]
@@ -267,7 +257,7 @@ def _match(
     listed = _listed(section, folder, set(found.scans), study)
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
-        at = found.order.get(bare, _Place())
+        at = found.order.get(bare, Place())
         # The list says it; by file names the developmental model looks like plasticity.
         scan.longitudinal_model = at.model or scan.longitudinal_model
         if listed is not None:
@@ -284,7 +274,7 @@ def _match(
     return [scan.stem for scan in points if listed is None or scan.participant]
 
 
-def _session(stem: str, place: _Place, named: str | None, sessions: list[str], folder: Path) -> str | None:
+def _session(stem: str, place: Place, named: str | None, sessions: list[str], folder: Path) -> str | None:
     """Return the session by the order of time points, else by the pattern.
 
     A list of fewer images than the study has sessions does not say which are absent, so it decides nothing.
@@ -328,32 +318,6 @@ def _listed(
     return {
         stem: (participant, session) for stem, participant, session in rows if isinstance(participant, str)
     }
-
-
-_MODELS = {"0": "developmental", "1": "plasticity", "2": "ageing", "3": "both"}
-
-
-def _time_points(found: Found) -> dict[str, _Place]:
-    """Read catlong files: image stem -> its place.
-
-    They help where names do not tell; a damaged one is passed over, and said so.
-    """
-    order: dict[str, _Place] = {}
-    for path in found.time_points:
-        try:
-            root = document.parse(document.read_bytes(path, path.name), path.name)
-        except InputError as error:
-            print(f"{error} The order of time points is not read from it.", file=sys.stderr)
-            continue
-        images = [image for element in root.iter("mov") for image in document.items(element)]
-        names = [re.split(r"[\\/]", image)[-1].split(",")[0] for image in images]
-        stems = [name.removesuffix(".gz").removesuffix(".nii") for name in names]
-        person = common_start(stems) or path.stem.removeprefix("catlong_")
-        model = next(
-            (_MODELS.get((element.text or "").strip(), "") for element in root.iter("longmodel")), ""
-        )
-        order |= {stem: _Place(person, place, len(stems), model) for place, stem in enumerate(stems)}
-    return order
 
 
 def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Path, study: Path) -> None:

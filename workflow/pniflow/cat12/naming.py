@@ -1,10 +1,15 @@
-"""Whose a file is, by its name: BIDS entities, a pattern, what names have in common."""
+"""Whose a file is: BIDS entities, a pattern, what names have in common, CAT12's lists of time points."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pniflow.cat12 import document, matfile
+from pniflow.errors import InputError
 
 _ENTITY = re.compile(r"(?:^|[/_])(r?sub|ses)-([A-Za-z0-9]+)")
 
@@ -54,3 +59,44 @@ def common_start(names: list[str]) -> str:
 def first_word(name: str) -> str:
     """Return what stands before the first sign that parts a name: `P7` of P7_t1."""
     return re.split(r"[_. -]", name, maxsplit=1)[0]
+
+
+class Place(NamedTuple):
+    """Where an image stands in a list of time points: common start of the person's image names, its place
+    among how many, the longitudinal model.
+    """
+
+    person: str | None = None
+    place: int = 0
+    points: int = 0
+    model: str = ""
+
+
+_MODELS = {"0": "developmental", "1": "plasticity", "2": "ageing", "3": "both"}
+
+
+def time_points(paths: Iterable[Path]) -> dict[str, Place]:
+    """Read catlong files, the .mat where there is no XML: image stem -> its place.
+
+    They help where names do not tell; a damaged one is passed over, and said so.
+    """
+    order: dict[str, Place] = {}
+    given = set(paths)
+    for path in sorted(given):
+        if path.suffix == ".mat" and path.with_suffix(".xml") in given:
+            continue
+        parse = matfile.parse if path.suffix == ".mat" else document.parse
+        try:
+            root = parse(document.read_bytes(path, path.name), path.name)
+        except InputError as error:
+            print(f"{error} The order of time points is not read from it.", file=sys.stderr)
+            continue
+        images = [image for element in root.iter("mov") for image in document.items(element)]
+        names = [re.split(r"[\\/]", image)[-1].split(",")[0] for image in images]
+        stems = [name.removesuffix(".gz").removesuffix(".nii") for name in names]
+        person = common_start(stems) or path.stem.removeprefix("catlong_")
+        model = next(
+            (_MODELS.get((element.text or "").strip(), "") for element in root.iter("longmodel")), ""
+        )
+        order |= {stem: Place(person, place, len(stems), model) for place, stem in enumerate(stems)}
+    return order
