@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 import yaml
@@ -252,3 +253,18 @@ def test_a_spreadsheet_with_headings_in_words(tmp_path: Path, capsys: pytest.Cap
     assert study["instruments"]["pss10"]["fields"] == "PSS-10 item {item}"
     ingest_study(study=tmp_path / "my study/study.yaml", data=tmp_path, out=tmp_path / "out")
     assert f"--directory '{tmp_path}/my study'" in capsys.readouterr().out
+
+
+def test_sheets_alike_are_drafted_by_name(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "T1"
+    for sheet, answers in ((book.active, PRE), (book.create_sheet("T2"), POST)):
+        sheet.append(["id", "visit", *ITEMS])
+        sheet.append(["01", sheet.title, *map(int, answers)])
+    book.save(tmp_path / "b.xlsx")
+    with pytest.raises(InputError, match=r"the sheets T1, T2 have the same columns; .* \(b.xlsx#T1\)"):
+        new_study(tables=[tmp_path / "b.xlsx"], out=tmp_path / "mine")
+    new_study(tables=[tmp_path / "b.xlsx#T1", tmp_path / "b.xlsx#T2"], out=tmp_path / "mine")
+    ingest_study(study=tmp_path / "mine/study.yaml", data=tmp_path, out=tmp_path / "out")
+    answers = pd.read_parquet(tmp_path / "out/responses.parquet").sort_values("item")
+    assert answers.groupby("session_id")["value"].sum().to_dict() == {"ses-pre": 24, "ses-post": 8}

@@ -26,7 +26,7 @@ from pniflow.study.guesses import (
     scan_sessions,
     session_names,
 )
-from pniflow.study.rawtables import RawTable, names_beside, read_raw
+from pniflow.study.rawtables import RawTable, file_of, names_beside, read_raw
 from pniflow.study.redcap import is_labelled, names_of_labels
 from pniflow.study.table_guesses import Guessed, guess_assays, guess_table, in_time
 
@@ -98,16 +98,7 @@ def new_study(
         raise InputError("Give --export or --tables, and add what is left to study.yaml by hand.")
     given = {"export": [export], "dictionary": [dictionary], "matrix": [matrix], "cat12": [cat12]}
     given |= {"tables": [*(tables or [])], "assays": [*(assays or [])]}
-    places = {path: path.resolve() for paths in given.values() for path in paths if path is not None}
-    for name, paths in given.items():
-        for path in paths:
-            if path is not None and not path.exists():
-                near = nearest(path.name, names_beside(path))
-                raise InputError(f"{path}: there is no such file or folder{near}; correct --{name}.")
-    data = Path(os.path.commonpath([str(place.parent) for place in places.values()]))
-    if matrix is not None:
-        data = Path(os.path.commonpath([data, out.resolve()]))
-    names = {path: place.relative_to(data).as_posix() for path, place in places.items()}
+    data, names = _placed(given, out if matrix is not None else None)
     inside = {name: names[paths[0]] for name, paths in given.items() if paths and paths[0] is not None}
     laboratory = [guess_assays(path, names[path]) for path in assays or []]
     if export is not None and dictionary is not None:
@@ -135,6 +126,21 @@ def new_study(
         print(f"Not guessed: {sentence}")
     flags = f"--configfile {shlex.quote(str(out / 'config.yaml'))} --directory {shlex.quote(str(out))}"
     print(f"Then try: snakemake -n {flags}")
+
+
+def _placed(given: Mapping[str, Sequence[Path | None]], out: Path | None) -> tuple[Path, dict[Path, str]]:
+    """Return the folder that holds all files (and `out`), and each file's name in it, with its sheet."""
+    places: dict[Path, Path] = {}
+    for name, paths in given.items():
+        for path in filter(None, paths):
+            places[path] = Path(file_of(str(path))).resolve()
+            if not places[path].exists():
+                near = nearest(path.name, names_beside(path))
+                raise InputError(f"{path}: there is no such file or folder{near}; correct --{name}.")
+    parents = [place.parent for place in places.values()] + ([out.resolve()] if out else [])
+    data = Path(os.path.commonpath(parents))
+    sheets = {path: str(path).removeprefix(file_of(str(path))) for path in places}
+    return data, {path: place.relative_to(data).as_posix() + sheets[path] for path, place in places.items()}
 
 
 def _flow(value: Any) -> str:

@@ -14,7 +14,7 @@ from pniflow.errors import InputError, listing
 from pniflow.questionnaires.keys import read_key
 from pniflow.study.fields import Field
 from pniflow.study.guesses import SESSION, Found, guess_affixes, guess_instruments, word_of
-from pniflow.study.rawtables import RawTable, numbers, read_raw
+from pniflow.study.rawtables import RawTable, file_of, numbers, read_raw
 from pniflow.study.records import PLAIN
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Guessed:
 
 def guess_table(path: Path, name: str) -> Guessed:
     """Guess what the columns of a table are."""
-    table = read_raw(path)
+    table = read_raw(Path(file_of(str(path))), path.name)
     frame = _frame(table)
     key = _id_column(frame, table.name)
     session = _session_column(frame, key)
@@ -136,7 +136,7 @@ def guess_assays(path: Path, name: str) -> tuple[Guessed, dict[str, dict[str, An
         What could not be guessed.
     """
     table = guess_table(path, name)
-    frame = _frame(read_raw(path))
+    frame = _frame(read_raw(Path(file_of(str(path))), path.name))
     if not table.session:
         raise InputError(
             f"{path.name}: no column looks like the session (columns are {listing(list(frame), 20)}); add "
