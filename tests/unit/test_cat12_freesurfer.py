@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
+from pniflow import words
 from pniflow.cat12 import ingest_freesurfer, region_groups
+from pniflow.cohort.observations import of_freesurfer
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 from pniflow.models import fit_models
@@ -219,6 +221,9 @@ def test_volumes_of_the_whole_brain_stand_above_the_regions(tmp_path: Path) -> N
         250.0005,
     ]
     assert not {"BrainSegVol-to-eTIV", "lhSurfaceHoles"} & set(table.index)
+    measures = of_freesurfer(read(tmp_path / "fs")).set_index("measure")
+    assert measures.loc["freesurfer_etiv", ["value", "unit"]].tolist() == [1580.1234, "ml"]
+    assert words.label("freesurfer_etiv").long == "Estimated total intracranial volume"
 
 
 @pytest.mark.parametrize("sign", ["\t", ",", ";", " "])
