@@ -667,6 +667,14 @@ def test_three_sessions_and_nothing_shown(tmp_path):
     assert "shown in 0 of 2" in body
 
 
+def test_the_first_sentence_says_what_was_shown_and_in_which_direction(page):
+    lead = page.all("p", **{"class": "lead"})[0]["text"]
+    assert lead.startswith(
+        "Primary questions: shown in 4 of 6 (lower after: depression (PHQ-9), fatigue (MFIS), loneliness"
+        " (UCLA, version 3); higher after: well-being (MHC-SF)). Secondary questions: shown in 2 of "
+    )
+
+
 def test_published_claims_name_direction_source_and_contradiction(page):
     table = next(e["text"] for e in page.all("table") if "Published claims" in e["text"])
     assert "CMSC 2023" in table

@@ -105,8 +105,8 @@ def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
         return f"Change ({sessions[-1]} minus {sessions[0]})" if len(sessions) == 2 else "Change"
     if kind == "level":
         return "Mean against zero"
-    where = {"within": ", within persons", "between": ", between persons", "pooled": ", pooled"}.get(kind, "")
-    return f"{words.label(outcome).short} on{where}:"
+    where = {"within": " within persons", "between": " between persons", "pooled": ", pooled"}.get(kind, "")
+    return f"Slopes of {words.label(outcome).short}{where}"
 
 
 def _draw_influence(

@@ -83,11 +83,12 @@ def _change(name: str, direction: str, clear: bool, of: str, context: Context) -
     later = context.sessions.get(of, labels[-1] if labels else "the later session")
     first = labels[0] if labels else "the first session"
     if clear:
-        return f"{name} was {direction} {_at(later)} than {_at(first)}"
+        return f"{name} was {direction} {at(later)} than {at(first)}"
     return f"{name} was not shown to differ between {_quoted(first)} and {_quoted(later)}"
 
 
-def _at(session: str) -> str:
+def at(session: str) -> str:
+    """Return a session's label as when something was."""
     return session if session in ("before", "after") else f"at the session {_quoted(session)}"
 
 

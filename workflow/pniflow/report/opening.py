@@ -74,19 +74,28 @@ def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) 
     text = (
         f"{_capital(first or 'prespecified')} question{'s' if count > 1 else ''}: shown in {clear} of {count}"
     )
-    names = [
-        words.inside(words.label(row["outcome"]).long)
-        for row in rows
-        if answers.verdict(row, alpha) == answers.SHOWN
-    ]
-    if names and len(names) <= 8:
-        text += f" ({', '.join(dict.fromkeys(names))})"
+    if 0 < clear <= 8:
+        found = [row for row in rows if answers.verdict(row, alpha) == answers.SHOWN]
+        text += f" ({_named(found, results.context)})"
     others = [row for some in grouped.values() if some[0]["role"] == "secondary" != first for row in some]
     text += "."
     if others:
         clear, count = answers.tally(others, alpha)
         text += f" Secondary questions: shown in {clear} of {count}."
     return [text]
+
+
+def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
+    """Return what was shown by name: of two sessions, what was lower and what was higher at the later one."""
+    labels = list(context.sessions.values())
+    named: dict[str, list[str]] = {}
+    for row in rows:
+        term = words.term_of(row["term"], len(labels))
+        direction = ""
+        if term.kind == "change" and len(labels) == 2:
+            direction = f"{'higher' if row['estimate'] > 0 else 'lower'} {answers.at(labels[1])}: "
+        named.setdefault(direction, []).append(words.inside(tables.row_name(row, term)))
+    return "; ".join(direction + ", ".join(dict.fromkeys(names)) for direction, names in named.items())
 
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
