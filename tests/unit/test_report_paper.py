@@ -118,6 +118,16 @@ def test_a_table_too_wide_for_the_page_lies_on_its_side(tmp_path):
     assert [printed._table(table)["wide"] for table in (narrow, wide)] == [False, True]
 
 
+def test_a_short_table_stands_on_one_page(tmp_path):
+    rows = [Row([f"line {number}"], [["1"]]) for number in range(4)]
+    for lines in range(38, 46):  # wherever on the page it begins
+        blocks = [*[Paragraph(["text"])] * lines, Table(["Short."], ["a", "b"], rows, [0])]
+        folder = {"title": "T", "subtitle": "S", "simulated": False, "made": "M"}
+        (tmp_path / "p.pdf").write_bytes(printed.write_paper(sections=[Section("s", "S", blocks)], **folder))
+        pages = [page for page in text_of(tmp_path / "p.pdf").split("\f") if "line" in page]
+        assert len(pages) == 1, lines
+
+
 def test_links_to_the_web_stay_links_and_those_inside_are_text():
     text = [Link("inside", "#methods"), " ", Link("source", "https://doi.org/10.1/x")]
     assert printed._text(text) == ["inside ", ["source", "https://doi.org/10.1/x"]]
