@@ -255,7 +255,7 @@ def _united(
         more = f" and {int(differs.sum()) - 10} more" if differs.sum() > 10 else ""
         raise InputError(
             f"{records.source}: the field '{name}' has two different values for {words}{more}; correct the "
-            "records, or name in study.yaml the event (or the repeats) it is to be taken from."
+            "records, or say in study.yaml from which event or session (key from) or repeats it is taken."
         )
     return result
 
