@@ -137,6 +137,7 @@ def test_another_table_of_such_a_name_is_passed_over_and_said(
         ('names,lHip\na,"1.0\n' + "x" * 200_000, "this is not a table .field larger than"),
         ("", "the file is empty"),
     ],
+    ids=["wide", "text", "negative", "repeated scan", "repeated name", "line end", "endless field", "empty"],
 )
 def test_tables_that_are_refused(tmp_path: Path, text: str, says: str) -> None:
     made.write(tmp_path / "bad", {"ROI_hammers_Vgm.csv": text})

@@ -189,8 +189,11 @@ def _fields(line: str, delimiter: str) -> list[str]:
     """Cut a line into fields; quotes as write.csv sets them are taken off."""
     import csv
 
-    csv.field_size_limit(1 << 30)  # a line that is not cut at all may hold 60,000 genes
-    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    limit = csv.field_size_limit(1 << 30)  # a line that is not cut at all may hold 60,000 genes
+    try:
+        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    finally:
+        csv.field_size_limit(limit)  # it is one for all readers
 
 
 def _roles(
