@@ -143,5 +143,6 @@ def test_the_report_is_planned_with_the_map(folder: Path) -> None:
     plan = in_clone("-n", "-p", "--configfile", folder.parent / "config.yaml", directory=folder.parent)
     command = next(line for line in said(plan).splitlines() if "pniflow render-report" in line)
     tables = "results/models/surfaces"
-    for word in (f"--peaks {tables}/peaks.tsv", f"--clusters {tables}/clusters.tsv", "figures/surface.json"):
+    voxels = "--voxel-peaks results/models/voxels/peaks.tsv"
+    for word in (f"--peaks {tables}/peaks.tsv", f"--clusters {tables}/clusters.tsv", voxels, "surface.json"):
         assert word in command
