@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -20,6 +21,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     plain = {one.lstrip("0").casefold(): one for one in names}
     near = plain.get(name.lstrip("0").casefold()) or next(iter(get_close_matches(name, names, 1, 0.8)), None)
     return f" (is it '{near}'?)" if near else ""
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that stand more than once, in their order."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def listing(values: Sequence[object], most: int = 10) -> str:

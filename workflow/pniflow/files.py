@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pniflow import contracts
-from pniflow.errors import InputError
+from pniflow.errors import InputError, repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,8 +194,7 @@ def _read_tsv(path: Path) -> pd.DataFrame:
     header = next(rows, [])
     if not any(header):
         raise InputError(f"{path}: the file is empty; a header line and rows were expected.")
-    again = [name for name in header if header.count(name) > 1]
-    if again:
+    if again := repeated(header):
         raise InputError(f"{path}: column '{again[0]}' stands twice in the header; keep one.")
     try:
         # The default engine shifts rows that are too long and fills up short ones; pyarrow refuses both.

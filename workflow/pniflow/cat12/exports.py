@@ -13,7 +13,7 @@ import numpy as np
 
 from pniflow.cat12.document import read_bytes
 from pniflow.cat12.labels import AtlasValues, in_range
-from pniflow.errors import InputError
+from pniflow.errors import InputError, repeated
 
 # Since 12.8.1 `ROI_hammers_Vgm.csv`, before `ROI_catROI_hammers_Vgm.csv` and
 # `ROI_catROIs_aparc_DK40_thickness.csv`.
@@ -56,7 +56,7 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
             f"{source}: the first column of CAT12's table is 'names'; this one is another table."
         )
     names = tuple(rows[0][1:])
-    twice = [name for name in names if names.count(name) > 1]
+    twice = repeated(names)
     if twice:
         raise InputError(f"{source}: the header repeats {twice[0]}; each region may stand once.")
     result = {}

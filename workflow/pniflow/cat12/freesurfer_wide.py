@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, repeated
 
 ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".table")
 # The first cell of the table: `Measure:volume`, `lh.aparc.a2009s.thickness`.
@@ -59,9 +59,9 @@ def read_wide(text: str, source: str) -> Iterator[Wide]:
     header = [name.strip() for name in rows[0]]
     people = [_subject(row[0]) for row in rows[1:]]
     for what, names in (("column", header), ("person", people)):
-        twice = next((name for name in names if name and names.count(name) > 1), None)
+        twice = repeated(filter(None, names))
         if twice:
-            raise InputError(f"{source}: the {what} {twice} stands twice; keep one.")
+            raise InputError(f"{source}: the {what} {twice[0]} stands twice; keep one.")
     for number, (row, subject) in enumerate(zip(rows[1:], people, strict=True), start=2):
         if len(row) != len(header):
             raise InputError(f"{source}: row {number} has {len(row)} cells, the header {len(header)}.")

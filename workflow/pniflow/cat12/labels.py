@@ -4,7 +4,6 @@ name.
 
 from __future__ import annotations
 
-import collections
 import functools
 import itertools
 import re
@@ -17,7 +16,7 @@ import numpy as np
 from pniflow.cat12 import document
 from pniflow.cat12.atlases import ids_to_names, metric
 from pniflow.cat12.old_labels import modern
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, repeated
 
 # Layouts that are kept; a study has one or two for each CAT12 version.
 _KEPT = 64
@@ -259,8 +258,7 @@ def _by_id(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tu
     note = ""
     if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
         names, note = ids_to_names(atlas, ids, names)
-    twice = sorted(name for name, count in collections.Counter(names).items() if count > 1)
-    return names, note, listing(twice, 3)
+    return names, note, listing(sorted(repeated(names)), 3)
 
 
 def in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, repeated
 from pniflow.expression import formats
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
@@ -185,10 +185,8 @@ def _transposed(layout: Layout) -> tuple[Block, list[str]]:
 
 
 def _once(path: Path, samples: list[str], what: str) -> None:
-    seen: set[str] = set()
-    repeated = [sample for sample in samples if sample in seen or seen.add(sample)]  # type: ignore[func-returns-value]
-    if repeated:
-        raise InputError(f"{path}: sample {listing(repeated)} has more than one {what}; each sample has one.")
+    if twice := repeated(samples):
+        raise InputError(f"{path}: sample {listing(twice)} has more than one {what}; each sample has one.")
 
 
 def _from_samples(

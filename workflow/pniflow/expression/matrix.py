@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.genes import gene_map, identify
 
 if TYPE_CHECKING:
@@ -270,14 +270,9 @@ MISSING = (
 
 
 def _unique(path: Path, labels: list[str]) -> None:
-    repeated = (
-        sorted({label for label in labels if labels.count(label) > 1})
-        if len(set(labels)) < len(labels)
-        else []
-    )
-    if repeated:
+    if twice := sorted(repeated(labels)):
         raise InputError(
-            f"{path}: the header names the sample {listing(repeated)} more than once; each sample has one"
+            f"{path}: the header names the sample {listing(twice)} more than once; each sample has one"
             " column."
         )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.genes import GeneSet, gene_map, identify
 from pniflow.expression.units import offence
 from pniflow.files import read_table
@@ -49,11 +49,10 @@ def read_expression(path: Path) -> Expression:
             f"{path}: the first column ('{label}') holds no known gene; one gene per row was expected."
         )
     genes = [match.gene for match in matches if match is not None]
-    repeated = sorted({gene for gene in genes if genes.count(gene) > 1})
-    if repeated:
-        again = [names[row] for row in rows if matches[row].gene == repeated[0]]  # type: ignore[union-attr]
+    if twice := sorted(repeated(genes)):
+        again = [names[row] for row in rows if matches[row].gene == twice[0]]  # type: ignore[union-attr]
         raise InputError(
-            f"{path}: gene {repeated[0]} stands in {len(again)} rows ({listing(again)}); log2 values"
+            f"{path}: gene {twice[0]} stands in {len(again)} rows ({listing(again)}); log2 values"
             " cannot be summed, keep one."
         )
     chosen = frame.iloc[rows, 1:]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing
 from pniflow.questionnaires.keys import Key
 
 if TYPE_CHECKING:
@@ -92,14 +92,13 @@ def refuse_out_of_range(values: NDArray[np.float64], key: Key, source: str, who:
     wrong = np.argwhere(_wrong(values, key))
     if not len(wrong):
         return
-    cells = ", ".join(f"{who[row]} item {item + 1} = {values[row, item]:g}" for row, item in wrong[:10])
-    more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+    cells = [f"{who[row]} item {item + 1} = {values[row, item]:g}" for row, item in wrong]
     shift = np.nanmin(values) - key.low
     shifted = shift != 0 and shift == np.nanmax(values) - key.high
     hint = f"; all codes lie {shift:+g} off, so offset: {-shift:g} may be meant" if shifted else ""
     raise InputError(
-        f"{source}: responses to {key.name} go from {key.low:g} to {key.high:g}, but {cells}{more}; correct "
-        f"them or declare the code as a missing code{hint}."
+        f"{source}: responses to {key.name} go from {key.low:g} to {key.high:g}, but {listing(cells)}; "
+        f"correct them or declare the code as a missing code{hint}."
     )
 
 

@@ -90,11 +90,9 @@ def _days_between(
     days[np.isnat(gap)] = np.nan
     later = np.flatnonzero(days < 0)
     if len(later):
-        words = ", ".join(records.where(int(row)) for row in later[:10])
-        more = f" and {len(later) - 10} more" if len(later) > 10 else ""
         raise InputError(
             f"{records.source}: the date '{name}' (exposures.{exposure} in study.yaml) lies after the "
-            f"session for {words}{more}; correct one of the dates."
+            f"session for {records.those(later)}; correct one of the dates."
         )
     return days
 
@@ -107,11 +105,9 @@ def _dates(records: Records, name: str) -> NDArray[np.datetime64]:
     dates = pd.to_datetime(given, format="%Y-%m-%d", errors="coerce").to_numpy().astype("datetime64[D]")
     wrong = np.flatnonzero((records.cells[name] != "").to_numpy() & np.isnat(dates) & (text != "").to_numpy())
     if len(wrong):
-        words = ", ".join(records.where(int(row)) for row in wrong[:10])
-        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise InputError(
-            f"{records.source}: the field '{name}' is no date like 2024-03-01 for {words}{more}; export raw "
-            "dates (YYYY-MM-DD)."
+            f"{records.source}: the field '{name}' is no date like 2024-03-01 for {records.those(wrong)}; "
+            "export raw dates (YYYY-MM-DD)."
         )
     return np.asarray(dates)
 
@@ -139,11 +135,9 @@ def _refuse_backwards(records: Records, days: NDArray[np.float64], sessions: lis
     )
     rows = ordered.index[ordered.groupby("participant")["day"].diff() < 0]
     if len(rows):
-        words = ", ".join(records.where(int(row)) for row in rows[:10])
-        more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise InputError(
-            f"{records.source}: the session lies before an earlier one ('{name}') for {words}{more}; correct "
-            "the dates (day and month may be swapped), or the order of sessions in study.yaml."
+            f"{records.source}: the session lies before an earlier one ('{name}') for {records.those(rows)}; "
+            "correct the dates (day and month may be swapped), or the order of sessions in study.yaml."
         )
 
 
@@ -151,9 +145,7 @@ def _refuse_before_enrolment(records: Records, visits: NDArray[np.datetime64], n
     early = visits < _of_participant(records, _dates(records, name))
     rows = np.flatnonzero(early & (records.session != "").to_numpy())
     if len(rows):
-        words = ", ".join(records.where(int(row)) for row in rows[:10])
-        more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
         raise InputError(
-            f"{records.source}: the session lies before the enrolment ('{name}') for {words}{more}; correct "
-            "one of the dates."
+            f"{records.source}: the session lies before the enrolment ('{name}') for {records.those(rows)}; "
+            "correct one of the dates."
         )

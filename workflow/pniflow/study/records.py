@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing
 from pniflow.study.fields import Field
 from pniflow.study.rawtables import numbers
 
@@ -94,6 +94,10 @@ class Records:
             return number
         session = self.session.iloc[row] or self.event.iloc[row]
         return f"participant {self.participant.iloc[row]}" + (f" {session}" if session else f" ({number})")
+
+    def those(self, rows: Iterable[int]) -> str:
+        """Name the rows at positions: ten of them, and how many more."""
+        return listing([self.where(int(row)) for row in rows])
 
     def only(self, names: list[str]) -> Records:
         """Keep some fields."""
@@ -250,12 +254,10 @@ def _united(
     result = _first(values, order)
     differs = (values != "") & (values != result[order])
     if differs.any():
-        rows = np.flatnonzero(differs)[:10]
-        words = ", ".join(records.where(int(row)) for row in rows)
-        more = f" and {int(differs.sum()) - 10} more" if differs.sum() > 10 else ""
         raise InputError(
-            f"{records.source}: the field '{name}' has two different values for {words}{more}; correct the "
-            "records, or say in study.yaml from which event or session (key from) or repeats it is taken."
+            f"{records.source}: the field '{name}' has two different values for "
+            f"{records.those(np.flatnonzero(differs))}; correct the records, or say in "
+            "study.yaml from which event or session (key from) or repeats it is taken."
         )
     return result
 

@@ -109,14 +109,13 @@ def item_values(
         )
         wrong += [(int(row), place) for row in np.flatnonzero(bad)]
     if wrong:
-        cells = ", ".join(
+        cells = [
             f"{records.where(row)} item {place + 1}{_shown(records, fields[place], row)}"
-            for row, place in wrong[:10]
-        )
-        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+            for row, place in wrong
+        ]
         raise InputError(
-            f"{records.source}: responses to {key.name} are numbers, but not for {cells}{more}; declare the "
-            f"code under missing_codes, or words under instruments.{key.name}.codes."
+            f"{records.source}: responses to {key.name} are numbers, but not for {listing(cells)}; declare "
+            f"the code under missing_codes, or words under instruments.{key.name}.codes."
         )
     values += rule["offset"]
     bad_rows = np.isfinite(values) & ((values < key.low) | (values > key.high) | (values % 1 != 0))
@@ -178,13 +177,11 @@ def compare_total(values: NDArray[np.float64], records: Records, field: str, key
     differs = (answered == len(scale.items)) & np.isfinite(theirs) & ~(np.abs(ours - theirs) < 0.005)
     if differs.any():
         rows = np.flatnonzero(differs)
-        cells = ", ".join(
-            f"{records.where(int(row))} {theirs[row]:g} (here {ours[row]:g})" for row in rows[:10]
-        )
-        more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+        cells = [f"{records.where(int(row))} {theirs[row]:g} (here {ours[row]:g})" for row in rows]
         raise InputError(
             f"{records.source}: the calculated field '{field}' is not the total of {key.name} for "
-            f"{cells}{more}; correct the calculation or the fields, or remove instruments.{key.name}.total."
+            f"{listing(cells)}; correct the calculation or the fields, or remove "
+            f"instruments.{key.name}.total."
         )
 
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pniflow.errors import InputError, listing, nearest
 from pniflow.study.belonging import named, require_sessions, sessions_of
 from pniflow.study.fields import Field, require_allowed
 from pniflow.study.rawtables import inside, read_raw
 from pniflow.study.records import Records, affixes_of, wide_columns
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
