@@ -118,6 +118,22 @@ def test_the_unit_of_a_matrix_is_guessed_from_its_numbers(tmp_path: Path, cells:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Program:featureCounts\nGeneid\tChr\tLength\tbam/a_pre.bam\tbam/b.bam\nIL6\t7\t12\t5\t0\n",
+        '"";"a_pre";"b"\n"IL6";5;0\n',
+        "sample,IL6,IL1B,TNF\na_pre,5,0,1\nb,0,1,1\n",
+    ],
+)
+def test_samples_are_those_that_ingestion_reads(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.txt").write_text(text)
+    new_study(matrix=tmp_path / "m.txt", out=tmp_path / "mine")
+    sheet = (tmp_path / "mine/samples.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in sheet[1:]] == ["a_pre", "b"]
+    assert read_study(tmp_path / "mine/study.yaml")["expression"]["unit"] == "counts"
+
+
 def test_an_existing_study_is_not_overwritten(tmp_path: Path) -> None:
     small_redcap(tmp_path)
     drafted(tmp_path)

@@ -9,7 +9,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,7 +115,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     rows = [row for row in rows if not row["wide"] or _key(row) not in held]
     subjects = sorted({row["subject"] for row in rows})
     templates = {subject.partition(".long.")[2] for subject in subjects} | {"fsaverage"}
-    whose = {subject: _whose(subject, study) for subject in subjects if subject not in templates}
+    section = read_study(study).get("freesurfer", {}) if study else None
+    whose = {subject: _whose(subject, section) for subject in subjects if subject not in templates}
     kept = [row | whose[row["subject"]] for row in rows if row["subject"] in whose]
     if not kept:
         raise InputError(
@@ -139,16 +140,18 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     files.write_table(table.sort_values(order, kind="stable"), regions, "regions")
 
 
-def _whose(subject: str, study: Path | None) -> dict[str, str | None]:
-    """Return participant and session of a subject's folder (`sub-01_ses-pre.long.sub-01`)."""
+def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | None]:
+    """Return participant and session of a subject's folder (`sub-01_ses-pre.long.sub-01`).
+
+    `section` is what study.yaml says of FreeSurfer; without a study the folder is the participant.
+    """
     point = subject.partition(".long.")[0]
     participant, session = entities(point)
-    section = read_study(study).get("freesurfer", {}) if study else {}
+    if section is None:
+        return {"participant_id": participant or subject, "session_id": session}
     pattern = section.get("pattern")
     match = compiled(pattern).fullmatch(point) if pattern else None
     parts = match.groupdict() if match else {}
-    if not study:
-        participant = participant or subject
     participant = participant or parts.get("participant")
     session = session or session_named(parts) or (section.get("session") if participant else None)
     return {"participant_id": participant, "session_id": session}
@@ -185,8 +188,7 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
     in_stats = _SUBFIELD_STATS.fullmatch(path.name)
     subfields = _SUBFIELDS.fullmatch(_twin(path).name if in_stats else path.name)
     if stats:
-        atlas = f"freesurfer_{stats['atlas'].replace('.', '_')}"
-        yield from _stats(text, source, atlas, _SIDES.get(stats["side"] or "", ""), path)
+        yield from _stats(text, source, stats["atlas"], _SIDES.get(stats["side"] or "", ""), path)
     elif subfields:
         inside = path.parent.name in ("mri", "stats")
         subject = path.parent.parent.name if inside else path.parent.name
@@ -214,9 +216,14 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
                 raise InputError(
                     f"{source}: the hemisphere '{row['hemisphere'][:20]}' is neither left nor right."
                 )
-            atlas = "freesurfer_subfields" + (LONGITUDINAL if ".long." in subject else "")
+            atlas = _named("subfields", subject)
             analysis = row.get("segmentation_mode") or ""
             yield _subfield(subject, atlas, row["subfield"], row["volume_mm^3"], side, source, analysis)
+
+
+def _named(atlas: str, subject: str) -> str:
+    """Return the atlas's name here: `freesurfer_aparc_a2009s_long` for aparc.a2009s of a longitudinal run."""
+    return f"freesurfer_{atlas.replace('.', '_')}" + (LONGITUDINAL if ".long." in subject else "")
 
 
 def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterator[Number]:
@@ -231,7 +238,7 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
     subject = (
         path.parent.parent.name if path.parent.name == "stats" else (named[1] if named else path.parent.name)
     )
-    atlas += LONGITUDINAL if ".long." in subject else ""
+    atlas = _named(atlas, subject)
     version = re.search(r"^# cvs_version (?:\$Id: \S+ )?(\d[\w.]*)", text, re.MULTILINE)
     analysis = version[1] if version else ""
     for name, (cell, unit) in _measures(text).items():
@@ -291,7 +298,7 @@ def _of_wide(text: str, source: str) -> Iterator[Number]:
     """Read a wide table as the statistics files that it was made of; it does not say FreeSurfer's version."""
     for cell in read_wide(text, source):
         subject, region, side = cell.subject, cell.region, _SIDES.get(cell.side, "")
-        atlas = f"freesurfer_{cell.atlas.replace('.', '_')}" + (LONGITUDINAL if ".long." in subject else "")
+        atlas = _named(cell.atlas, subject)
         if not side:
             if not _NO_VOLUME.fullmatch(region):
                 yield _of_brain(subject, atlas, region, cell.cell, source, wide=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gzip
-import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
 from pniflow.resources import shipped
 from pniflow.study.fields import Field
@@ -286,21 +284,20 @@ def guess_missing_codes(table: RawTable, fields: Mapping[str, Field]) -> dict[st
 
 
 def guess_unit(matrix: Path) -> tuple[str, list[str]]:
-    """Guess what a matrix holds from its first rows; return the unit and the samples' names."""
-    with gzip.open(matrix) if matrix.suffix == ".gz" else matrix.open("rb") as stream:
-        lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in itertools.islice(stream, 400)]
-    if len(lines) < 2:
-        raise InputError(f"{matrix.name}: the matrix has no rows.")
-    delimiter = "\t" if "\t" in lines[1] else ","
-    header, first = lines[0].split(delimiter), lines[1].split(delimiter)
-    names = header if len(header) == len(first) - 1 else header[1:]
-    cells = [cell for line in lines[1:] for cell in line.split(delimiter)[1:]]
-    values = np.array([float(cell) for cell in cells if re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", cell)])
+    """Guess what a matrix holds from its numbers; return the unit and the samples' names."""
+    from pniflow.expression.matrix import read_blocks, read_layout, samples_of
+
+    layout = read_layout(matrix)
+    blocks = read_blocks(layout)
+    first = next(blocks)
+    values = first.values[np.isfinite(first.values)]
     if not len(values):
-        raise InputError(f"{matrix.name}: no numbers were found in the first rows ({listing(first[:3])}).")
-    if (values % 1 == 0).all() and (values >= 0).all():
-        return "counts", [name.strip('"') for name in names]
-    return ("log2" if values.max() < 30 else "tpm"), [name.strip('"') for name in names]
+        raise InputError(f"{matrix.name}: the matrix has no values.")
+    whole = (values % 1 == 0).all() and (values >= 0).all()
+    unit = "counts" if whole else "log2" if values.max() < 30 else "tpm"
+    if layout.genes_are_rows:
+        return unit, samples_of(layout)
+    return unit, [label for block in (first, *blocks) for label in block.labels]
 
 
 def guess_samples(samples: Sequence[str]) -> list[tuple[str, str, str, str]]:
