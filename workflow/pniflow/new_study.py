@@ -15,6 +15,7 @@ from pniflow.errors import InputError, listing, nearest
 from pniflow.study.fields import Field, read_dictionary
 from pniflow.study.guesses import (
     Found,
+    affix_keys,
     guess_affixes,
     guess_covariates,
     guess_day,
@@ -260,11 +261,8 @@ def _redcap(
         draft.add(2, "events", comment="guess: null is an event without items of a questionnaire")
         for event, target in events.items():
             draft.lines.append(f"    {_flow(event)}: {_flow(target)}")
-    for place, key in ((0, "prefixes"), (1, "suffixes")):
-        named = {
-            affix[place]: session for affix, session in zip(affixes, sessions, strict=False) if affix[place]
-        }
-        if named and not events:
+    else:
+        for key, named in affix_keys(dict(zip(affixes, sessions, strict=False))).items():
             draft.add(2, key, named, "guess: beginnings or endings of field names")
     codes = guess_missing_codes(table, fields)
     draft.add(2, "missing_codes", codes, "guess: codes found; say why each is missing")

@@ -183,8 +183,7 @@ def _take(found: Found, path: Path, source: str) -> None:
             if not same or other.read_bytes() != path.read_bytes():
                 raise InputError(
                     f"{source}: a different file of this name is in {scan.sources[column]}; a scan needs a"
-                    " name of its own,"
-                    " so rename it or keep one of the two."
+                    " name of its own, so rename it or keep one of the two."
                 )
             found.copies.append(source)
         elif other is None or path.suffix == ".xml":
@@ -311,8 +310,7 @@ def _listed(
     if absent:
         raise InputError(
             f"{path}: the scan '{absent[0]}' has no CAT12 files in {folder}; correct its name or take its"
-            " row out"
-            f" ({study}, cat12.scans)."
+            f" row out ({study}, cat12.scans)."
         )
     rows = zip(stems, table["participant_id"], table["session_id"], strict=True)
     return {
@@ -326,16 +324,14 @@ def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Pat
         first = points[0].stem if points else "averages only"
         raise InputError(
             f"{folder}: none of the {len(points)} scans (first: {first}) could be joined to a participant"
-            " and session;"
-            f" give cat12.scans or cat12.pattern (and cat12.session) in {study}."
+            f" and session; give cat12.scans or cat12.pattern (and cat12.session) in {study}."
         )
     for scan in whose:
         if scan.session not in sessions:
             raise InputError(
                 f"{folder}: the scan {scan.stem} is of the session '{scan.session}', which is not among"
-                " the sessions of"
-                f" {study} ({listing(sessions)}); add it there, or list the scans to use in a table"
-                " (cat12.scans)."
+                f" the sessions of {study} ({listing(sessions)}); add it there, or list the scans to use"
+                " in a table (cat12.scans)."
             )
     groups: dict[tuple[str | None, str | None], list[str]] = {}
     for scan in whose:
@@ -344,8 +340,7 @@ def _check(points: list[Scan], used: list[str], sessions: list[str], folder: Pat
         if len(names) > 1:
             raise InputError(
                 f"{folder}: participant {participant} has the scans {listing(names)} in {session}; list"
-                " the one to use in a"
-                f" table of scans (cat12.scans in {study})."
+                f" the one to use in a table of scans (cat12.scans in {study})."
             )
 
 

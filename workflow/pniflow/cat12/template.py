@@ -13,7 +13,6 @@ VERTICES = {"32k": 32492, "164k": 163842}
 """Vertices of one hemisphere of the resampled meshes."""
 
 HALVES = {"left": "lh", "right": "rh"}
-SPACE = "mm on the fsaverage template surface (MNI)"
 
 _ANNOTATIONS = {"aparc_a2009s": "aparc_a2009s.freesurfer", "aparc_DK40": "aparc_DK40.freesurfer"}
 

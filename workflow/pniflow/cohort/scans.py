@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 from pniflow.cohort.roster import PLACE
 
 GATE = "quality below threshold"
-THICKNESS = "thickness not comparable"
 MIXED = "MIXED, accepted by cat12.allow_mixed_versions: "
 
 

@@ -123,8 +123,7 @@ def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
     if len(header) != width or width < 2:
         raise InputError(
             f"{path}: line {skip + 2} has {width} fields and the header has {len(header)}; a header with"
-            " as many fields,"
-            " or with one fewer (as R writes it), and at least one sample were expected."
+            " as many fields, or with one fewer (as R writes it), and at least one sample were expected."
         )
     ragged = next((number for number, row in enumerate(rows) if len(row) != width), None)
     if ragged is not None:
@@ -367,15 +366,13 @@ def _offence(layout: Layout, reason: str) -> str:
                 if cells and len(cells) != len(layout.columns):
                     return (
                         f"{layout.path}: line {number} has {len(cells)} fields where {len(layout.columns)}"
-                        " were expected;"
-                        " correct the line."
+                        " were expected; correct the line."
                     )
                 for column in layout.values if cells else ():
                     if not _is_number(cells[column]):
                         return (
                             f"{layout.path}: line {number}, column '{layout.columns[column]}' is"
-                            f" '{cells[column]}';"
-                            " a number was expected."
+                            f" '{cells[column]}'; a number was expected."
                         )
     except (OSError, EOFError, UnicodeDecodeError):
         return f"{layout.path}: the file breaks off or is damaged; fetch it again."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pniflow import config
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, repeated
 from pniflow.files import read_yaml
 
 SESSION = "session"
@@ -283,12 +283,10 @@ def _model(name: str, entry: Mapping[str, Any], defaults: Mapping[str, Any], sou
         )
     for term in terms:
         if term.kind == "interaction":
-            _check_known(
-                term.variables, [row for row in names if ":" not in row], f"{where}: an interaction", where
-            )
+            _check_known(term.variables, [row for row in names if ":" not in row], f"{where}: an interaction")
     test: dict[str, str] = {}
     for family, tested in entry.get("test", {}).items():
-        _check_known(tested, [*names, "(intercept)"], f"{where}: `test`", where)
+        _check_known(tested, [*names, "(intercept)"], f"{where}: `test`")
         for row in tested:
             if test.setdefault(row, family) != family:
                 raise InputError(f"{where} tests '{row}' in the families {test[row]} and {family}; name one.")
@@ -366,12 +364,11 @@ def outcome_names(outcome: str | Mapping[str, Any]) -> list[str]:
 
 
 def _check_names(names: Sequence[str], source: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{source}: model name '{name}' is given twice; names must differ.")
+    if twice := repeated(names):
+        raise InputError(f"{source}: model name '{twice[0]}' is given twice; names must differ.")
 
 
-def _check_known(given: Sequence[str], known: Sequence[str], what: str, where: str) -> None:
+def _check_known(given: Sequence[str], known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
             raise InputError(

@@ -33,7 +33,7 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
     for claim in published["claims"]:
         for key in claim["keys"]:
             if key in by_key and words.given(by_key[key]["estimate"]):
-                lines.append(_line(claim, by_key[key], context, published["sources"]))
+                lines.append(_line(claim, by_key[key], context))
     if not lines:
         return []
     table = Table(
@@ -55,9 +55,7 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
     ]
 
 
-def _line(
-    claim: Mapping[str, Any], row: Mapping[str, Any], context: Context, sources: Mapping[str, Any]
-) -> Row:
+def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) -> Row:
     term = words.term_of(row["term"], len(context.sessions))
     here: Text = [
         parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row, " to "), ")"

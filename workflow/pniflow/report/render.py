@@ -180,7 +180,7 @@ def render_report(
             "sections": all_sections(results),
         }
         about: dict[str, Any] = {
-            "traces": _traces(results, given, estimates, documents["plan"]),
+            "traces": _traces(results, given, documents["plan"]),
             "behind": tracing.behind(estimates.parent.parent, models),
         }
     files.write_text(out, write_page(version=__version__, **about, **front))
@@ -228,9 +228,7 @@ def _results(
     )
 
 
-def _traces(
-    results: Results, given: Mapping[str, Path | None], estimates: Path, plan: Mapping[str, Any]
-) -> list[Trace]:
+def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[str, Any]) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
     traces = [
         Trace(f"t{place}", row["key"], tracing.describe(row, results.variants.get(row["key"], ()), plan))

@@ -42,7 +42,7 @@ def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[A
     result.append(
         Fold(
             [f"All {words.plural(len(every), 'sensitivity result')}"],
-            [full_table(every, context)],
+            [full_table(every)],
             "sensitivity.tsv",
         )
     )
@@ -146,7 +146,7 @@ def _number(one: Mapping[str, Any], decimals: int) -> Number:
     return Number(words.number(one["estimate"], decimals), _key(one), "estimate", "sensitivity")
 
 
-def full_table(every: Rows, context: Context) -> Table:
+def full_table(every: Rows) -> Table:
     """Every sensitivity analysis, as in sensitivity.tsv."""
     lines = []
     for one in every:

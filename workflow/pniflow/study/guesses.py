@@ -177,6 +177,15 @@ def guess_affixes(found: Sequence[Found]) -> list[tuple[str, str]]:
     return list(dict.fromkeys(affix for one in found for affix in one.affixes))
 
 
+def affix_keys(sessions: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
+    """Return the keys `prefixes` and `suffixes` of study.yaml, where there are such, for affix -> session."""
+    keys = {
+        key: {affix[place]: session for affix, session in sessions.items() if affix[place]}
+        for place, key in enumerate(("prefixes", "suffixes"))
+    }
+    return {key: named for key, named in keys.items() if named}
+
+
 def guess_sessions(
     table: RawTable, items: Sequence[str], affixes: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, str], dict[str, str | None]]:

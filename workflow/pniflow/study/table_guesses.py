@@ -13,7 +13,7 @@ import numpy as np
 from pniflow.errors import InputError, listing
 from pniflow.questionnaires.keys import read_key
 from pniflow.study.fields import Field
-from pniflow.study.guesses import SESSION, Found, guess_affixes, guess_instruments, word_of
+from pniflow.study.guesses import SESSION, Found, affix_keys, guess_affixes, guess_instruments, word_of
 from pniflow.study.rawtables import RawTable, file_of, numbers, read_raw
 from pniflow.study.records import PLAIN
 
@@ -79,10 +79,7 @@ class Guessed:
         """
         if self.session:
             return {"session": self.session, "session_codes": {word: sessions[word] for word in self.words}}
-        keys: dict[str, Any] = {}
-        for place, key in ((0, "prefixes"), (1, "suffixes")):
-            named = {affix[place]: sessions[word_of(affix)] for affix in self.affixes if affix[place]}
-            keys |= {key: named} if named else {}
+        keys = affix_keys({affix: sessions[word_of(affix)] for affix in self.affixes})
         whole = sessions[self.words[0]] if self.words and not self.affixes else None
         return {"session": whole, **keys}
 
