@@ -17,7 +17,7 @@ import numpy as np
 
 from pniflow import files
 from pniflow.cat12.freesurfer_wide import is_wide, read_wide
-from pniflow.cat12.naming import compiled, entities, session_named
+from pniflow.cat12.naming import by_pattern, entities
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -149,11 +149,9 @@ def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | N
     participant, session = entities(point)
     if section is None:
         return {"participant_id": participant or subject, "session_id": session}
-    pattern = section.get("pattern")
-    match = compiled(pattern).fullmatch(point) if pattern else None
-    parts = match.groupdict() if match else {}
-    participant = participant or parts.get("participant")
-    session = session or session_named(parts) or (section.get("session") if participant else None)
+    person, visit = by_pattern(section.get("pattern"), point)
+    participant = participant or person
+    session = session or visit or (section.get("session") if participant else None)
     return {"participant_id": participant, "session_id": session}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pniflow import files
 from pniflow.cat12.exports import is_export, is_foreign, stems
-from pniflow.cat12.naming import Place, compiled, entities, first_word, session_named, time_points
+from pniflow.cat12.naming import Place, by_pattern, entities, first_word, time_points
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 
@@ -252,7 +252,7 @@ def _match(
     points: list[Scan], found: Found, section: dict[str, Any], sessions: list[str], folder: Path, study: Path
 ) -> list[str]:
     """Give each time point its participant and session; return the stems of those that the study uses."""
-    pattern = compiled(section["pattern"]) if section.get("pattern") else None
+    pattern = section.get("pattern")
     listed = _listed(section, folder, set(found.scans), study)
     for scan in points:
         bare = scan.stem[1:] if scan.longitudinal and scan.stem.startswith("r") else scan.stem
@@ -264,10 +264,9 @@ def _match(
             scan.participant, scan.session = listed.get(meant, (None, None))
             continue
         scan.participant, scan.session = entities(_named(scan))
-        match = pattern.fullmatch(bare) if pattern else None
-        parts = match.groupdict() if match else {}
-        scan.participant = scan.participant or parts.get("participant") or (None if pattern else at.person)
-        scan.session = scan.session or _session(scan.stem, at, session_named(parts), sessions, folder)
+        person, visit = by_pattern(pattern, bare)
+        scan.participant = scan.participant or person or (None if pattern else at.person)
+        scan.session = scan.session or _session(scan.stem, at, visit, sessions, folder)
         if scan.participant:
             scan.session = scan.session or section.get("session")
     return [scan.stem for scan in points if listed is None or scan.participant]

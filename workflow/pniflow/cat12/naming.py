@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -28,8 +29,18 @@ def entities(source: str) -> tuple[str | None, str | None]:
     return f"sub-{participant}" if participant else None, f"ses-{session}" if session else None
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Turn a pattern of the study file (`IXI{participant}-*-T1`) into a regular expression."""
+def by_pattern(pattern: str | None, name: str) -> tuple[str | None, str | None]:
+    """Return participant and session as a pattern of the study file (`IXI{participant}-*-T1`) finds them; the
+    session as BIDS writes it.
+    """
+    match = _compiled(pattern).fullmatch(name) if pattern else None
+    parts = match.groupdict() if match else {}
+    session = parts.get("session")
+    return parts.get("participant"), "ses-" + session.removeprefix("ses-") if session else None
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
     words = {
         r"\{participant\}": "(?P<participant>[A-Za-z0-9]+)",
         r"\{session\}": "(?P<session>[A-Za-z0-9-]+?)",
@@ -38,11 +49,6 @@ def compiled(pattern: str) -> re.Pattern[str]:
     for word, group in words.items():
         text = text.replace(word, group)
     return re.compile(text)
-
-
-def session_named(parts: Mapping[str, str]) -> str | None:
-    """Return the session that a pattern found, as BIDS writes it."""
-    return "ses-" + parts["session"].removeprefix("ses-") if parts.get("session") else None
 
 
 def common_start(names: list[str]) -> str:

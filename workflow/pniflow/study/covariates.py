@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
 OLDEST = 89  # ages above are one group, as BIDS and the HIPAA safe harbour ask
-_CODES = (-9, -77, -88, -99, -777, -888, -999, -9999, 999, 9999)  # what labs write for missing
+CODES = (-9, -77, -88, -99, -777, -888, -999, -9999, 999, 9999)  # what labs write for missing
 _MISSING_WORDS = {
     "NI",
     "INV",
@@ -141,7 +141,7 @@ def _numbers(records: Records, rule: Mapping[str, Any], key: str, name: str) -> 
 
 def customary_codes(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """True for -99, 999 and the like where all other values lie elsewhere: negative, or twice as large."""
-    codes = np.isin(values, _CODES)
+    codes = np.isin(values, CODES)
     others = values[~codes & np.isfinite(values)]
     if not len(others):
         return codes

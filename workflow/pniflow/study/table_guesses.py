@@ -12,6 +12,7 @@ import numpy as np
 
 from pniflow.errors import InputError, listing
 from pniflow.questionnaires.keys import read_key
+from pniflow.study.covariates import CODES
 from pniflow.study.fields import Field
 from pniflow.study.guesses import SESSION, Found, affix_keys, guess_affixes, guess_instruments, word_of
 from pniflow.study.rawtables import RawTable, file_of, numbers, read_raw
@@ -28,7 +29,7 @@ _IDS = (
     r"id|token|nr",
 )
 _SESSIONS = rf"(session|visite?|time([_ -]?point)?|wave|event|phase|zeit|(mess)?zeitpunkt|welle|mzp){_NUMBER}"
-_MISSING = {"-9", "-77", "-88", "-99", "-777", "-888", "-999", "-9999", "99", "999", "9999"}
+_MISSING = {*map(str, CODES), "99"}
 _YES_NO = {"0": "no", "1": "yes", "ja": "yes", "nein": "no"}
 _UNIT = re.compile(r"[\[(]([^\])]+)[\])]|\b([pnuµm]?(?:g|mol|IU|U)/(?:mg|g|[mdu]?l|L))\b")
 
