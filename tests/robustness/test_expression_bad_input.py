@@ -170,6 +170,8 @@ def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
     assert_ingest_refused(capsys, tmp_path, tmp_path / "empty.tsv", "empty")
     (tmp_path / "header.tsv").write_text("gene\tA1\n")
     assert_ingest_refused(capsys, tmp_path, tmp_path / "header.tsv", "header.tsv", "rows were expected")
+    (tmp_path / "line.tsv").write_text("gene\tA1\tB1\nIL6\t5\r7\t3\nTNF\t4\t4\n", newline="")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "line.tsv", "line 2, column 'A1' is '5 7'; a number")
     (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00\x81" * 50)
     assert_ingest_refused(capsys, tmp_path, tmp_path / "book.xlsx", "not UTF-8 text")
     (tmp_path / "cut.tsv.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc")

@@ -279,6 +279,11 @@ def test_a_wide_table_of_thickness(tmp_path: Path) -> None:
             "subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,left\nCA3,678.9,bert",
             "a row of bert has another number of cells than the header",
         ),
+        (
+            "s/subfields.csv",
+            'subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,"left\n' + "x\n" * 70_000,
+            "s/subfields.csv: this is not a table .field larger than",
+        ),
     ],
 )
 def test_damaged_tables_are_refused(tmp_path: Path, name: str, text: str, says: str) -> None:

@@ -428,6 +428,8 @@ def test_lesion_tables_of_a_study_that_are_refused(tmp_path: Path, text: str, sa
         ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,-2")}, "Lesion_Volume is -2; zero or more"),
         ({"sub-1_ses-a_lesion_stats.csv": "A,B\n1,2\n"}, "column 'Num_Lesions' is missing"),
         ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1\n1,1,1")}, "the table has 2 rows"),
+        ({"sub-1_ses-a_lesion_stats.csv": ""}, "the table has 0 rows"),
+        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format('1,1,"1\n') + "x" * 140_000}, "this is not a table"),
         (
             {f"{x}/sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1") for x in "ab"},
             "are of one participant and session",

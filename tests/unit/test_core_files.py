@@ -104,6 +104,12 @@ def test_an_empty_file_is_said_to_be_empty(content: str, tmp_path: Path) -> None
     assert refused(tmp_path, content).startswith("the file is empty")
 
 
+def test_a_quote_that_never_ends_and_a_line_end_within_a_line(tmp_path: Path) -> None:
+    assert "not a table (field larger" in refused(tmp_path, '"participant_id\tage\n' + "A\t40\n" * 30_000)
+    with pytest.raises(InputError, match=r"t.csv: this is not a table .new-line character"):
+        list(files.cells(["a,b\rc,d"], ",", "t.csv"))
+
+
 def test_bytes_that_are_no_text_or_no_parquet(tmp_path: Path) -> None:
     assert "byte 15 is not UTF-8 text" in refused(tmp_path, b"participant_id\n\xff\xfe\n")
     assert "not a readable parquet table" in refused(tmp_path, b"participant_id\n", "t.parquet")

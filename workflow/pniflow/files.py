@@ -12,7 +12,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,11 +186,25 @@ def read_table(path: Path | str, contract: str | None = None) -> pd.DataFrame:
     return contracts.checked(frame, contract, str(path)) if contract else frame
 
 
+def cells(lines: Iterable[str], delimiter: str, source: object) -> Iterator[list[str]]:
+    """Yield the cells of each line of delimited text, quotes taken off.
+
+    Raises
+    ------
+    InputError
+        A quote that is opened and never closed, or a line end within a line.
+    """
+    try:
+        yield from csv.reader(lines, delimiter=delimiter)
+    except csv.Error as error:
+        raise InputError(f"{source}: this is not a table ({str(error).partition(' - ')[0]}).") from None
+
+
 def _read_tsv(path: Path) -> pd.DataFrame:
     """Read every cell of a .tsv as text; ragged rows and repeated columns are refused, never shifted."""
     import pandas as pd
 
-    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t")
+    rows = cells(io.StringIO(read_text(path), newline=""), "\t", path)
     header = next(rows, [])
     if not any(header):
         raise InputError(f"{path}: the file is empty; a header line and rows were expected.")

@@ -4,13 +4,13 @@ sign.
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
+from pniflow import files
 from pniflow.cat12.document import read_bytes
 from pniflow.cat12.labels import AtlasValues, in_range
 from pniflow.errors import InputError, repeated
@@ -106,11 +106,8 @@ def _rows(path: Path, source: str) -> list[list[str]]:
     text = read_bytes(path, source).decode("utf-8", errors="replace")
     first = next(line for line in text.splitlines() if line.strip())
     delimiter = next((sign for sign in "\t;," if sign in first), "\t")
-    lines = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
-    try:
-        rows = [[" ".join(cell.split()) for cell in row] for row in lines if row]
-    except csv.Error as error:
-        raise InputError(f"{source}: this is not a table ({error}).") from None
+    lines = files.cells(io.StringIO(text, newline=None), delimiter, source)
+    rows = [[" ".join(cell.split()) for cell in row] for row in lines if row]
     # The oldest exporter ends each line with a tab.
     return [row[:-1] if len(row) > 1 and not row[-1] and delimiter == "\t" else row for row in rows]
 

@@ -4,7 +4,6 @@ tail.
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import re
@@ -204,10 +203,12 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
     elif is_wide(path):
         yield from _of_wide(text, source)
     else:
-        for row in csv.DictReader(io.StringIO(text)):
-            if None in row or None in row.values():
+        header, *rows = (row for row in files.cells(io.StringIO(text), ",", source) if row)
+        for cells in rows:
+            row = dict(zip(header, cells, strict=False))
+            if len(cells) != len(header):
                 raise InputError(
-                    f"{source}: a row of {row['subject']} has another number of cells than the header."
+                    f"{source}: a row of {row.get('subject')} has another number of cells than the header."
                 )
             side, subject = _SIDES.get(row["hemisphere"], ""), row["subject"]
             if not side:

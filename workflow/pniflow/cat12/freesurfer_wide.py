@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pniflow import files
 from pniflow.errors import InputError, repeated
 
 ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".table")
@@ -52,10 +52,7 @@ def read_wide(text: str, source: str) -> Iterator[Wide]:
     named = _FIRST.fullmatch(_first_cell(text))
     assert named is not None
     sign = next((sign for sign in _SIGNS if sign in text.partition("\n")[0]), "\t")
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=None), delimiter=sign) if any(row)]
-    except csv.Error as error:
-        raise InputError(f"{source}: this is not a table ({error}).") from None
+    rows = [row for row in files.cells(io.StringIO(text, newline=None), sign, source) if any(row)]
     header = [name.strip() for name in rows[0]]
     people = [_subject(row[0]) for row in rows[1:]]
     for what, names in (("column", header), ("person", people)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from pathlib import Path
@@ -131,20 +130,22 @@ def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
 
 def _read(path: Path, source: str) -> tuple[float, int]:
     """Return volume (ml) and count; the table is one row for the whole brain."""
-    rows = list(csv.DictReader(io.StringIO(files.read_text(path))))
-    if len(rows) != 1:
+    rows = [row for row in files.cells(io.StringIO(files.read_text(path)), ",", source) if row]
+    header, body = rows[0] if rows else [], rows[1:]
+    if len(body) != 1:
         raise InputError(
-            f"{source}: the table has {len(rows)} rows; LST-AI writes one row for the whole brain."
+            f"{source}: the table has {len(body)} rows; LST-AI writes one row for the whole brain."
         )
+    row = dict(zip(header, body[0], strict=False))
     for column in _COLUMNS:
-        if column not in rows[0]:
+        if column not in row:
             raise InputError(f"{source}: column '{column}' is missing; LST-AI writes {', '.join(_COLUMNS)}.")
     values = {}
     for column in _COLUMNS:
         try:
-            values[column] = float(rows[0][column])
-        except (TypeError, ValueError):
-            raise InputError(f"{source}: {column} is '{rows[0][column]}'; a number was expected.") from None
+            values[column] = float(row[column])
+        except ValueError:
+            raise InputError(f"{source}: {column} is '{row[column]}'; a number was expected.") from None
         if not 0 <= values[column] < float("inf"):
             raise InputError(f"{source}: {column} is {values[column]:g}; zero or more was expected.")
     if values["Num_Lesions"] % 1:

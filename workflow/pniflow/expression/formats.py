@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pniflow import files
 from pniflow.errors import InputError, listing
 from pniflow.expression.matrix import first_lines, open_text
 
@@ -267,9 +268,7 @@ def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
 
 def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
     """Read the table of RCC files that the collector tool exports; return samples and their counts."""
-    import csv
-
-    rows = list(csv.reader(first_lines(path, 100_000)))
+    rows = [row for row in files.cells(first_lines(path, 100_000), ",", path) if row]
     samples = [sample_name(Path(cell)) for cell in rows[0][3:] if cell]
     probes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
     return samples, [_probes(path, probes, 3 + place) for place in range(len(samples))]

@@ -190,7 +190,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
     limit = csv.field_size_limit(1 << 30)  # a line that is not cut at all may hold 60,000 genes
     try:
-        return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+        return [field.strip() for field in next(csv.reader([line.replace("\r", " ")], delimiter=delimiter))]
     finally:
         csv.field_size_limit(limit)  # it is one for all readers
 
