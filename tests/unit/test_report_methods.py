@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 
 import made_results as made
+from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.report import methods as module
 from pniflow.report.methods_statistics import models_by_family
 from pniflow.report.parts import Link, Paragraph, plain
 from pniflow.report.references import Bibliography
-from pniflow.resources import find
+from pniflow.resources import find, searched
 from pniflow.words import estimate_rows
 
 STUDY = {
@@ -180,12 +181,63 @@ def test_a_citation_leads_to_its_work_and_a_work_has_one_number():
 
 def test_an_instrument_is_cited_by_the_sources_of_its_key():
     bibliography = Bibliography()
-    assert plain(bibliography.cite_instrument("gad7")) == " [1, 2]"
-    assert plain(bibliography.cite_instrument("phq9")) == " [3, 2]"
-    assert bibliography.cited["gad7_1"] == {
-        "title": "Spitzer, Kroenke, Williams, Löwe 2006",
-        "doi": "10.1001/archinte.166.10.1092",
-    }
+    assert plain(bibliography.cite_instrument("pss14")) == " [1]"
+    assert plain(bibliography.cite_instrument("pss10")) == " [1, 2, 3]"
+    assert [plain(text) for _, text in bibliography.listing().items] == [
+        "1. Cohen S, Kamarck T, Mermelstein R (1983). A global measure of perceived stress. Journal of Health"
+        " and Social Behavior 24:385–396. doi:10.2307/2136404",
+        "2. Cohen S, Williamson GM (1988). Perceived stress in a probability sample of the United States. In:"
+        " Spacapan S, Oskamp S (editors). The social psychology of health. Newbury Park: Sage, pages 31–67.",
+        "3. Wu SM, Amtmann D (2013). Psychometric evaluation of the Perceived Stress Scale in multiple"
+        " sclerosis. ISRN Rehabilitation 2013:608356. doi:10.1155/2013/608356",
+    ]
+    (compared,) = bibliography.keys()
+    assert "Perceived Stress Scale, 10 items (Cohen, scoring page of the" in plain(compared.text)
+
+
+def own_instrument(folder, source: str):
+    key = find("instruments", "pss4").read_text(encoding="utf-8").replace("name: pss4", "name: ours")
+    (folder / "instruments").mkdir()
+    text = f"{key[: key.index('sources:')]}sources: [{source}]\nlicence: ours\n"
+    (folder / "instruments" / "ours.yaml").write_text(text.replace("  pss4:", "  ours:"), encoding="utf-8")
+    return searched(folder)
+
+
+def test_an_own_instrument_is_cited_by_its_words(tmp_path):
+    bibliography = Bibliography()
+    with own_instrument(tmp_path, "{for: key, cite: 'Us 2020, doi 10.1000/ours'}"):
+        assert plain(bibliography.cite_instrument("ours")) == " [1]"
+    assert bibliography.cited == {"ours_1": {"title": "Us 2020", "doi": "10.1000/ours"}}
+    assert bibliography.keys() == []
+
+
+def test_a_publication_that_is_not_in_the_list_is_refused(tmp_path):
+    with (
+        own_instrument(tmp_path, "{for: key, work: cohen1938}"),
+        pytest.raises(InputError, match=r"ours\.yaml: sources: work is 'cohen1938', .* \(is it 'cohen19"),
+    ):
+        Bibliography().cite_instrument("ours")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in find("instruments", "pss10").parent.glob("*.yaml"))
+)
+def test_every_instrument_names_a_publication_that_is_in_the_list(name):
+    sources = read_yaml(find("instruments", name))["sources"]
+    works = [source["work"] for source in sources if "work" in source]
+    assert works
+    assert set(works) <= set(read_yaml(find("references", "references")))
+
+
+def test_p_over_whole_maps_is_cited_by_what_was_done():
+    peaks = pd.DataFrame({"p_fwe": [0.01, 0.2], "p_tfce": [None, None]})
+    texts, bibliography = written(tables={"peaks": peaks})
+    assert re.search(r"permutation of persons: of the largest statistic \[\d+\]\.$", texts["Maps"])
+    assert "map_maxt" in bibliography.cited
+    texts, bibliography = written(tables={"voxel_peaks": peaks.assign(p_tfce=0.03)})
+    assert re.search(r"\] and after threshold-free cluster enhancement \[\d+\]\.$", texts["Maps"])
+    assert "tfce" in bibliography.cited
+    assert "Maps" not in written()[0]
 
 
 def entries(text: str) -> dict[str, str]:
@@ -197,12 +249,26 @@ def test_the_bibliography_is_bibtex_and_has_what_was_cited():
     bibliography.cite("matplotlib", "sign_flip_maxt", "bh")
     bibliography.cite_instrument("pss10")
     found = entries(bibliography.bibtex())
-    assert set(found) == {"matplotlib", "sign_flip_maxt", "bh", "pss10_1", "pss10_2", "pss10_3"}
+    assert set(found) == {"matplotlib", "sign_flip_maxt", "bh", "cohen1983", "cohen1988", "wu2013"}
     assert "@book{sign_flip_maxt," in bibliography.bibtex()
-    assert r"Wu \& Amtmann 2013" in found["pss10_3"]
-    assert "doi = {10.1155/2013/608356}" in found["pss10_3"]
+    assert "@incollection{cohen1988," in bibliography.bibtex()
+    assert "doi = {10.1155/2013/608356}" in found["wu2013"]
     for entry in found.values():
         assert entry.count("{") == entry.count("}")
+
+
+@pytest.mark.parametrize(
+    ("title", "kept"),
+    [
+        ("CAT: a toolbox for MRI data", "{CAT}: a toolbox for {MRI} data"),
+        ("A Dutch R&D of SciPy_1.0", r"A {Dutch} {R}\&{D} of {SciPy}\_1.0"),
+        ("The Warwick-Edinburgh scale: a user's manual", "The {Warwick-Edinburgh} scale: a user's manual"),
+    ],
+)
+def test_names_in_titles_keep_their_capitals_in_bibtex(title, kept):
+    bibliography = Bibliography()
+    bibliography.cited["one"] = {"title": title}
+    assert f"  title = {{{kept}}}\n" in bibliography.bibtex()
 
 
 @pytest.mark.parametrize("key", sorted(read_yaml(find("references", "references"))))
@@ -210,5 +276,8 @@ def test_every_work_says_who_what_where_and_when(key):
     work = read_yaml(find("references", "references"))[key]
     assert {"author", "title", "year"} <= set(work)
     assert "publisher" in work or {"journal", "volume", "pages"} <= set(work)
+    assert "booktitle" not in work or {"editor", "pages"} <= set(work)
+    assert work.get("evidence") in (None, "unverified")
+    assert "evidence" not in work or "doi" not in work
     assert re.fullmatch(r"(18|19|20)\d\d", work["year"])
     assert re.fullmatch(r"10\.\d{4,5}/\S+", work.get("doi", "10.1000/none"))

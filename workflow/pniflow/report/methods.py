@@ -79,6 +79,7 @@ def methods(
     blocks += statistics.models_by_family(rows, plan)
     rest: dict[tuple[str, str], Text] = {
         ("Multiple tests", "multiplicity"): statistics.multiplicity(rows, tables, bibliography),
+        ("Maps", "maps"): statistics.mapped(tables, bibliography),
         ("Sensitivity analyses", "sensitivity"): statistics.varied(tables, bibliography),
         ("Missing data", "missing"): statistics.missing(rows, bibliography),
     }

@@ -103,6 +103,24 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
     return [*text, "."]
 
 
+def mapped(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+    """Return how p-values over whole maps were made."""
+    some = [
+        table for name in ("peaks", "voxel_peaks") if (table := tables.get(name)) is not None and len(table)
+    ]
+    text: list[Any] = []
+    if any(table["p_fwe"].notna().any() for table in some):
+        text += [" of the largest statistic", *bibliography.cite("map_maxt")]
+    if any(table["p_tfce"].notna().any() for table in some):
+        text += [
+            " and" if text else "",
+            " after threshold-free cluster enhancement",
+            *bibliography.cite("tfce"),
+        ]
+    lead = "Over each whole map, p is family-wise by permutation of persons:"
+    return [lead, *text, "."] if text else []
+
+
 def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
     """Return which sensitivity analyses were done, and how many could not be."""
     table = tables.get("sensitivity")

@@ -35,7 +35,7 @@ def all_sections(results: Results) -> list[Section]:
     bibliography = results.bibliography
     lists = checklists(there, results.study, results.tables, results.domains, bibliography)
     there.append(Section("checklists", "Reporting checklists", lists))
-    return [*there, Section("references", "References", [bibliography.listing()])]
+    return [*there, Section("references", "References", [bibliography.listing(), *bibliography.keys()])]
 
 
 def _participants(results: Results) -> list[Any]:
