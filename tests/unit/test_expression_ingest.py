@@ -314,6 +314,23 @@ def test_nanostring_controls_are_no_genes_and_its_housekeeping_genes_are_average
     np.testing.assert_allclose(levels["housekeeping"], 200, rtol=1e-14)
 
 
+EXPORT = (
+    "File Name,,,{}\nGene RLF,,,x,x\n\nEndogenous,IL6,NM_1,{}\n{}"
+    "Endogenous,IL8,NM_2,{}\nHousekeeping,GAPDH,NM_3,4,9\n"
+)
+
+
+def test_exports_of_the_collector_are_read_to_their_end_and_side_by_side(tmp_path):
+    """As of hundreds of samples, one export is above 4 MB."""
+    long = f"Negative,NEG,{'N' * 100_000},7,7\n" * 45
+    files = {"a.csv": EXPORT.format("s1.RCC,s2.RCC", "1,2", long, "3,4")}
+    files |= {"b.csv": EXPORT.format("s3.RCC,s4.RCC", "5,6", "", "7,8")}
+    levels = ingest(quantifications(tmp_path / "rcc", files), tmp_path / "l.tsv")
+    assert list(levels["sample_id"]) == ["s1", "s2", "s3", "s4"]
+    assert levels[["IL6", "CXCL8"]].to_numpy().T.tolist() == [[1, 2, 5, 6], [3, 4, 7, 8]]
+    np.testing.assert_allclose(levels["housekeeping"], [4, 9, 4, 9], rtol=1e-14)
+
+
 def test_qpcr_wells_are_averaged_and_undetermined_is_missing(tmp_path):
     wells = "1,s1,IL6,30\n2,s1,IL6,31\n3,s1,GAPDH,20\n4,s2,IL6,Undetermined\n5,s2,GAPDH,21\n"
     text = "Experiment,x\nWell,Sample Name,Target Name,CT\n" + wells

@@ -268,7 +268,7 @@ def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
 
 def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
     """Read the table of RCC files that the collector tool exports; return samples and their counts."""
-    rows = [row for row in files.cells(first_lines(path, 100_000), ",", path) if row]
+    rows = [row for row in files.cells(first_lines(path, 100_000, None), ",", path) if row]
     samples = [sample_name(Path(cell)) for cell in rows[0][3:] if cell]
     probes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
     return samples, [_probes(path, probes, 3 + place) for place in range(len(samples))]

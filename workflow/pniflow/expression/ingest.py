@@ -203,7 +203,9 @@ def _from_samples(
         form = f"star:{strand}"
     source = paths[0] if len(paths) == 1 else paths[0].parent
     if form == "rcc_export":
-        names, quantified = formats.read_rcc_export(paths[0])
+        exports = [formats.read_rcc_export(path) for path in paths]
+        names = [name for some, _ in exports for name in some]
+        quantified = [sample for _, some in exports for sample in some]
     elif form == "matrix":
         names, quantified = _tables(paths, wanted.unit)
     else:
