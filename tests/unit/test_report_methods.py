@@ -105,6 +105,13 @@ def test_freesurfer_and_the_protocol_of_the_images_are_said_where_they_were_read
     assert "FreeSurfer" not in written()[0]["MRI"]
 
 
+def test_a_parcellation_of_any_size_is_cited():
+    rows = estimate_rows(made.estimates())
+    row = next(row for row in rows if row["outcome"].startswith("aparc_a2009s."))
+    outcome = "Schaefer2018_200Parcels_17Networks_order.limbic.left.thickness"
+    assert "Schaefer2018" in written(rows=[{**row, "outcome": outcome}])[1].cited
+
+
 def test_a_limit_over_the_root_of_two_is_cited():
     assay = STUDY["assays"]["hair_cortisol"] | {"below_limit_as": "limit_over_sqrt2"}
     texts, bibliography = written(STUDY | {"assays": {"hair_cortisol": assay}})
@@ -192,7 +199,7 @@ def test_an_instrument_is_cited_by_the_sources_of_its_key():
         " sclerosis. ISRN Rehabilitation 2013:608356. doi:10.1155/2013/608356",
     ]
     (compared,) = bibliography.keys()
-    assert "Perceived Stress Scale, 10 items (Cohen, scoring page of the" in plain(compared.text)
+    assert "Perceived Stress Scale, 10 items: Cohen, scoring page of the" in plain(compared.text)
 
 
 def own_instrument(folder, source: str):
@@ -232,7 +239,7 @@ def test_every_instrument_names_a_publication_that_is_in_the_list(name):
 def test_p_over_whole_maps_is_cited_by_what_was_done():
     peaks = pd.DataFrame({"p_fwe": [0.01, 0.2], "p_tfce": [None, None]})
     texts, bibliography = written(tables={"peaks": peaks})
-    assert re.search(r"permutation of persons: of the largest statistic \[\d+\]\.$", texts["Maps"])
+    assert re.search(r"permutation of persons \[\d+\]: of the largest statistic \[\d+\]\.$", texts["Maps"])
     assert "map_maxt" in bibliography.cited
     texts, bibliography = written(tables={"voxel_peaks": peaks.assign(p_tfce=0.03)})
     assert re.search(r"\] and after threshold-free cluster enhancement \[\d+\]\.$", texts["Maps"])

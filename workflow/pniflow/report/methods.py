@@ -135,7 +135,7 @@ def _questionnaires(
         if "reliability" in tables:
             text += [
                 " Internal consistency is given as Cronbach's α", *bibliography.cite("reliability"),
-                " and McDonald's ω.",
+                " and McDonald's ω", *bibliography.cite("omega"), ".",
             ]  # fmt: skip
     text.append((" " if text else "") + _unverified(study))
     return [part for part in text if part]
@@ -260,7 +260,7 @@ def _imaging(
     if atlases:
         text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
         for place, atlas in enumerate(atlases):
-            text += [", " if place else "", atlas, *bibliography.cite(atlas)]
+            text += [", " if place else "", atlas, *bibliography.cite(atlas, atlas.split("_")[0])]
         text.append(".")
     text += [f"{' ' if text else ''}{said}" for said in _protocol(tables)]
     if "lesions" in study:

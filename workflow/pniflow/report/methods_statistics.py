@@ -117,8 +117,8 @@ def mapped(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Te
             " after threshold-free cluster enhancement",
             *bibliography.cite("tfce"),
         ]
-    lead = "Over each whole map, p is family-wise by permutation of persons:"
-    return [lead, *text, "."] if text else []
+    lead = "Over each whole map, p is family-wise by permutation of persons"
+    return [lead, *bibliography.cite("sign_flip"), ":", *text, "."] if text else []
 
 
 def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:

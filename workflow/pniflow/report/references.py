@@ -91,9 +91,9 @@ class Bibliography:
 
     def keys(self) -> list[Paragraph]:
         """Return what else the scoring keys of the cited instruments were compared with; no publication."""
-        said = [f"{title} ({'; '.join(sources)})" for title, sources in self.compared.items()]
-        lead = "Beside the works cited, scoring keys were compared with: "
-        return [Paragraph([f"{lead}{', '.join(said)}."], "note")] if said else []
+        said = [f"{title}: {'; '.join(sources)}." for title, sources in self.compared.items()]
+        lead = "Scoring keys were compared with these too. "
+        return [Paragraph([lead + " ".join(said)], "note")] if said else []
 
     def bibtex(self) -> str:
         """Return the works as a BibTeX file, by key."""
