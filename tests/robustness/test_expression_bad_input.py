@@ -179,6 +179,19 @@ def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (b"1,s1,IL6,30\n2,s1,GAPDH,20,x\n", "Expected 4 fields in line 3, saw 5"),
+        (b'1,s1,IL6,30\n2,"s1,GAPDH,20\n', "EOF inside string"),
+        (b"1,s1,IL6,30\n" * 200 + b"2,s\xb51,GAPDH,20\n", "can't decode byte 0xb5"),
+    ],
+)
+def test_a_damaged_table_of_wells(tmp_path, capsys, rows, said):
+    (tmp_path / "ct.csv").write_bytes(b"Well,Sample Name,Target Name,CT\n" + rows)
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "ct.csv", "the file is damaged", said, unit="ct")
+
+
+@pytest.mark.parametrize(
     ("labels", "said"),
     [
         (["ENSMUSG00000025746", "ENSMUSG00000024401"], "Ensembl ids of the mouse"),

@@ -178,7 +178,7 @@ def read_rows(path: Path, **options: object) -> pd.DataFrame:
     try:
         with open_text(path) as stream:
             return pd.read_csv(stream, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, EOFError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:
         raise InputError(
             f"{path}: the file is damaged ({' '.join(str(error).split())}); fetch it again."
         ) from None

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from pniflow.errors import InputError
-from pniflow.expression.matrix import MISSING, Block, first_lines, open_text
+from pniflow.expression.formats import read_rows
+from pniflow.expression.matrix import MISSING, Block, first_lines
 
 COLUMNS = {
     "sample": re.compile(r"(?i)sample([ _.]?(name|id))?"),
@@ -54,8 +55,7 @@ def read_long_table(path: Path) -> tuple[list[str], Block]:
     import pandas as pd
 
     number, delimiter, place = _header(path)
-    with open_text(path) as stream:
-        frame = pd.read_csv(stream, sep=delimiter, skiprows=number, dtype=str, keep_default_na=False)
+    frame = read_rows(path, sep=delimiter, skiprows=number)
     wells = pd.DataFrame({role: frame.iloc[:, column].str.strip() for role, column in place.items()})
     wells = wells[(wells["sample"] != "") & (wells["target"] != "")]
     cycle = pd.to_numeric(wells["cycle"].mask(wells["cycle"].isin(MISSING)), errors="coerce")
