@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 import pytest
+import typst
 
 import made_results as made
 from pniflow.errors import InputError
@@ -262,6 +263,17 @@ def test_the_bibliography_is_bibtex_and_has_what_was_cited():
     assert "doi = {10.1155/2013/608356}" in found["wu2013"]
     for entry in found.values():
         assert entry.count("{") == entry.count("}")
+
+
+def test_another_reader_of_bibtex_takes_every_work(tmp_path):
+    bibliography = Bibliography()
+    bibliography.cite(*bibliography.known)
+    (tmp_path / "all.bib").write_text(bibliography.bibtex(), encoding="utf-8")
+    (tmp_path / "all.typ").write_text('#bibliography("all.bib", full: true, style: "apa")')
+    assert typst.compile(str(tmp_path / "all.typ")).startswith(b"%PDF")
+    assert set(entries(bibliography.bibtex())) == set(bibliography.known)
+    shown = plain(bibliography.listing().items[list(bibliography.known).index("lst_ai")][1])
+    assert "Wiltgen T, McGinnis J, Schlaeger S, et al. (2024). LST-AI: a deep" in shown
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def _written(work: Mapping[str, str]) -> list[str | Link]:
         text = work["title"]
     else:
         names = [_name(one) for one in work["author"].split(" and ")]
-        text = f"{', '.join(names).replace(', others', ' and others')} ({work['year']}). {work['title']}. "
+        text = f"{', '.join(names).replace(', others', ', et al.')} ({work['year']}). {work['title']}. "
         text += _place(work)
     parts: list[str | Link] = [text if text.endswith(".") else f"{text}."]
     return (
