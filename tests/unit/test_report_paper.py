@@ -13,7 +13,7 @@ from test_report_page import HOSTILE, run  # noqa: F401 (fixture)
 import made_results as made
 from conftest import lacking
 from pniflow.report import printed, render_report
-from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Row, Section, Table
+from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -118,14 +118,68 @@ def test_a_table_too_wide_for_the_page_lies_on_its_side(tmp_path):
     assert [printed._table(table)["wide"] for table in (narrow, wide)] == [False, True]
 
 
+def pages_of(blocks: list, folder: Path, *options: str) -> list[str]:
+    """Text of each page of a paper of these blocks."""
+    said = {"title": "T", "subtitle": "S", "simulated": False, "made": "M"}
+    content = printed.write_paper(sections=[Section("s", "First section", blocks)], **said)
+    (folder / "p.pdf").write_bytes(content)
+    return text_of(folder / "p.pdf", *options).rstrip("\f").split("\f")
+
+
 def test_a_short_table_stands_on_one_page(tmp_path):
     rows = [Row([f"line {number}"], [["1"]]) for number in range(4)]
     for lines in range(38, 46):  # wherever on the page it begins
         blocks = [*[Paragraph(["text"])] * lines, Table(["Short."], ["a", "b"], rows, [0])]
-        folder = {"title": "T", "subtitle": "S", "simulated": False, "made": "M"}
-        (tmp_path / "p.pdf").write_bytes(printed.write_paper(sections=[Section("s", "S", blocks)], **folder))
-        pages = [page for page in text_of(tmp_path / "p.pdf").split("\f") if "line" in page]
+        pages = [page for page in pages_of(blocks, tmp_path) if "line" in page]
         assert len(pages) == 1, lines
+
+
+def drawn(name: str, width: float, height: float) -> Picture:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt"></svg>'
+    return Picture(name, f"Title of {name}", svg.encode(), "a drawing", ["caption"], [], width, height)
+
+
+@pytest.mark.parametrize("width", [240.0, 480.0])
+def test_text_fills_the_page_before_a_figure_that_does_not_fit(width, tmp_path):
+    figures = [drawn(f"drawing {number}", width, 520.0) for number in (1, 2, 3)]
+    blocks = [*[Paragraph(["before"])] * 20, *figures, *[Paragraph(["after"])] * 60]
+    pages = pages_of(blocks, tmp_path)
+    lines = [page.count("before") + page.count("after") for page in pages]
+    assert lines[0] > 36  # a page of nothing but text
+    assert min(lines[:-1]) > 5
+    assert re.findall(r"Figure (\d)\.", "".join(pages)) == ["1", "2", "3"]
+
+
+def test_a_figure_never_stands_before_the_heading_of_its_section(tmp_path):
+    page = pages_of([drawn("drawing", 480.0, 300.0), Paragraph(["after"])], tmp_path)[0]
+    assert page.index("First section") < page.index("after") < page.index("Figure 1.")
+
+
+def test_the_name_of_a_group_of_rows_stands_on_each_page_and_never_alone_at_its_foot(tmp_path):
+    rows = [Row([f"line {number}"], [["1"]]) for number in range(90)]
+    table = Table(["Long."], ["a", "b"], [Row(["one group"], [], group=True), *rows], [0])
+    for lines in range(36, 44):
+        pages = pages_of([*[Paragraph(["text"])] * lines, table], tmp_path)
+        assert len(pages) > 2
+        assert [page.count("one group") for page in pages] == [int("line" in page) for page in pages], lines
+
+
+def test_a_long_name_stays_in_its_column(tmp_path):
+    name = "neuromorphometrics.anterior_insula_and_operculum.left_minus_right.gm_volume"
+    rows = [Row([name], [["second"], ["a reason of many words " * 6]])]
+    boxes = pages_of([Table(["c"], ["Name", "Flag", "Reason"], rows)], tmp_path, "-bbox")[0]
+    words = re.findall(r'xMin="([\d.]+)" .*?xMax="([\d.]+)".*?>(.*?)</word>', boxes)
+    (second,) = (float(left) for left, _, word in words if word == "second")
+    parts = [(float(right), word) for _, right, word in words if word in name and len(word) > 4]
+    assert squeezed("".join(word for _, word in parts)) == squeezed(name)
+    assert max(right for right, _ in parts) < second
+
+
+def test_a_place_on_the_web_is_never_hyphenated(tmp_path):
+    link = Link("doi:10.1093/clinids/supplementary", "https://doi.org/10.1093/clinids")
+    for fill in range(70, 110):
+        text = pages_of([Paragraph(["x" * fill, " ", link])], tmp_path)[0]
+        assert "doi:10.1093/clinids/supplementary" in text.replace("\n", ""), fill
 
 
 def test_links_to_the_web_stay_links_and_those_inside_are_text():

@@ -17,7 +17,8 @@ from pniflow.report.parts import BANNER, Fold, Link, Picture, Section, Table, Te
 _HERE = Path(__file__).resolve().parent
 _WIDTH, _LANDSCAPE, _HEIGHT = 482.0, 700.0, 600.0  # points that a page gives to a table or figure
 _SIZE, _SMALLEST = 7.8, 5.8  # points of a table's type
-_LETTER, _GAP = 0.52, 7.0  # width of a letter in its size, and between columns in points
+_LETTER, _GAP = 0.49, 7.0  # width of a letter in its size, and between columns in points
+_BOLD = 1.2  # letters that a bold one takes
 _USUAL = re.compile(
     r"[\x20-\x7e\u00a0-\u024f\u0370-\u03ff\u0400-\u045f\u2010-\u2026\u2212\u221a\u2264\u2265]*"
 )
@@ -102,34 +103,7 @@ def _text(text: Text) -> list[Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    cells: list[list[str]] = [[] for _ in table.columns]
-    for row in table.rows:
-        if not row.group:
-            for column, text in zip(cells, [row.head, *row.cells], strict=True):
-                column.append(plain(text))
-    # Letters that may not be broken: numbers and short texts whole, of other texts the longest word.
-    heads = [round(1.2 * _longest([name])) for name in table.columns]  # bold
-    words = [max(head, _longest(some)) for head, some in zip(heads, cells, strict=True)]
-    whole = [max([head, *map(len, some)]) for head, some in zip(heads, cells, strict=True)]
-    fixed = [
-        (place > 0 and (place - 1 in table.numeric or letters <= 14)) or 20 < word == letters <= 40
-        for place, (letters, word) in enumerate(zip(whole, words, strict=True))
-    ]
-    needed = sum(
-        letters if stays else min(max(word, min(letters, 26)), 40)
-        for letters, word, stays in zip(whole, words, fixed, strict=True)
-    )
-    gaps = _GAP * len(whole)
-    size = min(_SIZE, (_WIDTH - gaps) / (needed * _LETTER))
-    wide = size < _SMALLEST
-    if wide:
-        size = max(4.5, min(_SIZE, (_LANDSCAPE - gaps) / (needed * _LETTER)))
-    widths = [
-        {"pt": round(letters * _LETTER * size + _GAP, 1)}
-        if stays
-        else {"fr": max(10, word, min((sum(map(len, some)) / max(1, len(some)) + letters) / 2, 60))}
-        for letters, word, stays, some in zip(whole, words, fixed, cells, strict=True)
-    ]
+    widths, size, wide = _measured(table)
     return {
         "kind": "table",
         "caption": _text(table.caption),
@@ -137,23 +111,73 @@ def _table(table: Table) -> dict[str, Any]:
         "numeric": list(table.numeric),
         "rows": [
             {
-                "head": _text(row.head),
+                "head": _cell(row.head),
                 "remark": printable(row.remark),
                 "group": row.group,
-                "cells": [_text(cell) for cell in row.cells],
+                "cells": [_cell(cell) for cell in row.cells],
             }
             for row in table.rows
         ],
         "note": _text(table.note),
         "widths": widths,
-        "size": round(size, 2),
+        "size": size,
         "wide": wide,
     }
 
 
+def _measured(table: Table) -> tuple[list[float], float, bool]:
+    """Return the widths of a table's columns in points, its size of type, and whether it lies on its side.
+
+    A column has room for what may not be broken: numbers and short texts whole, of other texts the
+    longest word. What the page has left goes to usual texts until they stand whole, then to heads.
+    """
+    rows = [row for row in table.rows if not row.group]
+    lows, usual, heads = [], [], []
+    for place, name in enumerate(table.columns):
+        texts = [plain(row.cells[place - 1]) if place else f"{plain(row.head)} {row.remark}" for row in rows]
+        letters = [len(text) for text in texts] or [0]
+        whole = max(letters)
+        stays = place > 0 and (place - 1 in table.numeric or whole <= 14)
+        low = whole if stays else min(max(_longest(texts), min(whole, 20)), 40)
+        lows.append(max(1, low, _BOLD * _longest([name])))
+        usual.append(max(lows[-1], min((whole + sum(letters) / len(letters)) / 2, 60)))
+        heads.append(max(usual[-1], min(_BOLD * len(name), 24)))
+    gaps = _GAP * len(lows)
+    size = min(_SIZE, (_WIDTH - gaps) / (sum(lows) * _LETTER))
+    wide = size < _SMALLEST
+    page = _LANDSCAPE if wide else _WIDTH
+    if wide:
+        size = max(4.5, min(_SIZE, (page - gaps) / (sum(lows) * _LETTER)))
+    room = (page - gaps) / (size * _LETTER)
+    letters = _shared(_shared(lows, usual, room), heads, room)
+    left = room - sum(letters)
+    if left < 0.25 * room:  # a table that nearly fills the page ends where the page ends
+        letters[usual.index(max(usual))] += left
+    return [round(some * _LETTER * size + _GAP, 1) for some in letters], round(size, 2), wide
+
+
+def _shared(lows: Sequence[float], highs: Sequence[float], room: float) -> list[float]:
+    """Return each column's letters: its lowest, and its part of what is left towards its highest."""
+    wanted = sum(highs) - sum(lows)
+    part = min(1.0, max(0.0, room - sum(lows)) / wanted) if wanted else 0.0
+    fits = min(1.0, room / sum(lows))
+    return [low * fits + (high - low) * part for low, high in zip(lows, highs, strict=True)]
+
+
+def _cell(text: Text) -> list[Any]:
+    """Return a table's text as runs, with places to break in names that are longer than a column."""
+    runs = [run if isinstance(run, str) else [_breakable(run[0]), run[1]] for run in _text(text)]
+    return [_breakable(run) if isinstance(run, str) else run for run in runs]
+
+
+def _breakable(text: str) -> str:
+    return re.sub(r"\S{25,}", lambda name: re.sub(r"([._/=-])(?=\w)", "\\1\u200b", name[0]), text)
+
+
 def _longest(texts: Sequence[str]) -> int:
-    """Return the letters of the longest word; a no-break space is part of one."""
-    return max((len(word) for text in texts for word in text.split(" ")), default=0)
+    """Return the letters of the longest word, which a no-break space and a space before a point join."""
+    words = (word for text in texts for word in re.split(r"[ \u200b](?!\.)", _breakable(text)))
+    return max(map(len, words), default=0)
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
@@ -165,6 +189,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "alt": printable(picture.alt),
         "caption": _text(picture.caption),
         "width": round(picture.width * scale, 1),
+        "narrow": picture.narrow,
     }
 
 
