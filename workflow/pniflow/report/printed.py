@@ -132,15 +132,17 @@ def _measured(table: Table) -> tuple[list[float], float, bool]:
     longest word. What the page has left goes to usual texts until they stand whole, then to heads.
     """
     rows = [row for row in table.rows if not row.group]
-    lows, usual, heads = [], [], []
+    lows: list[float] = []
+    usual: list[float] = []
+    heads: list[float] = []
     for place, name in enumerate(table.columns):
         texts = [plain(row.cells[place - 1]) if place else f"{plain(row.head)} {row.remark}" for row in rows]
-        letters = [len(text) for text in texts] or [0]
-        whole = max(letters)
+        lengths = [len(text) for text in texts] or [0]
+        whole = max(lengths)
         stays = place > 0 and (place - 1 in table.numeric or whole <= 14)
         low = whole if stays else min(max(_longest(texts), min(whole, 20)), 40)
         lows.append(max(1, low, _BOLD * _longest([name])))
-        usual.append(max(lows[-1], min((whole + sum(letters) / len(letters)) / 2, 60)))
+        usual.append(max(lows[-1], min((whole + sum(lengths) / len(lengths)) / 2, 60)))
         heads.append(max(usual[-1], min(_BOLD * len(name), 24)))
     gaps = _GAP * len(lows)
     size = min(_SIZE, (_WIDTH - gaps) / (sum(lows) * _LETTER))
