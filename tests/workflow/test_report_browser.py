@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,22 @@ def test_axe_finds_nothing_serious(browser, report, scheme, size):
         assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in grave] == []
 
 
+def test_on_a_phone_the_column_that_stays_leaves_room_for_the_others(browser, report):
+    with opened(browser, report, "phone") as page:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        shares = page.evaluate(
+            """[...document.querySelectorAll("main .wide")]
+                 .filter((wide) => wide.scrollWidth > wide.clientWidth)
+                 .map((wide) => wide.querySelector("tbody th[scope=row]").offsetWidth / wide.clientWidth)"""
+        )
+        assert len(shares) > 10
+        assert max(shares) < 0.5
+        assert page.evaluate(  # the table that is read first stands whole
+            "(() => { const one = document.querySelector('#answers .wide');"
+            " return one.scrollWidth <= one.clientWidth; })()"
+        )
+
+
 def column(table, place: int) -> list[str]:
     return [row.locator("td").nth(place).inner_text() for row in table.locator("tbody tr").all()]
 
@@ -127,6 +144,7 @@ def test_figures_enlarge_from_the_keyboard(browser, report):
         large = page.locator("dialog img")
         assert large.bounding_box()["width"] > button.bounding_box()["width"]
         assert large.get_attribute("alt")
+        assert page.locator("dialog button").bounding_box()["height"] < 60
         page.keyboard.press("Escape")
         assert not page.locator("dialog").is_visible()
         assert button.evaluate("(one) => one === document.activeElement")
@@ -147,6 +165,21 @@ def test_a_click_on_a_number_shows_where_it_comes_from(browser, report, size):
         page.keyboard.press("Escape")
         assert not page.locator("#traces").is_visible()
         assert number.evaluate("(one) => one === document.activeElement")
+
+
+def test_the_source_of_each_answer_is_reached_by_the_keyboard(browser, report):
+    with opened(browser, report) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        alone = page.evaluate(  # texts and rows whose numbers the keyboard never stops at
+            """[...document.querySelectorAll("main p, main li, main figcaption, main tbody tr")]
+                 .filter((one) => one.querySelector("a.n"))
+                 .filter((one) => !one.querySelector("a[href^='#t']:not([tabindex])"))
+                 .map((one) => one.textContent)"""
+        )
+        assert alone == []
+        answer = page.locator("#answers li a.n:not([tabindex])").first
+        answer.press("Enter")
+        assert page.locator("#traces").is_visible()
 
 
 def test_without_javascript_everything_is_there(browser, report):
@@ -170,7 +203,23 @@ def test_it_prints(browser, report, tmp_path):
         assert not page.locator("#traces").is_visible()
         assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
         page.pdf(path=tmp_path / "printed.pdf", format="A4")
-    assert 5 < (tmp_path / "printed.pdf").read_bytes().count(b"/Type /Page\n") < 60
+    pages = pages_of(tmp_path / "printed.pdf")
+    assert 5 < len(pages) < 60
+    for number, text in enumerate(pages, 1):
+        assert "SIMULATED DATA" in text
+        assert f"{number} of {len(pages)}" in text
+    # A table that goes on over pages says its columns on each of them.
+    heads = [text.count("What the count means") for text in pages]
+    assert sum(heads) > 1
+    assert max(heads) == 1
+
+
+def pages_of(pdf: Path) -> list[str]:
+    """Text of each page of a PDF."""
+    if shutil.which("pdftotext") is None:
+        lacking("poppler", "pdftotext is not installed")
+    done = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True)
+    return done.stdout.rstrip("\f").split("\f")
 
 
 def test_hostile_text_does_nothing(browser, tmp_path):

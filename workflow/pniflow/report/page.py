@@ -76,6 +76,7 @@ def write_page(
         script_hash=_hash(script),
         write=writer.write,
         anchor=writer.anchor,
+        sources=set,
     )
 
 
@@ -99,16 +100,24 @@ class _Writer:
             return self.anchors.get(key.rpartition("/")[0], "")
         return self.anchors.get(f"table {table}", "")
 
-    def _number(self, part: Number) -> str:
+    def _number(self, part: Number, reached: set[str] | None) -> str:
         escape = self.escape
         anchor = self.anchor(part.key, part.table)
-        tag, target = ("a", f' href="#{escape(anchor)}" tabindex="-1"') if anchor else ("span", "")
+        tag, target = ("a", f' href="#{escape(anchor)}"') if anchor else ("span", "")
+        if anchor and (reached is None or anchor in reached):
+            target += ' tabindex="-1"'
+        elif reached is not None:
+            reached.add(anchor)
         where = {"table": part.table, "key": part.key, "field": part.field}
         data = " ".join(f'data-{name}="{escape(value)}"' for name, value in where.items())
         return f'<{tag}{target} class="n" {data}>{escape(part.text)}</{tag}>'
 
-    def write(self, text: Text) -> Markup:
-        """Return a text as HTML."""
+    def write(self, text: Text, reached: set[str] | None = None) -> Markup:
+        """Return a text as HTML.
+
+        The keyboard stops once at each source of numbers that is not among those `reached`, which
+        gathers them; without it, at none.
+        """
         escape, written = self.escape, []
         for part in text:
             if isinstance(part, str):
@@ -117,7 +126,7 @@ class _Writer:
             elif isinstance(part, Link):
                 written.append(f'<a href="{escape(part.target)}">{escape(part.text)}</a>')
             else:
-                written.append(self._number(part))
+                written.append(self._number(part, reached))
         return self.markup("".join(written))
 
 

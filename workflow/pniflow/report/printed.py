@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _text(text: Text) -> list[Any]:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    widths, size, wide = _measured(table)
+    widths, size, wide, lines = _measured(table)
     return {
         "kind": "table",
         "caption": _text(table.caption),
@@ -122,25 +123,27 @@ def _table(table: Table) -> dict[str, Any]:
         "widths": widths,
         "size": size,
         "wide": wide,
+        "short": lines <= 9,
     }
 
 
-def _measured(table: Table) -> tuple[list[float], float, bool]:
-    """Return the widths of a table's columns in points, its size of type, and whether it lies on its side.
+def _measured(table: Table) -> tuple[list[float], float, bool, int]:
+    """Return a table's widths in points, its size of type, whether it lies on its side, and its lines.
 
     A column has room for what may not be broken: numbers and short texts whole, of other texts the
     longest word. What the page has left goes to usual texts until they stand whole, then to heads.
     """
     rows = [row for row in table.rows if not row.group]
+    texts = [[f"{plain(row.head)} {row.remark}" for row in rows]]
+    texts += [[plain(row.cells[place]) for row in rows] for place in range(len(table.columns) - 1)]
     lows: list[float] = []
     usual: list[float] = []
     heads: list[float] = []
-    for place, name in enumerate(table.columns):
-        texts = [plain(row.cells[place - 1]) if place else f"{plain(row.head)} {row.remark}" for row in rows]
-        lengths = [len(text) for text in texts] or [0]
+    for place, (name, some) in enumerate(zip(table.columns, texts, strict=True)):
+        lengths = [len(text) for text in some] or [0]
         whole = max(lengths)
         stays = place > 0 and (place - 1 in table.numeric or whole <= 14)
-        low = whole if stays else min(max(_longest(texts), min(whole, 20)), 40)
+        low = whole if stays else min(max(_longest(some), min(whole, 20)), 40)
         lows.append(max(1, low, _BOLD * _longest([name])))
         usual.append(max(lows[-1], min((whole + sum(lengths) / len(lengths)) / 2, 60)))
         heads.append(max(usual[-1], min(_BOLD * len(name), 24)))
@@ -155,7 +158,11 @@ def _measured(table: Table) -> tuple[list[float], float, bool]:
     left = room - sum(letters)
     if left < 0.25 * room:  # a table that nearly fills the page ends where the page ends
         letters[usual.index(max(usual))] += left
-    return [round(some * _LETTER * size + _GAP, 1) for some in letters], round(size, 2), wide
+    lines = sum(
+        max(ceil(len(text) / width) for text, width in zip(row, letters, strict=True))
+        for row in zip(*texts, strict=True)
+    )
+    return [round(some * _LETTER * size + _GAP, 1) for some in letters], round(size, 2), wide, lines
 
 
 def _shared(lows: Sequence[float], highs: Sequence[float], room: float) -> list[float]:

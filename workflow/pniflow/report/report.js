@@ -57,6 +57,7 @@ for (const image of document.querySelectorAll("figure img")) {
   image.replaceWith(button);
   button.append(image);
   button.addEventListener("click", () => {
+    dialog.classList.toggle("tall", button.closest("figure").classList.contains("narrow"));
     dialog.replaceChildren(shut, image.cloneNode());
     dialog.showModal();
   });
