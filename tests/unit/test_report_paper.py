@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import subprocess
@@ -63,6 +64,17 @@ def test_each_row_of_each_table_stands_on_paper_as_on_the_page(both):
             assert said in found, cells
             rows += 1
     assert rows > 80
+
+
+def test_a_long_title_runs_on_one_line(tmp_path):
+    title = "A very long title of a study " * 9
+    content = printed.write_paper(title=title, subtitle="S", simulated=False, sections=shuffled(1), made="M")
+    (tmp_path / "p.pdf").write_bytes(content)
+    for page in text_of(tmp_path / "p.pdf").rstrip("\f").split("\f")[1:]:
+        lines = page.splitlines()
+        assert lines[0].startswith("A very long title of a study A")
+        assert lines[0].endswith("…")
+        assert "very long title" not in "".join(lines[1:])
 
 
 def test_every_page_says_simulated(both):
@@ -150,9 +162,47 @@ def test_text_fills_the_page_before_a_figure_that_does_not_fit(width, tmp_path):
     assert re.findall(r"Figure (\d)\.", "".join(pages)) == ["1", "2", "3"]
 
 
-def test_a_figure_never_stands_before_the_heading_of_its_section(tmp_path):
-    page = pages_of([drawn("drawing", 480.0, 300.0), Paragraph(["after"])], tmp_path)[0]
-    assert page.index("First section") < page.index("after") < page.index("Figure 1.")
+@pytest.mark.parametrize("height", [100.0, 300.0, 520.0])
+def test_a_figure_that_fits_stands_after_the_heading_of_its_section(height, tmp_path):
+    blocks = [drawn("drawing", 480.0, height), *[Paragraph(["after"])] * 20]
+    page = pages_of(blocks, tmp_path)[0]
+    assert page.index("First section") < page.index("Figure 1.")
+
+
+def shuffled(seed: int) -> list[Section]:
+    """Sections of figures of many heights, paragraphs and tables, in an order drawn by the seed."""
+    draw, sections, count = random.Random(seed), [], 0
+    for number in range(5):
+        blocks: list = []
+        for _ in range(draw.randint(3, 9)):
+            kind = draw.random()
+            if kind < 0.4:
+                count += 1
+                width, height = draw.choice([240.0, 480.0]), draw.choice([80.0, 150.0, 250.0, 350.0, 500.0])
+                blocks.append(drawn(f"drawing {count}", width, height))
+            elif kind < 0.7:
+                blocks += [Paragraph(["word " * draw.choice([20, 60, 150])])] * draw.randint(1, 4)
+            else:
+                rows = [Row([f"line {line}"], [["1"]]) for line in range(draw.randint(2, 30))]
+                blocks.append(Table(["caption"], ["a", "b"], rows, [0]))
+        sections.append(Section(f"s{number}", f"Section {number}", blocks))
+    return sections
+
+
+@pytest.mark.parametrize("seed", [11, 12, 117, 147])
+def test_figures_stand_in_their_order_and_none_is_lost(seed, tmp_path):
+    sections = shuffled(seed)
+    wanted = sum(isinstance(block, Picture) for section in sections for block in section.blocks)
+    content = printed.write_paper(title="T", subtitle="S", simulated=False, sections=sections, made="M")
+    (tmp_path / "p.pdf").write_bytes(content)
+    pages = text_of(tmp_path / "p.pdf").split("\f")
+    found = [
+        (int(number), place)
+        for place, page in enumerate(pages)
+        for number in re.findall(r"Figure (\d+)\.", page)
+    ]
+    assert sorted(number for number, _ in found) == list(range(1, wanted + 1))
+    assert [place for _, place in sorted(found)] == sorted(place for _, place in found)
 
 
 def test_the_name_of_a_group_of_rows_stands_on_each_page_and_never_alone_at_its_foot(tmp_path):

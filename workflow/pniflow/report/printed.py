@@ -7,7 +7,7 @@ import importlib.util
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -29,8 +29,6 @@ def write_paper(
     *, title: str, subtitle: str, simulated: bool, sections: Sequence[Section], made: str
 ) -> bytes:
     """Return the report as PDF; the same bytes for the same sections, on any machine."""
-    import typst
-
     paper = _Paper()
     written = [
         {"title": printable(section.title), "blocks": paper.blocks(section.blocks)} for section in sections
@@ -39,20 +37,33 @@ def write_paper(
         written.append({"title": "Appendix", "blocks": paper.appendix})
     document = {
         "title": printable(title),
+        "running": printable(title if len(title) <= 90 else f"{title[:89]}…"),
         "subtitle": printable(subtitle),
         "simulated": simulated,
         "banner": BANNER,
         "made": made,
+        "afloat": False,
         "sections": written,
     }
+    content, warnings = _set(document, paper.pictures)
+    if warnings:  # no stable place for each figure: let them all float
+        content, _ = _set({**document, "afloat": True}, paper.pictures)
+    return content
+
+
+def _set(document: Mapping[str, Any], pictures: Mapping[str, bytes]) -> tuple[bytes, Sequence[Any]]:
+    """Return the PDF, and what typst warns of."""
+    import typst
+
     files = {
         "main": (_HERE / "report.typ").read_bytes(),
         "report.json": json.dumps(document, ensure_ascii=False).encode("utf-8"),
-        **paper.pictures,
+        **pictures,
     }
     fonts = typst.Fonts(include_system_fonts=False, font_paths=[_fonts()])
-    compiler: Any = typst.compile  # takes files by name too, which its stub does not say
-    return bytes(compiler(files, format="pdf", font_paths=fonts, pdf_standards=["ua-1"]))
+    compiler: Any = typst.compile_with_warnings  # takes files by name too, which its stub does not say
+    content, warnings = compiler(files, format="pdf", font_paths=fonts, pdf_standards=["ua-1"])
+    return bytes(content), warnings
 
 
 @dataclass
@@ -77,7 +88,7 @@ class _Paper:
                 written.append(_table(block))
             elif isinstance(block, Picture):
                 self.pictures[f"{block.name}.svg"] = block.svg
-                written.append(_picture(block))
+                written.append({**_picture(block), "number": len(self.pictures)})
             elif block.kind == "heading":
                 written.append({"kind": "heading", "text": printable(block.text)})
             elif block.kind == "list":
