@@ -248,6 +248,16 @@ def value_of(text: str) -> float:
     return float(text.replace("−", "-").replace("\u00a0", " ").lstrip("<> "))
 
 
+def counted(table: pd.DataFrame) -> list[dict]:
+    """Tests, and those shown, of each family and of each role, from the table alone."""
+    tested = table[table["family"].notna()]
+    tested = tested.assign(shown=tested["p_adjusted"].fillna(tested["p_value"]) < 0.05)
+    families = tested.groupby(["role", "family"])["shown"].agg(["size", "sum"])
+    roles = tested.groupby("role")["shown"].agg(["size", "sum"])
+    rows = [{"key": "/".join(key), "tests": n, "shown": k} for key, n, k in families.itertuples(name=None)]
+    return rows + [{"key": f"{key}/", "tests": n, "shown": k} for key, n, k in roles.itertuples(name=None)]
+
+
 def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
     keyed = {"estimates": estimate_rows(read_table(run["estimates"], "estimates"))}
     keyed["sensitivity"] = estimate_rows(read_table(run["sensitivity"], "sensitivity"))
@@ -269,6 +279,12 @@ def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
         {"key": "pss10", "scale": 3, "prorated": 1, "score": 1},
         {"key": "gad7", "scale": 3, "prorated": 2, "score": 0},
     ]
+    keyed["exclusions"] = [
+        {"key": "not answered/scale", "count": 2},
+        {"key": "quality below threshold/scan", "count": 1},
+        {"key": "all/", "count": 3},
+    ]
+    keyed["families"] = counted(made.estimates())
     lookup = {(name, row["key"]): row for name, rows in keyed.items() for row in rows}
     numbers = [e for e in page.elements if e["at"].get("data-field")]
     assert len(numbers) > 600
@@ -300,9 +316,17 @@ def test_a_click_on_a_number_shows_the_model_of_its_key(page):
             key = key.rpartition("/")[0]
         assert trace["at"]["aria-label"] == f"Trace of {key}"
         assert key in keys
-    others = [
-        e for e in page.elements if e["at"].get("data-table") in ("flow", "course", "windows", "scales")
-    ]
+    for element in (e for e in page.elements if e["at"].get("data-table") == "families"):
+        trace = traces[element["at"]["href"][1:]]["text"]
+        shown = trace.count("shown, ") - trace.count("not shown, ")
+        assert (
+            int(element["text"])
+            == {"shown": shown, "tests": trace.count("shown, ") + trace.count("not estimable")}[
+                element["at"]["data-field"]
+            ]
+        )
+    tables_of_a_run = ("flow", "course", "windows", "scales", "table1", "exclusions", "inclusion")
+    others = [e for e in page.elements if e["at"].get("data-table") in tables_of_a_run]
     for element in others:
         trace = traces[element["at"]["href"][1:]]["text"]
         assert re.search(rf"/{element['at']['data-table']}\.tsvsha256[0-9a-f]{{64}}rule", trace)
@@ -394,16 +418,15 @@ def test_no_section_is_empty_and_each_stands_in_the_navigation(page):
 
 
 def test_counts_add_up(page):
-    text = next(
-        t for t in re.findall(r"<table>.*?</table>", page.rawdata_text, re.S) if "each rule left out" in t
-    )
-    rows = re.findall(r'<th scope="row">(.*?)</th><td>(.*?)</td><td class="r">(\d+)</td>', text)
+    rows = cells_of(page, "each rule left out")
     assert rows == [
-        ("not answered", "scale", "2"),
-        ("quality below threshold", "scan", "1"),
-        ("all", "", "3"),
+        ["not answered", "scale", "2"],
+        ["quality below threshold", "scan", "1"],
+        ["all", "", "3"],
     ]
-    assert "The 3 exclusions one by one" in page.body
+    listed = cells_of(page, "Everything that was collected and left out")
+    assert len(listed) == 3
+    assert listed[1][0].startswith("Anxiety (GAD-7) scale gad7")
 
 
 def test_what_was_not_recorded_and_what_was_flagged_is_said(page):
@@ -636,10 +659,9 @@ def test_three_sessions_and_nothing_shown(tmp_path):
         "effect_size": None,
         "effect_size_kind": None,
     }
+    joint = {"role": "primary", "p_value": 0.3, "p_adjusted": 0.3, "note": "F test of 2 coefficients"}
     rows = [
-        made.row(
-            "change", "pro_change", "pss10", "session", 1.0, 1.0, role="primary", p_value=0.3, p_adjusted=0.3
-        )
+        made.row("change", "pro_change", "pss10", "session", 1.0, 1.0, **joint)
         | {**blank, "statistic": 1.234},
         made.row(
             "change",
@@ -661,8 +683,14 @@ def test_three_sessions_and_nothing_shown(tmp_path):
         measures=tmp_path / "measures.parquet",
         out=tmp_path / "report.html",
     )
-    body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
-    assert "was not shown to differ between the sessions: F = 1.23" in body
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    body = page.body.replace("\u00a0", " ")
+    assert "was not shown to differ between the sessions (lower is better): F(2, 20.0) = 1.23" in body
+    assert "; week 20 minus before: −1.00 points" in body
+    named = "a difference between the sessions in perceived stress (PSS-10); a difference between before and"
+    assert f"not shown: {named} “week 20” in" in body
+    assert cells_of(page, "Every coefficient, as in estimates.tsv")[0][3:5] == ["2, 20.0", "F = 1.23"]
+    assert cells_of(page, "Differences (each session minus before)")[0][1] == "F(2, 20.0) = 1.23"
     assert "was not shown to differ between before and “week 20”" in body
     assert "shown in 0 of 2" in body
 
@@ -671,8 +699,10 @@ def test_the_first_sentence_says_what_was_shown_and_in_which_direction(page):
     lead = page.all("p", **{"class": "lead"})[0]["text"]
     assert lead.startswith(
         "Primary questions: shown in 4 of 6 (lower after: depression (PHQ-9), fatigue (MFIS), loneliness"
-        " (UCLA, version 3); higher after: well-being (MHC-SF)). Secondary questions: shown in 2 of "
+        " (UCLA, version 3); higher after: well-being (MHC-SF)); not shown: a difference"
+        " between before and after in perceived stress (PSS-10), anxiety (GAD-7). Secondary questions: "
     )
+    assert lead.endswith("Higher CTRA = more adverse.")
 
 
 def test_published_claims_name_direction_source_and_contradiction(page):
@@ -727,7 +757,7 @@ def test_the_headline_in_the_terminal(run, tmp_path, capsys):
     assert re.search(r"Stress \(PSS-10\): change +−4\.20 +\[−5\.87, −2\.53\] +\.500 +21 +not shown", text)
     assert "CTRA: on Stress (PSS-10), within" in text
     assert "higher = more adverse" in text
-    assert "left out: 2 not answered, 1 quality below threshold" in text
+    assert "left out by rule (exclusions.tsv): not answered: 2, quality below threshold: 1" in text
     assert "1 planned test could not be estimated" in text
     assert max(len(line) for line in text.splitlines()) <= 110
 

@@ -139,7 +139,7 @@ def test_a_familys_question_stands_only_where_it_is_what_was_tested():
         "Did the left-right difference"
     )
     assert words.question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
-    assert words.question("pro_change", [one(term="session")], 3).startswith("Did the questionnaires")
+    assert words.question("pro_change", [one(term="session")]).startswith("Did the questionnaires")
     assert words.question("my_family", [one()]) == "My family"
 
 
@@ -172,6 +172,9 @@ def test_what_is_better_comes_from_the_instrument():
     assert words.label("log_hair_cortisol").better == ""
 
 
+JOINT = "F test of 2 coefficients"
+
+
 @functools.cache
 def all_verdicts() -> list[str]:
     """Every branch of the sentences: kind of term, shown or not, up or down, with and without CTRA."""
@@ -190,9 +193,9 @@ def all_verdicts() -> list[str]:
         row = one(outcome=outcome, term=term, estimate=sign * 2.0, p_value=p, p_adjusted=p)
         sentences.append(parts.plain(answers.answer(row, CONTEXT)[1]))
     three = Context({**SESSIONS, "ses-fu": "week 20"}, {})
-    for p in (0.001, 0.4, np.nan):
-        for term in ("session", "session[ses-fu]"):
-            row = one(term=term, p_value=p, p_adjusted=np.nan)
+    for p, outcome in itertools.product((0.001, 0.4, np.nan), ("pss10", "ctra", "inflammatory")):
+        for term, note in (("session", JOINT), ("site", JOINT), ("session", None), ("session[ses-fu]", None)):
+            row = one(term=term, outcome=outcome, p_value=p, p_adjusted=np.nan, note=note)
             sentences.append(parts.plain(answers.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
@@ -223,10 +226,10 @@ def test_no_verdict_shows_a_missing_number():
 
 def test_every_verdict_that_is_not_shown_says_so_and_gives_the_interval():
     for sentence in all_verdicts():
-        if "could not be estimated" in sentence or "F = " in sentence:
+        if "could not be estimated" in sentence or "F(2," in sentence:
             continue
         assert "95\u00a0% CI" in sentence
-        assert "n =\u00a0" in sentence
+        assert "n\u00a0=\u00a0" in sentence
 
 
 def test_the_sign_stands_beside_every_ctra_number():
@@ -246,6 +249,29 @@ def test_a_clear_change_in_words():
         " points"
         " (95 % CI −3.04 to −0.96), p < .001, adjusted p < .001, Hedges g_av = −0.95, n = 21."
     )
+
+
+def test_an_f_test_has_both_degrees_of_freedom_and_names_the_sessions():
+    whole = one(term="session", estimate=np.nan, error=np.nan, statistic=40.531, df=43.12, note=JOINT)
+    each = [
+        one(term="session[ses-post]", family=None, estimate=-2.0, conf_low=-3.04, conf_high=-0.96),
+        one(term="session[ses-fu]", family=None, estimate=1.5, conf_low=0.46, conf_high=2.54),
+    ]
+    three = Context({**SESSIONS, "ses-fu": "week 20"}, {}, coefficients={whole["key"]: each})
+    text = parts.plain(answers.answer(whole, three)[1]).replace("\u00a0", " ")
+    assert text == (
+        "Perceived stress (PSS-10) differed between the sessions (lower is better): F(2, 43.1) = 40.53,"
+        " p = .010, adjusted p = .020, n = 21; after minus before: −2.00 points (95 % CI −3.04 to −0.96);"
+        " week 20 minus before: 1.50 points (95 % CI 0.46 to 2.54)."
+    )
+
+
+def test_a_measure_of_two_of_three_sessions_is_compared_between_its_own():
+    sessions = {"ses-pre": "before", "ses-post": "after", "ses-fu": "week 20"}
+    own = Context(sessions, {}, measured={"pss10": ["ses-pre", "ses-post"], "gad7": ["ses-post", "ses-fu"]})
+    assert "was lower after than before" in parts.plain(answers.answer(one(), own)[1])
+    later = parts.plain(answers.answer(one(outcome="gad7"), own)[1])
+    assert "was lower at the session “week 20” than after" in later
 
 
 def test_the_adjusted_p_decides():

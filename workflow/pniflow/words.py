@@ -24,6 +24,22 @@ LEVEL = f"95{NBSP}%"
 CTRA_SIGN = "higher CTRA = more adverse: more inflammatory, less interferon and antibody gene expression"
 COMPONENT_SIGN = "higher = more expression"
 CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
+BRANCHES = {
+    "questionnaires": "Questionnaires",
+    "assays": "Assays",
+    "expression": "Gene expression",
+    "imaging": "MRI",
+    "freesurfer": "FreeSurfer",
+    "lesions": "Lesions",
+}
+DOMAINS = {  # domain of a measure -> how its branch is called
+    "questionnaire": BRANCHES["questionnaires"],
+    "assay": BRANCHES["assays"],
+    "expression": BRANCHES["expression"],
+    "imaging": BRANCHES["imaging"],
+    "exposure": "Exposure",
+}
+_COEFFICIENTS = re.compile(r"\bF test of (\d+) coefficients")
 _SIDES = {"left": "left", "right": "right", "left_minus_right": "left minus right", "both": "both sides"}
 
 
@@ -156,10 +172,10 @@ def region_of(measure: str) -> Region | None:
     return Region(*parts) if len(parts) == 4 and parts[2] in _SIDES else None
 
 
-def question(family: str, rows: Sequence[Mapping[str, Any]], sessions: int = 2) -> str:
+def question(family: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the question a family of tests asks: the known one if that is what it tests, else its name."""
     row = known("families").get(family)
-    kinds = {term_of(one["term"], sessions).kind for one in rows}
+    kinds = {row_term(one).kind for one in rows}
     if row and kinds <= set(row["kinds"].split()):
         return row["question"]
     text = family.replace("_", " ")
@@ -200,6 +216,11 @@ def term_of(term: str, sessions: int = 2) -> Term:
     return Term("pooled", term)
 
 
+def row_term(row: Mapping[str, Any]) -> Term:
+    """Take the term of an estimate's row apart: over several sessions it is joint where the row has an F."""
+    return term_of(row["term"], 3 if row.get("df_numerator") else 2)
+
+
 def session_words(study: Mapping[str, Any]) -> dict[str, str]:
     """Return session -> its label in words ("before"), in order of time; else the name without `ses-`."""
     return {
@@ -216,7 +237,8 @@ def predictor(term: str, sessions: Mapping[str, str]) -> str:
     if known.kind == "change":
         return f"{sessions.get(known.of, known.of) if known.of else labels[-1]} minus {labels[0]}"
     side = f", {known.kind}" if known.kind in ("within", "between") else ""
-    return f"{label(known.of or term).long}{side}"
+    name, _, level = (known.of or term).partition("[")
+    return f"{label(name).long}{f': {level[:-1]}' if level else ''}{side}"
 
 
 def sign_note(*measures: str) -> str:
@@ -315,5 +337,28 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return estimates as rows in the table's order, each with its `key` model/outcome/term."""
-    return [{**row, "key": f"{row['model']}/{row['outcome']}/{row['term']}"} for row in records(frame)]
+    """Return estimates as rows in the table's order.
+
+    Each has its `key` model/outcome/term and `df_numerator`: the coefficients an F tests, None for a t.
+    """
+    rows = records(frame)
+    for row in rows:
+        several = _COEFFICIENTS.search(str(row.get("note") or ""))
+        row["key"] = f"{row['model']}/{row['outcome']}/{row['term']}"
+        row["df_numerator"] = int(several[1]) if several else None
+    return rows
+
+
+def with_labels(text: Any, sessions: Mapping[str, str]) -> str:
+    """Write a remark's sessions by their labels ("since ses-pre" -> "since before")."""
+    return re.sub(
+        r"(?<![\w-])ses-[A-Za-z0-9]+(?![\w-])",
+        lambda found: sessions.get(found[0], found[0]),
+        str(text or ""),
+    )
+
+
+def item(name: str) -> str:
+    """Return what was left out or flagged in words ("scale pss10" -> "Perceived stress (PSS-10)")."""
+    kind, _, measure = name.partition(" ")
+    return label(measure).long if kind in ("scale", "assay", "measure") else name

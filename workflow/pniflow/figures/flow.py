@@ -17,14 +17,6 @@ if TYPE_CHECKING:
 
 _TITLE = "Flow of participants"
 _NAMES, _LINE = 23.0, 11.0  # mm: where the branches' names end, height of a branch
-BRANCHES = {
-    "questionnaires": "Questionnaires",
-    "assays": "Assays",
-    "expression": "Gene expression",
-    "imaging": "MRI",
-    "freesurfer": "FreeSurfer",
-    "lesions": "Lesions",
-}
 Counts = Mapping[tuple[str, str, str], int]
 
 
@@ -43,7 +35,7 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
     about = read_study(study)
     counts = counts_of(words.records(files.read_table(flow, "flow")))
     sessions = words.session_words(about)
-    branches = [name for name in BRANCHES if any(branch == name for _, branch, _ in counts)]
+    branches = [name for name in words.BRANCHES if any(branch == name for _, branch, _ in counts)]
     with style.drawing():
         width = style.ONE_COLUMN if len(sessions) <= 3 else style.TWO_COLUMNS
         height = 26 + _LINE * len(branches)
@@ -83,7 +75,7 @@ def _draw_all(
         axes.text(x, 18, name, ha="center", va="center", weight="bold")
     for line, branch in enumerate(branches):
         y = 26 + _LINE * line
-        axes.text(0, y, BRANCHES[branch], ha="left", va="center", weight="bold")
+        axes.text(0, y, words.BRANCHES[branch], ha="left", va="center", weight="bold")
         axes.plot(across[[0, -1]], [y, y], color=style.GREY, linewidth=0.7, zorder=0)
         for x, session in zip(across, sessions, strict=False):
             here = {step: counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")}
@@ -120,6 +112,6 @@ def _describe(
             f" {counts.get(('assessed', branch, name), 0)}"
             for name, label in sessions.items()
         ]
-        parts.append(f"{BRANCHES[branch]} usable of assessed, {', '.join(per)}")
+        parts.append(f"{words.BRANCHES[branch]} usable of assessed, {', '.join(per)}")
     alt = f"Flow diagram. Enrolled: {enrolled}. {'; '.join(parts)}."
     return style.describe(title=_TITLE, caption=caption, alt=alt, n=enrolled, keys=[], simulated=simulated)

@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Data of each participant"
-_DOMAINS = {
-    "questionnaire": "Questionnaires",
-    "assay": "Assays",
-    "expression": "Expression",
-    "imaging": "MRI",
-    "exposure": "Exposure",
-}
 _FEW = 60  # with more participants their names are not written
 
 
@@ -48,7 +41,7 @@ def plot_quality(
     sessions = words.session_words(about)
     people = list(files.read_table(participants, "participants")["participant_id"])
     table = files.read_table(measures, "measures")
-    domains = [name for name in _DOMAINS if name in set(table["domain"])]
+    domains = [name for name in words.DOMAINS if name in set(table["domain"])]
     share = shares(table, people, list(sessions), domains)
     marks = table[table["measure"] == ("siqr" if (table["measure"] == "siqr").any() else "iqr")]
     labels = list(sessions.values())
@@ -108,8 +101,8 @@ def _draw_shares(
     for place, name in enumerate(domains):
         where = ((place + 0.5) / len(domains), 1)
         axes.annotate(
-            _DOMAINS[name], where, (0, 2), xycoords="axes fraction", textcoords="offset points", ha="center",
-            weight="bold", size=style.SMALLEST,
+            words.DOMAINS[name], where, (0, 2), xycoords="axes fraction", textcoords="offset points",
+            ha="center", weight="bold", size=style.SMALLEST,
         )  # fmt: skip
     if len(people) <= _FEW:
         axes.set_yticks(np.arange(len(people)), list(people), size=style.SMALLEST)
@@ -157,12 +150,14 @@ def _describe(
         " there; white where there is none."
     )
     if scans:
-        caption += f" Below: CAT12's quality mark of {words.plural(scans, 'scan')}, higher up is better."
+        caption += (
+            f" Below: CAT12's quality mark of {words.plural(scans, 'scan')} in use, higher up is better."
+        )
     some = (share > 0).sum(axis=0)
     parts = []
     for place, domain in enumerate(domains):
         counts = [f"{label}: {some[place, at]}" for at, label in enumerate(sessions.values())]
-        parts.append(f"{_DOMAINS[domain]} {', '.join(counts)}")
+        parts.append(f"{words.DOMAINS[domain]} {', '.join(counts)}")
     listed = "; ".join(parts)
     alt = f"Grid of {words.plural(len(people), 'participant')} by branch and session. With data: {listed}."
     title = f"{_TITLE} and quality of the scans" if scans else _TITLE

@@ -7,7 +7,7 @@ shown. No verb claims a cause: the design has none to offer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pniflow import words
@@ -31,12 +31,23 @@ class Context:
         Level of the tests.
     equivalence : dict
         Key -> row of the equivalence test, where a bound was declared.
+    coefficients : dict
+        Key of an F test -> the rows of its coefficients.
+    measured : dict
+        Measure -> the sessions with a value of it, in order of time.
     """
 
     sessions: Mapping[str, str]
     units: Mapping[str, str]
     alpha: float = 0.05
-    equivalence: Mapping[str, Mapping[str, Any]] | None = None
+    equivalence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    coefficients: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    measured: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def compared(self, outcome: str, later: str = "") -> tuple[str, str]:
+        """Return the labels of the first session of an outcome and of the later one, else of its last."""
+        own = self.measured.get(outcome) or list(self.sessions)
+        return self.sessions[own[0]], self.sessions.get(later or own[-1], later)
 
 
 def verdict(row: Mapping[str, Any], alpha: float) -> str:
@@ -49,16 +60,16 @@ def verdict(row: Mapping[str, Any], alpha: float) -> str:
 
 def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
     """Return the verdict on one tested row and its sentence."""
-    term = words.term_of(row["term"], len(context.sessions))
+    term = words.row_term(row)
     result = verdict(row, context.alpha)
-    name = words.subject(row["outcome"])
     if result == NONE:
         reason = str(row["note"]) if words.given(row["note"]) else "no reason recorded"
-        return NONE, [f"{name}: {_about(term)} could not be estimated ({reason})."]
-    if term.kind == "joint":
-        return result, _joint(row, name, result)
+        return NONE, [f"{words.subject(row['outcome'])}: {_about(term)} could not be estimated ({reason})."]
+    if row["df_numerator"]:
+        return result, _joint(row, term, context, result == SHOWN)
     higher = words.given(row["estimate"]) and row["estimate"] > 0
-    lead = _CLAUSES[term.kind](name, "higher" if higher else "lower", result == SHOWN, term.of, context)
+    direction = "higher" if higher else "lower"
+    lead = _CLAUSES[term.kind](row["outcome"], direction, result == SHOWN, term.of, context)
     return result, [*_signed(lead, row["outcome"], term.of), ": ", *_figures(row, term, context), "."]
 
 
@@ -70,60 +81,60 @@ def _about(term: words.Term) -> str:
     return f"the relation with {_inside(term.of)}"
 
 
-def _small(name: str) -> str:
-    return words.inside(name)
-
-
 def _inside(measure: str) -> str:
     return words.inside(words.subject(measure))
 
 
-def _change(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
-    labels = list(context.sessions.values())
-    later = context.sessions.get(of, labels[-1] if labels else "the later session")
-    first = labels[0] if labels else "the first session"
+def _change(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
+    name, (first, later) = words.subject(outcome), context.compared(outcome, of)
     if clear:
         return f"{name} was {direction} {at(later)} than {at(first)}"
-    return f"{name} was not shown to differ between {_quoted(first)} and {_quoted(later)}"
+    return f"{name} was not shown to differ between {quoted(first)} and {quoted(later)}"
 
 
 def at(session: str) -> str:
     """Return a session's label as when something was."""
-    return session if session in ("before", "after") else f"at the session {_quoted(session)}"
+    return session if session in ("before", "after") else f"at the session {quoted(session)}"
 
 
-def _quoted(session: str) -> str:
+def quoted(session: str) -> str:
+    """Return a session's label as it stands in a sentence."""
     return session if session in ("before", "after") else f"“{session}”"
 
 
-def _within(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+def _within(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return f"Within persons, {_small(name)} was {direction} in sessions with higher {_inside(of)}"
-    return f"Within persons, {_small(name)} was not shown to go with {_inside(of)} from session to session"
+        more = words.inside(words.label(of).long)
+        return f"Within persons, {_inside(outcome)} was {direction} in sessions with higher {more}"
+    return (
+        f"Within persons, {_inside(outcome)} was not shown to go with {_inside(of)} from session to session"
+    )
 
 
-def _between(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+def _between(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     mean = words.inside(words.label(of).long)
     if clear:
-        return f"Between persons, {_small(name)} was {direction} in those whose mean {mean} was higher"
-    return f"Between persons, {_small(name)} was not shown to go with mean {mean}"
+        return f"Between persons, {_inside(outcome)} was {direction} in those whose mean {mean} was higher"
+    return f"Between persons, {_inside(outcome)} was not shown to go with mean {mean}"
 
 
-def _pooled(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+def _pooled(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return f"Over all sessions together, {_small(name)} was {direction} where {_inside(of)} was higher"
-    return f"Over all sessions together, {_small(name)} was not shown to go with {_inside(of)}"
+        return (
+            f"Over all sessions together, {_inside(outcome)} was {direction} where {_inside(of)} was higher"
+        )
+    return f"Over all sessions together, {_inside(outcome)} was not shown to go with {_inside(of)}"
 
 
-def _difference(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+def _difference(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     verb = f"was {direction} than" if clear else "was not shown to differ from"
-    return f"For {_small(name)}, the slope between persons {verb} the slope within persons"
+    return f"For {_inside(outcome)}, the slope between persons {verb} the slope within persons"
 
 
-def _level(name: str, direction: str, clear: bool, of: str, context: Context) -> str:
+def _level(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return f"{name} was {'above' if direction == 'higher' else 'below'} zero on average"
-    return f"{name} was not shown to differ from zero on average"
+        return f"{words.subject(outcome)} was {'above' if direction == 'higher' else 'below'} zero on average"
+    return f"{words.subject(outcome)} was not shown to differ from zero on average"
 
 
 _CLAUSES = {
@@ -160,16 +171,16 @@ def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list
     what = {"difference": "difference of the slopes", "level": "mean"}.get(term.kind, what)
     text: list[str | Number] = [f"{what} ", parts.estimate(row), unit_words(row, term, context)]
     if words.given(row["conf_low"]):
-        text += [f" ({words.LEVEL} CI ", *parts.interval(row, " to "), ")"]
+        text += [f" ({words.LEVEL} CI ", *parts.interval(row), ")"]
     text += [", ", *parts.p_clause(row)]
     if words.given(row["p_adjusted"]):
         text += [", adjusted ", *parts.p_clause(row, "p_adjusted")]
     if words.given(row["effect_size"]) and term.kind == "change":
         text += [
-            f", {words.effect_kind(row['effect_size_kind'])} ={words.NBSP}",
+            f", {words.effect_kind(row['effect_size_kind'])}{words.NBSP}={words.NBSP}",
             parts.shown(row, "effect_size", 2),
         ]
-    text += [f", n ={words.NBSP}", Number(str(int(row["n_participants"])), row["key"], "n_participants")]
+    text += [f", n{words.NBSP}={words.NBSP}", parts.count(row)]
     text += _equivalent(row, context)
     return text
 
@@ -186,7 +197,7 @@ def unit_words(row: Mapping[str, Any], term: words.Term, context: Context) -> st
 
 def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
     """Return the result of the equivalence test, where a bound was declared."""
-    test = (context.equivalence or {}).get(row["key"])
+    test = context.equivalence.get(row["key"])
     if not test or not words.given(test["p_value"]):
         return []
     p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
@@ -195,24 +206,21 @@ def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
     return [f"; equivalence within the declared bound {verb} shown (p{words.NBSP}{sign}", p, ")"]
 
 
-def _joint(row: Mapping[str, Any], name: str, result: str) -> Text:
-    verb = (
-        "differed between the sessions" if result == SHOWN else "was not shown to differ between the sessions"
-    )
-    text: list[str | Number] = [
-        f"{name} {verb}: F = ",
-        parts.shown(row, "statistic", 2),
-        ", ",
-        *parts.p_clause(row),
-    ]
+def _joint(row: Mapping[str, Any], term: words.Term, context: Context, clear: bool) -> Text:
+    """Return the sentence of an F test, with each of its coefficients."""
+    verb = "differed" if clear else "was not shown to differ"
+    over = "between the sessions" if term.kind == "joint" else f"with {_inside(term.of)}"
+    lead = _signed(f"{words.subject(row['outcome'])} {verb} {over}", row["outcome"], term.of)
+    text: list[Any] = [*lead, ": ", *parts.f_test(row), ", ", *parts.p_clause(row)]
     if words.given(row["p_adjusted"]):
         text += [", adjusted ", *parts.p_clause(row, "p_adjusted")]
-    return [
-        *text,
-        f", n ={words.NBSP}",
-        Number(str(int(row["n_participants"])), row["key"], "n_participants"),
-        ".",
-    ]
+    text += [f", n{words.NBSP}={words.NBSP}", parts.count(row)]
+    for one in context.coefficients.get(row["key"], ()):
+        named = words.predictor(one["term"], context.sessions)
+        unit = unit_words(one, term, context)
+        text += [f"; {named}: ", parts.estimate(one), unit]
+        text += [f" ({words.LEVEL} CI ", *parts.interval(one), ")"]
+    return [*text, "."]
 
 
 def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -56,7 +56,7 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
 
 
 def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) -> Row:
-    term = words.term_of(row["term"], len(context.sessions))
+    term = words.row_term(row)
     here: Text = [
         parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row, " to "), ")"
     ] if words.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip

@@ -43,10 +43,16 @@ def course(table: pd.DataFrame) -> list[Any]:
         lines.append(Row([name], [[_number(row, "n", key, "course")], some, spread]))
     blocks: list[Any] = []
     if lines:
-        columns = ["The course", "Persons", "Above zero", "Mean (SD), range"]
-        note: Text = ["Persons: of whom it is known. Above zero: of these, persons with more than none."]
+        columns, note = (
+            ["The course", "Persons", "Above zero", "Mean (SD), range"],
+            "Persons: of whom it is known.",
+        )
+        if all(row.cells[1:] == [[words.NONE], [words.NONE]] for row in lines):
+            columns, lines = columns[:2], [Row(row.head, row.cells[:1]) for row in lines]
+        else:
+            note += " Above zero: of these, persons with more than none."
         caption: Text = ["Dose and safety of the course, as recorded."]
-        blocks.append(Table(caption, columns, lines, [0, 1, 2], note))
+        blocks.append(Table(caption, columns, lines, range(len(columns) - 1), [note]))
     lost = [_ITEMS.get(row["item"], row["item"]) for row in rows if not row["recorded"]]
     if lost:
         blocks.append(Paragraph([f"Not recorded in this study: {', '.join(dict.fromkeys(lost))}."], "note"))
@@ -99,14 +105,14 @@ def _day_decimals(day: Any) -> int:
     return 0 if not words.given(day) or float(day).is_integer() else 1
 
 
-def inclusion(table: pd.DataFrame, branches: Mapping[str, str]) -> list[Any]:
+def inclusion(table: pd.DataFrame) -> list[Any]:
     """Covariates of those with complete data against the others, branch by branch."""
     lines: list[Row] = []
     branch = ""
     for row in words.records(table[table["domain"] == "characteristic"]):
         if row["branch"] != branch:
             branch = row["branch"]
-            lines.append(Row([branches.get(branch, branch)], [], group=True))
+            lines.append(Row([words.BRANCHES.get(branch, branch)], [], group=True))
         key = f"{row['branch']}/{row['variable']}/{row['session_id'] or ''}/{row['level'] or ''}"
         name = words.label(row["variable"]).long + (f": {row['level']}" if row["level"] else "")
         decimals = 2 if row["level"] else 1
@@ -175,26 +181,6 @@ def reliability(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     return [Fold(["Reliability of the scales"], [Table(caption, columns, lines, range(len(sessions)))])]
 
 
-def flags(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
-    """What is used but deserves a second look."""
-    lines = [
-        Row(
-            [row["item"]],
-            [
-                [row["participant_id"] or ""],
-                [sessions.get(row["session_id"], "")],
-                [row["rule"]],
-                [row["reason"] or ""],
-            ],
-        )
-        for row in words.records(table)
-    ]
-    if not lines:
-        return []
-    columns = ["What", "Participant", "Session", "Flag", "Reason"]
-    return [Table(["Used, but worth a second look; nothing here was left out."], columns, lines)]
-
-
 def dictionary(table: pd.DataFrame) -> list[Any]:
     """What every column of every table of the run means."""
     lines: list[Row] = []
@@ -211,4 +197,4 @@ def dictionary(table: pd.DataFrame) -> list[Any]:
     table_of = Table(
         ["The columns of every table of this run."], ["Column", "Meaning", "Type", "Unit", "Levels"], lines
     )
-    return [Fold([f"{words.plural(len(lines), 'entry', 'entries')}"], [table_of], "dictionary.tsv")]
+    return [Fold(["Every column of every table"], [table_of], "dictionary.tsv")]

@@ -48,7 +48,7 @@ def limits(results: Results) -> list[Any]:
             " family is"
             " adjusted by itself, so some will be below the level by chance."
         ])  # fmt: skip
-    if any(words.term_of(row["term"]).kind == "between" for row in results.rows):
+    if any(words.row_term(row).kind == "between" for row in results.rows):
         items.append([
             "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
             " unreliability."

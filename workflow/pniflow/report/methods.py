@@ -111,7 +111,7 @@ def _design(study: Mapping[str, Any]) -> str:
 def _questionnaires(
     study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
 ) -> Text:
-    modelled = {row["outcome"] for row in rows} | {words.term_of(row["term"]).of for row in rows}
+    modelled = {row["outcome"] for row in rows} | {words.row_term(row).of for row in rows}
     scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
         key = words.instrument_key(name)

@@ -41,7 +41,7 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
         text.append(
             f" Mixed models have a random intercept per person; intervals are {words.LEVEL}, tests two-sided."
         )
-    if any(words.term_of(row["term"]).kind == "within" for row in rows):
+    if any(words.row_term(row).kind == "within" for row in rows):
         text += [
             " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
             " from it (within), after removing session means", *bibliography.cite("within_between"), ".",

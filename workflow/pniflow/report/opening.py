@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pniflow import words
-from pniflow.report import answers, tables
+from pniflow.report import answers, parts, tables
 from pniflow.report.answers import Context
-from pniflow.report.parts import Fold, Heading, Listing, Paragraph, Text
+from pniflow.report.parts import Fold, Heading, Listing, Number, Paragraph, Text
 from pniflow.report.results import Results
 
 _BRANCHES = {
@@ -17,6 +17,9 @@ _BRANCHES = {
     "expression": "blood gene expression",
     "imaging": "MRI",
 }
+
+
+_FEW = 8  # results that are named in the first sentences
 
 
 def answers_section(results: Results) -> list[Any]:
@@ -52,12 +55,7 @@ def answers_section(results: Results) -> list[Any]:
             inner: list[Any] = []
             for name in rest:
                 inner += _family_blocks(name, grouped[name], results.context)
-            blocks.append(
-                Fold(
-                    [f"Exploratory questions ({words.plural(len(rest), 'family', 'families')} of tests)"],
-                    inner,
-                )
-            )
+            blocks.append(Fold(["Exploratory questions"], inner))
             last = role
         elif role != "exploratory" or not leads:
             blocks += _family_blocks(family, rows, results.context)
@@ -66,36 +64,54 @@ def answers_section(results: Results) -> list[Any]:
 
 
 def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) -> Text:
-    """Return the result in one or two sentences: the first role's families, counted."""
-    alpha = results.context.alpha
+    """Return the result in a sentence for each leading role: counted, and named where it is short enough."""
+    context = results.context
+    text: list[str | Number] = []
     first = next(iter(grouped.values()))[0]["role"]
-    rows = [row for some in grouped.values() if some[0]["role"] == first for row in some]
-    clear, count = answers.tally(rows, alpha)
-    text = (
-        f"{_capital(first or 'prespecified')} question{'s' if count > 1 else ''}: shown in {clear} of {count}"
-    )
-    if 0 < clear <= 8:
-        found = [row for row in rows if answers.verdict(row, alpha) == answers.SHOWN]
-        text += f" ({_named(found, results.context)})"
-    others = [row for some in grouped.values() if some[0]["role"] == "secondary" != first for row in some]
-    text += "."
-    if others:
-        clear, count = answers.tally(others, alpha)
-        text += f" Secondary questions: shown in {clear} of {count}."
-    return [text]
+    for role in dict.fromkeys((first, "secondary")):
+        rows = [row for some in grouped.values() if some[0]["role"] == role for row in some]
+        if not rows:
+            continue
+        shown = [row for row in rows if answers.verdict(row, context.alpha) == answers.SHOWN]
+        others = [row for row in rows if answers.verdict(row, context.alpha) != answers.SHOWN]
+        key = f"{role or ''}/"
+        text += [f"{_capital(role or 'prespecified')} question{'s' if len(rows) > 1 else ''}: shown in "]
+        text += [parts.tallied(len(shown), key, "shown"), " of ", parts.tallied(len(rows), key, "tests")]
+        text += [f" ({_named(shown, context)})"] if 0 < len(shown) <= _FEW else []
+        text += [f"; not shown: {_named(others, context)}"] if 0 < len(others) <= _FEW else []
+        text += [". "]
+    if any("CTRA" in part for part in text if isinstance(part, str)):
+        text += ["Higher CTRA = more adverse."]
+    return text
 
 
 def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
-    """Return what was shown by name: of two sessions, what was lower and what was higher at the later one."""
-    labels = list(context.sessions.values())
+    """Return tested rows by name, those of the same result together."""
     named: dict[str, list[str]] = {}
     for row in rows:
-        term = words.term_of(row["term"], len(labels))
-        direction = ""
-        if term.kind == "change" and len(labels) == 2:
-            direction = f"{'higher' if row['estimate'] > 0 else 'lower'} {answers.at(labels[1])}: "
-        named.setdefault(direction, []).append(words.inside(tables.row_name(row, term)))
-    return "; ".join(direction + ", ".join(dict.fromkeys(names)) for direction, names in named.items())
+        term = words.row_term(row)
+        named.setdefault(_result(row, term, context), []).append(words.inside(tables.row_name(row, term)))
+    return "; ".join(result + ", ".join(dict.fromkeys(names)) for result, names in named.items())
+
+
+def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
+    """Return what was found of a row in a few words, "" where its name says all."""
+    shown = answers.verdict(row, context.alpha) == answers.SHOWN
+    first, later = context.compared(row["outcome"], term.of if term.kind == "change" else "")
+    if term.kind == "joint":
+        signs = {one["estimate"] > 0 for one in context.coefficients.get(row["key"], ())}
+        if not shown or len(signs) != 1:
+            return f"{'differences' if shown else 'a difference'} between the sessions in "
+        return f"{'higher' if signs.pop() else 'lower'} at each later session than {answers.at(first)}: "
+    if term.kind == "change":
+        if not shown:
+            return f"a difference between {answers.quoted(first)} and {answers.quoted(later)} in "
+        return f"{'higher' if row['estimate'] > 0 else 'lower'} {answers.at(later)}: "
+    if row["df_numerator"] or not shown:
+        return ""
+    return (
+        f"{'positive' if row['estimate'] > 0 else 'negative'} {'mean' if term.kind == 'level' else 'slope'}: "
+    )
 
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
@@ -103,11 +119,17 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
     known = [row for row in rows if words.given(row["p_adjusted"])]
     adjusted = any(row["p_adjusted"] != row["p_value"] for row in known) or len(known) == 1
     how = "adjusted within the family" if adjusted else "not adjusted"
-    role = _capital(rows[0]["role"] or "further")
-    note = f"{role} family {family}: {words.plural(count, 'test')}, {how}; shown in {clear}."
+    key = f"{rows[0]['role'] or ''}/{family}"
+    note: Text = [
+        f"{_capital(rows[0]['role'] or 'further')} family {family}: ",
+        parts.tallied(count, key, "tests"),
+        f" test{'' if count == 1 else 's'}, {how}; shown in ",
+        parts.tallied(clear, key, "shown"),
+        ".",
+    ]
     return [
-        Heading(words.question(family, rows, len(context.sessions))),
-        Paragraph([note], "note"),
+        Heading(words.question(family, rows)),
+        Paragraph(note, "note"),
         Listing([answers.answer(row, context) for row in rows]),
     ]
 

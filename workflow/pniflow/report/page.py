@@ -98,7 +98,7 @@ class _Writer:
             return self.anchors.get(key, "")
         if table == "sensitivity":
             return self.anchors.get(key.rpartition("/")[0], "")
-        return self.anchors.get(f"table {table}", "")
+        return self.anchors.get(f"{table} {key}") or self.anchors.get(f"table {table}", "")
 
     def _number(self, part: Number, reached: set[str] | None) -> str:
         escape = self.escape

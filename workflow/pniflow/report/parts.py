@@ -179,6 +179,28 @@ def p_clause(row: Mapping[str, Any], column: str = "p_value", symbol: str = "p")
     return [f"{symbol}{words.NBSP}{sign}", Number(text, row["key"], column)]
 
 
+def count(row: Mapping[str, Any], column: str = "n_participants") -> Number:
+    """Return a count of an estimate's row."""
+    return Number(str(int(row[column])), row["key"], column)
+
+
+def tallied(found: int, family: str, column: str) -> Number:
+    """Return a count over the tests of a family ("primary/pro_change"), or of a role ("primary/")."""
+    return Number(str(found), family, column, "families")
+
+
+def f_test(row: Mapping[str, Any]) -> list[str | Number]:
+    """Return "F(2, 40.3) = 5.12" with its numbers marked."""
+    return [
+        "F(",
+        shown(row, "df_numerator", 0),
+        f",{words.NBSP}",
+        shown(row, "df", 1),
+        f"){words.NBSP}={words.NBSP}",
+        shown(row, "statistic", 2),
+    ]
+
+
 def plain(text: Text) -> str:
     """Return a text without its marks."""
     return "".join(part if isinstance(part, str) else part.text for part in text)

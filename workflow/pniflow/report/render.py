@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,7 @@ def render_report(
             study,
             estimates,
             {name: further.read(path, name) for name, path in given.items() if path},
-            _measures(measures),
+            measures,
             documents,
             read_figures(figures or []),
         )
@@ -194,21 +194,27 @@ def _results(
     study: Path,
     estimates: Path,
     tables: Mapping[str, pd.DataFrame],
-    measures: tuple[dict[str, str], dict[str, str]],
+    measures: Path | None,
     documents: Mapping[str, Any],
     figures: Mapping[str, Picture],
 ) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    units, domains = measures
+    sessions = words.session_words(about)
+    units, domains, measured = _measures(measures, list(sessions))
     variants: dict[str, list[dict[str, Any]]] = {}
     for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
         variants.setdefault(row["key"], []).append(row)
     equivalence = {
         key: row for key, some in variants.items() for row in some if row["variant"].startswith("equivalence")
     }
-    context = Context(words.session_words(about), units, equivalence=equivalence)
+    coefficients = {
+        row["key"]: [one for one in rows if one["key"].startswith(f"{row['key']}[")]
+        for row in rows
+        if row["df_numerator"]
+    }
+    context = Context(sessions, units, equivalence=equivalence, coefficients=coefficients, measured=measured)
     bibliography = Bibliography()
     written = {
         "methods": methods(about, rows, tables, documents, bibliography),
@@ -234,6 +240,8 @@ def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[st
         Trace(f"t{place}", row["key"], tracing.describe(row, results.variants.get(row["key"], ()), plan))
         for place, row in enumerate(results.rows)
     ]
+    for place, (key, facts) in enumerate(tracing.tallies(results.rows, results.context.alpha).items()):
+        traces.append(Trace(f"f{place}", f"families {key}", facts))
     for name, path in given.items():
         if path and name in tracing.RULES:
             shown = f"{path.parent.name}/{path.name}"
@@ -251,17 +259,22 @@ def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[st
     return traces
 
 
-def _measures(path: Path | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Return measure -> unit and measure -> domain."""
+def _measures(
+    path: Path | None, sessions: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
+    """Return measure -> unit, measure -> domain and measure -> sessions with a value, in order of time."""
     if path is None:
-        return {}, {}
-    table: pd.DataFrame = files.read_table(path, "measures").drop_duplicates("measure")
+        return {}, {}, {}
+    table: pd.DataFrame = files.read_table(path, "measures")
+    once = table.drop_duplicates("measure")
     units = {
         name: words.unit_shown(unit)
-        for name, unit in zip(table["measure"], table["unit"], strict=True)
+        for name, unit in zip(once["measure"], once["unit"], strict=True)
         if words.given(unit)
     }
-    return units, dict(zip(table["measure"], table["domain"], strict=True))
+    known = set(table.dropna(subset=["value"])[["measure", "session_id"]].itertuples(index=False, name=None))
+    measured = {name: [one for one in sessions if (name, one) in known] for name in once["measure"]}
+    return units, dict(zip(once["measure"], once["domain"], strict=True)), measured
 
 
 def read_figures(paths: list[Path]) -> Mapping[str, Picture]:

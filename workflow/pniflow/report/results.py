@@ -55,12 +55,7 @@ def figures(results: Results, *names: str) -> list[Any]:
 
 def tested(results: Results, *kinds: str) -> list[Mapping[str, Any]]:
     """Return the tested rows whose terms are of these kinds."""
-    count = len(results.context.sessions)
-    return [
-        row
-        for row in results.rows
-        if words.given(row["family"]) and words.term_of(row["term"], count).kind in kinds
-    ]
+    return [row for row in results.rows if words.given(row["family"]) and words.row_term(row).kind in kinds]
 
 
 def is_ctra(row: Mapping[str, Any]) -> bool:
@@ -70,7 +65,7 @@ def is_ctra(row: Mapping[str, Any]) -> bool:
 
 def asked(family: str, rows: Sequence[Mapping[str, Any]], results: Results) -> str:
     """Return the question of a family as a sentence."""
-    text = words.question(family, rows, len(results.context.sessions))
+    text = words.question(family, rows)
     return text if text.endswith("?") else f"{text}."
 
 

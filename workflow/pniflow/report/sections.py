@@ -9,7 +9,7 @@ from pniflow.report import answers, described, findings, further, sensitivity, t
 from pniflow.report.checklists import checklists
 from pniflow.report.limits import limits
 from pniflow.report.opening import answers_section
-from pniflow.report.parts import Fold, Listing, Number, Paragraph, Section
+from pniflow.report.parts import Fold, Listing, Number, Paragraph, Section, Text
 from pniflow.report.results import Results, figures
 
 
@@ -49,12 +49,11 @@ def _participants(results: Results) -> list[Any]:
                 Paragraph([number, f" {'person was' if number.text == '1' else 'persons were'} enrolled."])
             )
         blocks += figures(results, "flow")
-        blocks.append(tables.flow_table(flow, results.context.sessions))
         blocks.append(Fold(["Every count of the flow"], [tables.flow_steps(flow, results.context.sessions)]))
     table1 = results.tables.get("table1")
     if table1 is not None and len(table1):
         modelled = {row["outcome"] for row in results.rows}
-        modelled |= {words.term_of(row["term"]).of for row in results.rows}
+        modelled |= {words.row_term(row).of for row in results.rows}
         named = [name for name in table1["measure"].unique() if name in modelled]
         blocks.append(tables.paired_table(table1, results.context.sessions, named))
     if "course" in results.tables:
@@ -63,44 +62,49 @@ def _participants(results: Results) -> list[Any]:
         blocks += figures(results, "windows")
         blocks += described.windows(results.tables["windows"], results.study, results.context.sessions)
     if "inclusion" in results.tables:
-        blocks += described.inclusion(results.tables["inclusion"], tables.BRANCHES)
+        blocks += described.inclusion(results.tables["inclusion"])
     return blocks
 
 
 def _quality(results: Results) -> list[Any]:
-    blocks = figures(results, "quality", "samples")
-    exclusions = results.tables.get("exclusions")
-    if exclusions is not None:
-        if len(exclusions):
-            blocks.append(tables.exclusion_counts(exclusions))
-            listed = tables.exclusions_table(exclusions, results.context.sessions)
-            blocks.append(Fold([f"The {words.plural(len(exclusions), 'exclusion')} one by one"], [listed]))
-        else:
-            blocks.append(Paragraph(["Nothing that was collected was left out."]))
-    if "flags" in results.tables:
-        blocks += described.flags(results.tables["flags"], results.context.sessions)
+    blocks, sessions = figures(results, "quality", "samples"), results.context.sessions
+    exclusions, flags = results.tables.get("exclusions"), results.tables.get("flags")
+    if exclusions is not None and len(exclusions):
+        caption = "Everything that was collected and left out, with the rule and the reason."
+        blocks.append(tables.exclusion_counts(exclusions))
+        listed = tables.second_look(exclusions, sessions, caption, "Rule")
+        blocks.append(Fold(["The exclusions one by one"], [listed]))
+    elif exclusions is not None:
+        blocks.append(Paragraph(["Nothing that was collected was left out."]))
+    if flags is not None and len(flags):
+        caption = "Used, but worth a second look; nothing here was left out."
+        blocks.append(tables.second_look(flags, sessions, caption, "Flag"))
     if "sample_quality" in results.tables:
-        blocks += further.samples(results.tables["sample_quality"], results.context.sessions)
+        blocks += further.samples(results.tables["sample_quality"], sessions)
     if "scales" in results.tables:
         blocks += described.prorated(results.tables["scales"])
     if "reliability" in results.tables:
-        blocks += described.reliability(results.tables["reliability"], results.context.sessions)
-    alarms = [
-        row["key"]
-        for row in results.rows
-        if answers.is_control(row) and answers.verdict(row, results.context.alpha) == answers.SHOWN
-    ]
+        blocks += described.reliability(results.tables["reliability"], sessions)
+    return [*blocks, *_alarms(results)]
+
+
+def _alarms(results: Results) -> list[Any]:
+    """Name negative controls in which a difference was shown, and fits at the edge of what can be fitted."""
+    blocks: list[Any] = []
+    found = [answers.answer(row, results.context) for row in results.rows if answers.is_control(row)]
+    alarms = [one for one in found if one[0] == answers.SHOWN]
     if alarms:
         text = "A difference was shown in a negative control, where none is expected; look at this first:"
-        blocks += [Paragraph([text]), Listing([("", [key]) for key in alarms])]
-    flagged = [
-        f"{row['key']}: {row['note']}"
-        for row in results.rows
-        if words.given(row["family"]) and (words.given(row["singular"]) and row["singular"])
-    ]
-    if flagged:
+        blocks += [Paragraph([text]), Listing(alarms)]
+    singular: list[tuple[str, Text]] = []
+    for row in results.rows:
+        if words.given(row["family"]) and words.given(row["singular"]) and row["singular"]:
+            name = tables.row_name(row, words.row_term(row))
+            note = words.with_labels(row["note"], results.context.sessions)
+            singular.append(("", [f"{name} ({row['key']}): {note}"]))
+    if singular:
         text = "Fits in which the variance between persons was estimated at zero (singular), tested terms:"
-        blocks += [Paragraph([text]), Listing([("", [one]) for one in flagged])]
+        blocks += [Paragraph([text]), Listing(singular)]
     return blocks
 
 
@@ -130,7 +134,7 @@ def _estimates(results: Results) -> list[Any]:
             ]
         ),
         Fold(
-            [f"All {words.plural(len(results.rows), 'coefficient')}"],
+            ["Every coefficient of every model"],
             [tables.all_estimates(results.rows)],
             "estimates.tsv",
         ),

@@ -87,7 +87,7 @@ def _firmness(tested: Rows, variants: Mapping[str, Rows], alpha: float) -> str:
 
 
 def _where(row: Mapping[str, Any], variants: Rows, context: Context) -> Text:
-    term = words.term_of(row["term"], len(context.sessions))
+    term = words.row_term(row)
     text: list[str | Number] = [f"{row_name(row, term)}: "]
     failing = [one for one in _tests(variants) if one["p_value"] >= context.alpha]
     largest = [one for one in failing if one["variant"] == "leave_one_out_largest_p"]
@@ -108,7 +108,7 @@ def _key(one: Mapping[str, Any]) -> str:
 
 
 def _equivalence(one: Mapping[str, Any], context: Context) -> Text:
-    term = words.term_of(one["term"], len(context.sessions))
+    term = words.row_term(one)
     verb = "shown" if words.given(one["p_value"]) and one["p_value"] < context.alpha else "not shown"
     return [f"{row_name(one, term)}: {verb} (p{words.NBSP}", *_p(one), f"); {one['note']}."]
 
@@ -135,7 +135,7 @@ def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, contex
             [f"{same} of {len(tests)}"],
             [f"{below} of {len(tests)}"],
         ]
-        term = words.term_of(row["term"], len(context.sessions))
+        term = words.row_term(row)
         lines.append(Row([row_name(row, term)], cells, row["key"], sign_words(row["outcome"], term.of)))
     columns = ["Measure", "Prespecified", "Lowest", "Highest", "Same sign", "p below .05"]
     note = "Lowest and highest keep the scale; other scores of the CTRA count for sign and p only."
@@ -169,7 +169,7 @@ def full_table(every: Rows) -> Table:
                     [str(int(one["n_participants"]))],
                     [str(one["note"]) if words.given(one["note"]) else ""],
                 ],
-                remark=sign_words(one["outcome"], words.term_of(one["term"]).of),
+                remark=sign_words(one["outcome"], words.row_term(one).of),
             )
         )
     columns = ["Model / outcome / term", "Analysis", "Estimate", "Interval", "p", "n", "Remark"]

@@ -82,17 +82,20 @@ def headline(
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    term = words.term_of(row["term"])
+    term = words.row_term(row)
     name = words.label(row["outcome"]).short
-    what = "change" if term.kind in ("change", "joint") else f"on {words.label(term.of).short}, {term.kind}"
+    what = "change" if row["term"].startswith("session") else f"on {words.label(term.of).short}, {term.kind}"
     decimals = parts.digits(row)
     low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
+    size, reach = words.number(row["estimate"], decimals), f"[{low}, {high}]"
+    if row["df_numerator"]:
+        size, reach = parts.plain(parts.f_test(row)), ""
     p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
     verdict = {"shown": "shown", "unclear": "not shown", "none": "not estimable"}[answers.verdict(row, 0.05)]
     return [
         f"{name}: {what}",
-        words.number(row["estimate"], decimals),
-        f"[{low}, {high}]",
+        size,
+        reach,
         words.p_value(p),
         str(int(row["n_participants"])),
         verdict,
@@ -119,8 +122,8 @@ def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         exclusions = files.read_table(path, "exclusions")
         counts = exclusions[exclusions["rule"] != "average scan"].groupby("rule").size()
         if len(counts):
-            listed = ", ".join(f"{count} {rule}" for rule, count in counts.items())
-            flags.append(f"left out: {listed} (exclusions.tsv).")
+            listed = ", ".join(f"{rule}: {count}" for rule, count in counts.items())
+            flags.append(f"left out by rule (exclusions.tsv): {listed}.")
     tested = [row for row in rows if words.given(row["family"])]
     lost = sum(answers.verdict(row, 0.05) == answers.NONE for row in tested)
     if lost:

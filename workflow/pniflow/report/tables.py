@@ -22,25 +22,23 @@ def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
     columns = ["Measure", "Estimate", "95 % interval", "p", "Adjusted p", "Effect size", "n", "Rows"]
     lines = []
     for row in rows:
-        term = words.term_of(row["term"], len(context.sessions))
-        head: list[str | Number] = [row_name(row, term)]
-        if term.of and term.kind == "change":
-            head.append(f", {context.sessions.get(term.of, term.of)}")
+        term = words.row_term(row)
+        head = row_name(row, term)
+        if term.kind == "change" and len(context.sessions) > 2:
+            head += ", {1} minus {0}".format(*context.compared(row["outcome"], term.of))
         remarks = [unit_words(row, term, context).strip(), sign_words(row["outcome"], term.of)]
         size: Text = [parts.shown(row, "effect_size", 2)] if words.given(row["effect_size"]) else [words.NONE]
         lines.append(
             Row(
-                head,
+                [head],
                 [
-                    [parts.estimate(row)]
-                    if term.kind != "joint"
-                    else ["F = ", parts.shown(row, "statistic", 2)],
+                    parts.f_test(row) if row["df_numerator"] else [parts.estimate(row)],
                     parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
                     [parts.p_number(row)],
                     [parts.p_number(row, "p_adjusted")],
                     size,
-                    [_count(row, "n_participants")],
-                    [_count(row, "n_observations")],
+                    [parts.count(row)],
+                    [parts.count(row, "n_observations")],
                 ],
                 row["key"],
                 "; ".join(remark for remark in remarks if remark),
@@ -79,14 +77,10 @@ def glance_table(families: Mapping[str, Rows], context: Context) -> Table:
     for family, rows in families.items():
         clear, count = tally(rows, context.alpha)
         role = str(rows[0]["role"] or "further")
-        lines.append(
-            Row([words.question(family, rows, len(context.sessions))], [[role], [str(clear)], [str(count)]])
-        )
+        key = f"{rows[0]['role'] or ''}/{family}"
+        counts = [[parts.tallied(clear, key, "shown")], [parts.tallied(count, key, "tests")]]
+        lines.append(Row([words.question(family, rows)], [[role], *counts]))
     return Table(["The questions at a glance."], ["Question", "Role", "Shown in", "of tests"], lines, [1, 2])
-
-
-def _count(row: Mapping[str, Any], column: str, table: str = "estimates") -> Number:
-    return Number(str(int(row[column])), row["key"], column, table)
 
 
 def all_estimates(rows: Rows) -> Table:
@@ -98,16 +92,17 @@ def all_estimates(rows: Rows) -> Table:
     lines = []
     for row in rows:
         decimals = parts.digits(row)
+        several: Text = [parts.shown(row, "df_numerator", 0), ", "] if row["df_numerator"] else []
         cells: list[Text] = [
             [parts.estimate(row)],
             [parts.shown(row, "std_error", decimals)],
-            [parts.shown(row, "df", 1)],
-            [parts.shown(row, "statistic", 2)],
+            [*several, parts.shown(row, "df", 1)],
+            ["F = " if several else "", parts.shown(row, "statistic", 2)],
             [parts.p_number(row)],
             [parts.p_number(row, "p_adjusted")],
             parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
-            [_count(row, "n_participants")],
-            [_count(row, "n_observations")],
+            [parts.count(row)],
+            [parts.count(row, "n_observations")],
             [parts.shown(row, "icc", 2)],
             [f"{row['family']} ({row['role']})" if words.given(row["family"]) else ""],
             [str(row["note"]) if words.given(row["note"]) else ""],
@@ -115,25 +110,6 @@ def all_estimates(rows: Rows) -> Table:
         lines.append(Row([row["key"]], cells, row["key"]))
     caption = ["Every coefficient, as in estimates.tsv; the first column is its key."]
     return Table(caption, columns, lines, range(10))
-
-
-def flow_table(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
-    """Participants by branch and session: assessed = excluded + usable; then who is complete."""
-    counts = {(row["branch"], row["session_id"] or "", row["step"]): row for row in words.records(flow)}
-    lines: list[Row] = []
-    for branch in dict.fromkeys(branch for branch, _, _ in counts):
-        if branch == "all":
-            continue
-        lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
-        for session, label in sessions.items():
-            steps = ("assessed", "excluded", "usable")
-            cells = [_flow_number(counts.get((branch, session, step))) for step in steps]
-            lines.append(Row([label], cells))
-        complete = counts.get((branch, "", "complete"))
-        if complete is not None and len(sessions) > 1:
-            lines.append(Row(["at every session"], [[""], [""], _flow_number(complete)]))
-    caption = ["Participants by branch and session: assessed = excluded + usable."]
-    return Table(caption, ["Session", "Assessed", "Excluded", "Usable"], lines, [0, 1, 2])
 
 
 def _flow_number(row: Mapping[str, Any] | None) -> Text:
@@ -150,7 +126,9 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     for row in words.records(flow):
         if row["branch"] != branch:
             branch = row["branch"]
-            lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
+            lines.append(
+                Row([words.BRANCHES.get(branch, "Study" if branch == "all" else branch)], [], group=True)
+            )
         names = [sessions.get(name, name) for name in str(row["session_id"] or "").split("+") if name]
         where = " and ".join(names) if names else ("no session" if row["step"] == "set of sessions" else "")
         n: Text = _flow_number(row) if words.given(row["n"]) else ["not recorded"]
@@ -159,74 +137,63 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     return Table(caption, ["Step", "Session", "Participants", "What the count means"], lines, [1])
 
 
-BRANCHES = {
-    "all": "Study",
-    "questionnaires": "Questionnaires",
-    "assays": "Assays",
-    "expression": "Blood gene expression",
-    "imaging": "MRI",
-    "freesurfer": "MRI, FreeSurfer",
-    "lesions": "Lesions",
-}
-
-
 def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Sequence[str]) -> Table:
     """Paired Table 1: characteristics, then mean and SD of each measure at each session."""
     rows = words.records(table1)
     described = [row for row in rows if row["domain"] == "characteristic"]
-    lines = [Row(["Characteristics: mean (SD), or n (%)"], [], group=True)] if described else []
+    lines = [Row(["Characteristics"], [], group=True)] if described else []
+    named = ""
     for row in described:
-        name = words.label(row["measure"]).long
-        unit = f" ({words.unit_shown(row['unit'])})" if row["unit"] else ""
-        head = f"{name}{unit}" if row["level"] is None else f"{name}: {row['level']}"
-        key = f"{row['measure']}//{row['level'] or ''}"
-        value: Text
-        if row["level"] is not None:
-            value = [_from(row, "n", key, 0), " (", _from(row, "percent", key, 0), " %)"]
-        else:
-            value = _mean_sd(row, key, _sd_decimals(row))
-        lines.append(
-            Row(
-                [head],
-                [
-                    value,
-                    *[[""]] * (len(sessions) - 1),
-                    [_from(row, "n", key, 0)],
-                    [_from(row, "missing", key, 0)],
-                ],
-            )
-        )
+        lines.append(_characteristic(row, len(sessions), first=row["measure"] != named))
+        named = row["measure"]
     by_measure: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
         if row["domain"] != "characteristic" and row["measure"] in measures:
             by_measure.setdefault(row["measure"], {})[row["session_id"]] = row
-    domain = ""
+    domains: dict[str, list[Row]] = {}
     for measure, per in by_measure.items():
-        first = next(iter(per.values()))
-        if first["domain"] != domain:
-            domain = first["domain"]
-            lines.append(Row([domain.capitalize()], [], group=True))
-        unit = f" ({words.unit_shown(first['unit'])})" if first["unit"] else ""
-        decimals = max(_sd_decimals(row) for row in per.values())
-        cells = [
-            _mean_sd(per[name], f"{measure}/{name}/", decimals) if name in per else [words.NONE]
-            for name in sessions
-        ]
-        key = f"{measure}/{first['session_id']}/"
-        missing = sum(int(row["missing"]) for row in per.values())
-        complete = [_from(first, "n_complete", key, 0)]
-        lines.append(Row([words.label(measure).long + unit], [*cells, complete, [str(missing)]]))
+        domain = next(iter(per.values()))["domain"]
+        domains.setdefault(domain, []).append(_at_sessions(measure, per, sessions))
+    for domain in sorted(domains, key=list(words.DOMAINS).index):
+        lines += [Row([words.DOMAINS[domain]], [], group=True), *domains[domain]]
     columns = ["Measure", *(f"{label}: mean (SD)" for label in sessions.values()), "Complete", "Missing"]
-    return Table(
-        ["Characteristics and measures at each session: mean (SD), or n (%)."],
-        columns,
-        lines,
-        range(len(columns) - 1),
-        [
-            "Complete: persons with a value at every session. Missing: enrolled persons without a value, over"
-            " sessions."
-        ],
-    )
+    note = "Complete: persons with a value at every session. Missing: enrolled persons without a value"
+    if len(sessions) > 1:
+        note += f", of a measure at {' / '.join(sessions.values())}"
+    caption = ["Characteristics and measures at each session: mean (SD), or n (%)."]
+    return Table(caption, columns, lines, range(len(columns) - 1), [f"{note}."])
+
+
+def _characteristic(row: Mapping[str, Any], sessions: int, *, first: bool) -> Row:
+    """Return a covariate, or a level of it; how many it lacks stands beside the first level."""
+    name, level = words.label(row["measure"]).long, row["level"]
+    key = f"{row['measure']}//{level or ''}"
+    value: Text
+    if level is None:
+        head, value = _with_unit(name, row["unit"]), _mean_sd(row, key, _sd_decimals(row))
+        complete: Text = [_from(row, "n", key, 0)]
+    else:
+        head, complete = f"{name}: {level}", [""]
+        value = [_from(row, "n", key, 0), " (", _from(row, "percent", key, 0), f"{words.NBSP}%)"]
+    missing: Text = [_from(row, "missing", key, 0)] if first else [""]
+    return Row([head], [value, *[[""]] * (sessions - 1), complete, missing])
+
+
+def _at_sessions(measure: str, per: Mapping[str, Mapping[str, Any]], sessions: Mapping[str, str]) -> Row:
+    """Return a measure with its mean and SD at each session, and how many have it."""
+    first = next(iter(per.values()))
+    decimals = max(_sd_decimals(row) for row in per.values())
+    cells, missing = [], []
+    for name in sessions:
+        key = f"{measure}/{name}/"
+        cells.append(_mean_sd(per[name], key, decimals) if name in per else [words.NONE])
+        missing += [" / ", _from(per[name], "missing", key, 0) if name in per else words.NONE]
+    complete = [_from(first, "n_complete", f"{measure}/{first['session_id']}/", 0)]
+    return Row([_with_unit(words.label(measure).long, first["unit"])], [*cells, complete, missing[1:]])
+
+
+def _with_unit(name: str, unit: str | None) -> str:
+    return f"{name}, {words.unit_shown(unit)}" if unit else name
 
 
 def _from(row: Mapping[str, Any], column: str, key: str, decimals: int) -> Number:
@@ -244,30 +211,27 @@ def _mean_sd(row: Mapping[str, Any], key: str, decimals: int) -> list[str | Numb
     return [mean, " (", Number(words.number(row["sd"], decimals), key, "sd", "table1"), ")"]
 
 
-def exclusions_table(exclusions: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
-    """What was left out, row by row."""
-    lines = [
-        Row(
-            [row["item"]],
-            [
-                [row["participant_id"] or ""],
-                [sessions.get(row["session_id"], "")],
-                [row["rule"]],
-                [row["reason"]],
-            ],
-        )
-        for row in words.records(exclusions)
-    ]
-    return Table(
-        ["Everything that was collected and left out, with the rule and the reason."],
-        ["What", "Participant", "Session", "Rule", "Reason"],
-        lines,
-    )
+def second_look(table: pd.DataFrame, sessions: Mapping[str, str], caption: str, rule: str) -> Table:
+    """Things that a rule left out or flagged, one by one: in words, as named in the run's tables below."""
+    lines = []
+    for row in words.records(table):
+        place: list[Text] = [[row["participant_id"] or ""], [sessions.get(row["session_id"], "")]]
+        why: list[Text] = [[row["rule"]], [words.with_labels(row["reason"], sessions)]]
+        name = words.item(row["item"])
+        lines.append(Row([name], [*place, *why], remark=row["item"] if name != row["item"] else ""))
+    return Table([caption], ["What", "Participant", "Session", rule, "Reason"], lines)
 
 
 def exclusion_counts(exclusions: pd.DataFrame) -> Table:
     """How often each rule left something out; the counts add up to the list."""
     pairs = [(str(rule), str(item).split(" ")[0]) for rule, item in exclusions[["rule", "item"]].to_numpy()]
-    lines = [Row([rule], [[kind], [str(count)]]) for (rule, kind), count in sorted(Counter(pairs).items())]
-    lines.append(Row(["all"], [[""], [str(len(exclusions))]]))
+    lines = [
+        Row([rule], [[kind], [_counted(count, f"{rule}/{kind}")]])
+        for (rule, kind), count in sorted(Counter(pairs).items())
+    ]
+    lines.append(Row(["all"], [[""], [_counted(len(exclusions), "all/")]]))
     return Table(["How much each rule left out."], ["Rule", "What", "Count"], lines, [1])
+
+
+def _counted(count: int, key: str) -> Number:
+    return Number(str(count), key, "count", "exclusions")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pniflow import files, words
 from pniflow.errors import InputError
+from pniflow.report import answers
 
 _INPUTS = {  # option of fit-models -> its file in the results
     "measures": "cohort/measures.parquet",
@@ -22,7 +23,8 @@ _INPUTS = {  # option of fit-models -> its file in the results
 _OUTPUTS = ("estimates", "sensitivity", "diagnostics")
 RULES = {  # table of the report -> the rule that writes it
     **dict.fromkeys(("estimates", "sensitivity", "diagnostics"), "fit_models"),
-    **dict.fromkeys(("flow", "table1", "course", "inclusion", "flags", "dictionary"), "assemble_cohort"),
+    **dict.fromkeys(("flow", "table1", "course", "inclusion", "exclusions"), "assemble_cohort"),
+    **dict.fromkeys(("flags", "dictionary"), "assemble_cohort"),
     **dict.fromkeys(("scales", "reliability"), "score_questionnaires"),
     "windows": "ingest_study",
     "ctra_genes": "score_ctra",
@@ -87,7 +89,7 @@ def describe(row: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], plan
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
     label = words.label(row["outcome"])
     facts = [("outcome", label.long + (f" ({label.unit})" if label.unit else ""))]
-    sign = words.sign_note(row["outcome"], words.term_of(row["term"]).of)
+    sign = words.sign_note(row["outcome"], words.row_term(row).of)
     facts += [("sign", sign)] if sign else []
     model = find_model(str(row["model"]), plan)
     if model:
@@ -100,6 +102,26 @@ def describe(row: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], plan
         said = f"{words.number(one['estimate'], 4)}, {words.p_phrase(one['p_value'])}"
         facts.append((f"sensitivity, {one['variant']}", said))
     return facts
+
+
+def tallies(rows: Sequence[Mapping[str, Any]], alpha: float) -> dict[str, Facts]:
+    """Return what is counted of each family ("primary/pro_change") and of each role ("primary/")."""
+    found: dict[str, Facts] = {}
+    for family, some in answers.families(rows).items():
+        role = some[0]["role"] or ""
+        facts = [(row["key"], _outcome(row, alpha)) for row in some]
+        found[f"{role}/{family}"] = facts
+        found.setdefault(f"{role}/", []).extend(facts)
+    return found
+
+
+def _outcome(row: Mapping[str, Any], alpha: float) -> str:
+    verdict = answers.verdict(row, alpha)
+    if verdict == answers.NONE:
+        return "not estimable"
+    adjusted = [words.p_phrase(row["p_adjusted"], "adjusted p")] if words.given(row["p_adjusted"]) else []
+    shown = "shown" if verdict == answers.SHOWN else "not shown"
+    return ", ".join([shown, words.p_phrase(row["p_value"]), *adjusted])
 
 
 def _pair(line: str) -> tuple[str, str]:
