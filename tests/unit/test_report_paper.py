@@ -146,6 +146,15 @@ def test_a_short_table_stands_on_one_page(tmp_path):
         assert len(pages) == 1, lines
 
 
+def test_a_row_stands_on_one_page_unless_it_is_longer_than_pages_are(tmp_path):
+    long = Table(["c"], ["Name", "Reason"], [Row(["a"], [["begins " + "word " * 120 + "ends"]])] * 6)
+    for lines in range(20, 30):
+        for page in pages_of([*[Paragraph(["text"])] * lines, long], tmp_path):
+            assert page.count("begins") == page.count("ends"), lines
+    endless = Table(["c"], ["Name", "Reason"], [Row(["a"], [["word " * 9000 + "ends"]])])
+    assert "ends" in pages_of([endless], tmp_path)[-1]
+
+
 def drawn(name: str, width: float, height: float) -> Picture:
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" height="{height}pt"></svg>'
     return Picture(name, f"Title of {name}", svg.encode(), "a drawing", ["caption"], [], width, height)

@@ -134,12 +134,13 @@ def _table(table: Table) -> dict[str, Any]:
         "widths": widths,
         "size": size,
         "wide": wide,
-        "short": lines <= 9,
+        "short": sum(lines) <= 9,
+        "whole": max(lines, default=0) <= 25,  # a row that may be longer goes on over pages
     }
 
 
-def _measured(table: Table) -> tuple[list[float], float, bool, int]:
-    """Return a table's widths in points, its size of type, whether it lies on its side, and its lines.
+def _measured(table: Table) -> tuple[list[float], float, bool, list[int]]:
+    """Return a table's widths in points, size of type, whether it lies on its side, and its rows' lines.
 
     A column has room for what may not be broken: numbers and short texts whole, of other texts the
     longest word. What the page has left goes to usual texts until they stand whole, then to heads.
@@ -169,10 +170,10 @@ def _measured(table: Table) -> tuple[list[float], float, bool, int]:
     left = room - sum(letters)
     if left < 0.25 * room:  # a table that nearly fills the page ends where the page ends
         letters[usual.index(max(usual))] += left
-    lines = sum(
+    lines = [
         max(ceil(len(text) / width) for text, width in zip(row, letters, strict=True))
         for row in zip(*texts, strict=True)
-    )
+    ]
     return [round(some * _LETTER * size + _GAP, 1) for some in letters], round(size, 2), wide, lines
 
 
