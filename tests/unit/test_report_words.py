@@ -155,6 +155,22 @@ def test_region_names_become_words():
     assert asymmetry.long == "Left minus right thickness of the anterior insula"
 
 
+def test_remarks_name_sessions_and_measures_by_their_labels():
+    said = words.remark(
+        "without b_cell_depletion, tiv_person_mean; changed since ses-pre in sub-01", SESSIONS
+    )
+    assert said == "without B-cell depletion, tiv_person_mean; changed since before in sub-01"
+    insula = made.INSULA.format("anterior", "left")
+    assert (
+        words.remark(f"{insula} is left out.", SESSIONS)
+        == "thickness of the left anterior insula is left out."
+    )
+    assert words.remark("scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x", SESSIONS) == (
+        "scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x"
+    )
+    assert words.remark(None, SESSIONS) == ""
+
+
 def test_an_unknown_measure_keeps_its_name():
     assert words.label("θ_émotion").long == "θ émotion"
 

@@ -40,6 +40,9 @@ DOMAINS = {  # domain of a measure -> how its branch is called
     "exposure": "Exposure",
 }
 _COEFFICIENTS = re.compile(r"\bF test of (\d+) coefficients")
+_NAME = re.compile(
+    r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"
+)  # as tables write it
 _SIDES = {"left": "left", "right": "right", "left_minus_right": "left minus right", "both": "both sides"}
 
 
@@ -349,13 +352,15 @@ def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def with_labels(text: Any, sessions: Mapping[str, str]) -> str:
-    """Write a remark's sessions by their labels ("since ses-pre" -> "since before")."""
-    return re.sub(
-        r"(?<![\w-])ses-[A-Za-z0-9]+(?![\w-])",
-        lambda found: sessions.get(found[0], found[0]),
-        str(text or ""),
-    )
+def remark(text: Any, sessions: Mapping[str, str]) -> str:
+    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since before")."""
+
+    def said(found: re.Match[str]) -> str:
+        name = found[0]
+        long = sessions.get(name) or label(name).long
+        return name if long == name.replace("_", " ") else inside(long)
+
+    return _NAME.sub(said, str(text or ""))
 
 
 def item(name: str) -> str:

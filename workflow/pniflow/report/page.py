@@ -97,7 +97,7 @@ class _Writer:
         if table == "estimates":
             return self.anchors.get(key, "")
         if table == "sensitivity":
-            return self.anchors.get(key.rpartition("/")[0], "")
+            return self.anchors.get(key.rpartition("/")[0] or f"sensitivity {key}", "")
         return self.anchors.get(f"{table} {key}") or self.anchors.get(f"table {table}", "")
 
     def _number(self, part: Number, reached: set[str] | None) -> str:

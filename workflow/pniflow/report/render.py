@@ -19,6 +19,7 @@ from pniflow.report.printed import write_paper
 from pniflow.report.references import Bibliography
 from pniflow.report.results import Results
 from pniflow.report.sections import all_sections
+from pniflow.report.sensitivity import FIRMNESS, firmness
 from pniflow.report.software import software
 from pniflow.resources import searched
 
@@ -242,6 +243,10 @@ def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[st
     ]
     for place, (key, facts) in enumerate(tracing.tallies(results.rows, results.context.alpha).items()):
         traces.append(Trace(f"f{place}", f"families {key}", facts))
+    found = firmness(results.rows, results.variants, results.context.alpha)
+    for place, (name, facts) in enumerate(found.items() if found["tested"] else ()):
+        what = ("counted", f"{FIRMNESS[name]}, by their sensitivity analyses")
+        traces.append(Trace(f"s{place}", f"sensitivity {name}", [what, *facts]))
     for name, path in given.items():
         if path and name in tracing.RULES:
             shown = f"{path.parent.name}/{path.name}"

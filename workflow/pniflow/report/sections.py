@@ -100,7 +100,7 @@ def _alarms(results: Results) -> list[Any]:
     for row in results.rows:
         if words.given(row["family"]) and words.given(row["singular"]) and row["singular"]:
             name = tables.row_name(row, words.row_term(row))
-            note = words.with_labels(row["note"], results.context.sessions)
+            note = words.remark(row["note"], results.context.sessions)
             singular.append(("", [f"{name} ({row['key']}): {note}"]))
     if singular:
         text = "Fits in which the variance between persons was estimated at zero (singular), tested terms:"

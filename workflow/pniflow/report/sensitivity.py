@@ -12,6 +12,11 @@ from pniflow.report.parts import Fold, Listing, Number, Paragraph, Row, Table, T
 from pniflow.report.tables import row_name
 
 Rows = Sequence[Mapping[str, Any]]
+FIRMNESS = {  # what is counted over the sensitivity analyses
+    "tested": "tested estimates that have some",
+    "shown": "those of them that were shown",
+    "firm": "those shown that stay below the level in every one",
+}
 
 
 def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[Any]:
@@ -21,7 +26,7 @@ def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[A
         return []
     leading = [row for row in tested if row["role"] in ("primary", "secondary")]
     rest = [row for row in tested if row["role"] not in ("primary", "secondary")]
-    result: list[Any] = [Paragraph([_firmness(tested, variants, context.alpha)])]
+    result: list[Any] = [Paragraph(_firmness(tested, variants, context.alpha))]
     fragile = [row for row in tested if _fragile(row, variants[row["key"]], context.alpha)]
     if fragile:
         text = "Shown answers that do not stay below the level in every sensitivity analysis:"
@@ -41,8 +46,8 @@ def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[A
     every = [one for some in variants.values() for one in some]
     result.append(
         Fold(
-            [f"All {words.plural(len(every), 'sensitivity result')}"],
-            [full_table(every)],
+            ["Every sensitivity analysis of every estimate"],
+            [full_table(every, context)],
             "sensitivity.tsv",
         )
     )
@@ -74,16 +79,44 @@ def _fragile(row: Mapping[str, Any], variants: Rows, alpha: float) -> bool:
     return verdict(row, alpha) == SHOWN and any(one["p_value"] >= alpha for one in _tests(variants))
 
 
-def _firmness(tested: Rows, variants: Mapping[str, Rows], alpha: float) -> str:
-    clear = [row for row in tested if verdict(row, alpha) == SHOWN]
-    firm = [row for row in clear if not _fragile(row, variants[row["key"]], alpha)]
-    return (
-        f"Of {words.plural(len(tested), 'tested estimate')} with sensitivity analyses, {len(clear)} were"
-        " shown; of"
-        f" these, {len(firm)} have p below {words.number(alpha, 2)} in every one of their sensitivity"
-        " analyses"
-        " (these p-values are not adjusted)."
-    )
+def firmness(rows: Rows, variants: Mapping[str, Rows], alpha: float) -> dict[str, list[tuple[str, str]]]:
+    """Return what is counted over the sensitivity analyses: of which tested estimates, key by key.
+
+    Returns
+    -------
+    dict
+        Name in `FIRMNESS` -> pairs of key and how many p are below the level.
+    """
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in FIRMNESS}
+    for row in rows:
+        tests = _tests(variants.get(row["key"], ()))
+        if not words.given(row["family"]) or not variants.get(row["key"]):
+            continue
+        clear = verdict(row, alpha) == SHOWN
+        below = sum(one["p_value"] < alpha for one in tests)
+        kinds = [
+            "tested",
+            *(["shown"] if clear else []),
+            *(["firm"] if clear and below == len(tests) else []),
+        ]
+        for kind in kinds:
+            found[kind].append((row["key"], f"p below {words.number(alpha, 2)} in {below} of {len(tests)}"))
+    return found
+
+
+def _firmness(tested: Rows, variants: Mapping[str, Rows], alpha: float) -> Text:
+    found = firmness(tested, variants, alpha)
+    count = {name: Number(str(len(some)), name, "count", "sensitivity") for name, some in found.items()}
+    return [
+        "Of ",
+        count["tested"],
+        f" tested estimate{'' if len(found['tested']) == 1 else 's'} with sensitivity analyses, ",
+        count["shown"],
+        f" {'was' if len(found['shown']) == 1 else 'were'} shown; of these, ",
+        count["firm"],
+        f" {'has' if len(found['firm']) == 1 else 'have'} p below {words.number(alpha, 2)} in every one of"
+        " their sensitivity analyses (these p-values are not adjusted).",
+    ]
 
 
 def _where(row: Mapping[str, Any], variants: Rows, context: Context) -> Text:
@@ -110,7 +143,11 @@ def _key(one: Mapping[str, Any]) -> str:
 def _equivalence(one: Mapping[str, Any], context: Context) -> Text:
     term = words.row_term(one)
     verb = "shown" if words.given(one["p_value"]) and one["p_value"] < context.alpha else "not shown"
-    return [f"{row_name(one, term)}: {verb} (p{words.NBSP}", *_p(one), f"); {one['note']}."]
+    return [
+        f"{row_name(one, term)}: {verb} (p{words.NBSP}",
+        *_p(one),
+        f"); {words.remark(one['note'], context.sessions)}.",
+    ]
 
 
 def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, context: Context) -> Table:
@@ -132,8 +169,8 @@ def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, contex
         cells: list[Text] = [
             [parts.estimate(row)],
             *ends,
-            [f"{same} of {len(tests)}"],
-            [f"{below} of {len(tests)}"],
+            [_tally(row, same, "same_sign"), " of ", _tally(row, len(tests), "tests")],
+            [_tally(row, below, "below"), " of ", _tally(row, len(tests), "tests")],
         ]
         term = words.row_term(row)
         lines.append(Row([row_name(row, term)], cells, row["key"], sign_words(row["outcome"], term.of)))
@@ -146,7 +183,11 @@ def _number(one: Mapping[str, Any], decimals: int) -> Number:
     return Number(words.number(one["estimate"], decimals), _key(one), "estimate", "sensitivity")
 
 
-def full_table(every: Rows) -> Table:
+def _tally(row: Mapping[str, Any], count: int, column: str) -> Number:
+    return Number(str(count), f"{row['key']}/", column, "sensitivity")
+
+
+def full_table(every: Rows, context: Context) -> Table:
     """Every sensitivity analysis, as in sensitivity.tsv."""
     lines = []
     for one in every:
@@ -166,8 +207,8 @@ def full_table(every: Rows) -> Table:
                     [number("estimate")],
                     interval,
                     [Number(words.p_value(one["p_value"]), _key(one), "p_value", "sensitivity")],
-                    [str(int(one["n_participants"]))],
-                    [str(one["note"]) if words.given(one["note"]) else ""],
+                    [Number(str(int(one["n_participants"])), _key(one), "n_participants", "sensitivity")],
+                    [words.remark(one["note"], context.sessions)],
                 ],
                 remark=sign_words(one["outcome"], words.row_term(one).of),
             )

@@ -216,7 +216,7 @@ def second_look(table: pd.DataFrame, sessions: Mapping[str, str], caption: str, 
     lines = []
     for row in words.records(table):
         place: list[Text] = [[row["participant_id"] or ""], [sessions.get(row["session_id"], "")]]
-        why: list[Text] = [[row["rule"]], [words.with_labels(row["reason"], sessions)]]
+        why: list[Text] = [[row["rule"]], [words.remark(row["reason"], sessions)]]
         name = words.item(row["item"])
         lines.append(Row([name], [*place, *why], remark=row["item"] if name != row["item"] else ""))
     return Table([caption], ["What", "Participant", "Session", rule, "Reason"], lines)
