@@ -123,6 +123,27 @@ def test_tables_sort_from_the_keyboard(browser, report):
             assert column(table, 0) == expected
 
 
+def test_numbers_sort_as_numbers_and_what_has_none_comes_last(browser, report):
+    shown = ["−3.5", "F(2, 43.1) = 40.5", "–", "< .001", ".045", "12 of 14"]
+    with opened(browser, report) as page:
+        table = page.locator("#change table").first
+        table.locator("tbody").evaluate(
+            """(body, shown) => {
+                 body.replaceChildren(...shown.map((text) => {
+                   const row = body.rows[0].cloneNode(true);
+                   row.cells[1].textContent = text;
+                   return row;
+                 }));
+               }""",
+            shown,
+        )
+        head = table.locator("thead th").nth(1).locator("button")
+        head.press("Enter")
+        assert column(table, 0) == ["−3.5", "< .001", ".045", "12 of 14", "F(2, 43.1) = 40.5", "–"]
+        head.press("Enter")
+        assert column(table, 0) == ["F(2, 43.1) = 40.5", "12 of 14", ".045", "< .001", "−3.5", "–"]
+
+
 def test_rows_stay_in_their_group(browser, report):
     with opened(browser, report) as page:
         table = page.locator("table", has=page.locator("tr.group")).first
@@ -173,7 +194,7 @@ def test_the_source_of_each_answer_is_reached_by_the_keyboard(browser, report):
         alone = page.evaluate(  # texts and rows whose numbers the keyboard never stops at
             """[...document.querySelectorAll("main p, main li, main figcaption, main tbody tr")]
                  .filter((one) => one.querySelector("a.n"))
-                 .filter((one) => !one.querySelector("a[href^='#t']:not([tabindex])"))
+                 .filter((one) => !one.querySelector("a.n:not([tabindex]), th > a[href^='#']"))
                  .map((one) => one.textContent)"""
         )
         assert alone == []

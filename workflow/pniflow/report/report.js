@@ -2,12 +2,13 @@
 // The page is whole without this: it adds sorting, larger figures, and a way back from where a number comes from.
 const value = (cell) => {
   const text = cell.textContent.trim();
-  const number = parseFloat(text.replace(/\u2212/g, "-").replace(/^[<>=F\s]+/, ""));
+  if (cell.tagName === "TH") return text;
+  const number = parseFloat(text.replace(/\u2212/g, "-").replace(/^F\s*\([^)]*\)/, "").replace(/^[<>=F\s]+/, ""));
   return Number.isNaN(number) ? text : number - (text.startsWith("<") ? 1e-9 : 0);
 };
-const compare = (one, other) => {
-  if (typeof one === typeof other) return typeof one === "number" ? one - other : one.localeCompare(other);
-  return typeof one === "number" ? -1 : 1; // what has no number comes last
+const compare = (one, other, way) => {
+  if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1; // what has no number comes last
+  return way * (typeof one === "number" ? one - other : one.localeCompare(other, "en", { numeric: true }));
 };
 const sort = (table, column, direction) => {
   const body = table.tBodies[0];
@@ -21,7 +22,7 @@ const sort = (table, column, direction) => {
     group.forEach((row) => { row.dataset.place ??= [...body.rows].indexOf(row); });
     group.sort((one, other) => direction === "none"
       ? one.dataset.place - other.dataset.place
-      : compare(value(one.cells[column]), value(other.cells[column])) * (direction === "ascending" ? 1 : -1));
+      : compare(value(one.cells[column]), value(other.cells[column]), direction === "ascending" ? 1 : -1));
     body.append(...head, ...group);
   }
 };
