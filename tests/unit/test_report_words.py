@@ -159,7 +159,7 @@ def test_remarks_name_sessions_and_measures_by_their_labels():
     said = words.remark(
         "without b_cell_depletion, tiv_person_mean; changed since ses-pre in sub-01", SESSIONS
     )
-    assert said == "without B-cell depletion, tiv_person_mean; changed since before in sub-01"
+    assert said == "without B-cell depletion, tiv_person_mean; changed since “before” in sub-01"
     insula = made.INSULA.format("anterior", "left")
     assert (
         words.remark(f"{insula} is left out.", SESSIONS)

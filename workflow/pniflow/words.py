@@ -353,11 +353,13 @@ def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def remark(text: Any, sessions: Mapping[str, str]) -> str:
-    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since before")."""
+    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”")."""
 
     def said(found: re.Match[str]) -> str:
         name = found[0]
-        long = sessions.get(name) or label(name).long
+        if name in sessions:
+            return f"“{sessions[name]}”"
+        long = label(name).long
         return name if long == name.replace("_", " ") else inside(long)
 
     return _NAME.sub(said, str(text or ""))
