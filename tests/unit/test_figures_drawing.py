@@ -20,7 +20,7 @@ from pniflow import figures
 from pniflow.figures import brain, style
 from pniflow.figures.associations import baseline_spread, choose_slopes
 from pniflow.figures.ctra_heatmap import standardized, used_genes
-from pniflow.figures.paired_change import choose_outcomes, mean_interval
+from pniflow.figures.paired_change import choose_outcomes, estimate_lines, mean_interval, with_contrasts
 from pniflow.figures.quality import shares
 from pniflow.figures.regions import choose_regions, in_percent, region_parts
 from pniflow.figures.standardized_change import choose_effects, direction, intervals_of
@@ -185,7 +185,7 @@ def test_panels_are_the_primary_family_then_the_small_ones():
     rows += [made.row("b", "small", f"s{i}", "session", 1, 1, role="secondary") for i in range(2)]
     rows += [made.row("c", "first", f"p{i}", "session", 1, 1, role="primary") for i in range(6)]
     rows += [made.row("d", "slopes", "p0", "x_within", 1, 1, role="primary")]
-    chosen = choose_outcomes(estimate_rows(pd.DataFrame(rows)), 2)
+    chosen = choose_outcomes(estimate_rows(pd.DataFrame(rows)))
     assert list(chosen) == [f"p{i}" for i in range(6)] + ["s0", "s1"]
 
 
@@ -232,7 +232,7 @@ def test_slopes_are_scaled_by_the_predictors_spread_at_the_first_session(tmp_pat
 
 
 def test_only_tested_slopes_of_no_region_are_associations():
-    shown = choose_slopes(estimate_rows(made.estimates()), 2)
+    shown = choose_slopes(estimate_rows(made.estimates()))
     assert {row["outcome"] for row in shown} == {"ctra"}
     assert {row["kind"] for row in shown} == {"within", "between", "pooled"}
     assert len(shown) == 9
@@ -249,7 +249,7 @@ def test_percent_of_baseline_by_hand():
     table = pd.DataFrame(
         {"measure": [left, left, right, right, "ctra", "ctra"], "value": [2.9, 3.1, 2.4, 2.6, 0, 1]}
     )
-    shown = in_percent(choose_regions(estimate_rows(pd.DataFrame(rows)), 2), table)
+    shown = in_percent(choose_regions(estimate_rows(pd.DataFrame(rows))), table)
     spread = np.sqrt(0.5)
     assert [row["percent"][0] for row in shown] == pytest.approx(
         [100 * 0.03 / 3.0, 100 * 0.06 * spread / 3.0, 100 * 0.05 * spread / 2.75], rel=1e-12
@@ -259,7 +259,7 @@ def test_percent_of_baseline_by_hand():
 
 def test_a_row_that_was_not_estimable_is_not_drawn():
     rows = [made.row("m", "f", made.INSULA.format("anterior", "left"), "session", np.nan, np.nan)]
-    assert choose_regions(estimate_rows(pd.DataFrame(rows)), 2) == []
+    assert choose_regions(estimate_rows(pd.DataFrame(rows))) == []
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -348,7 +348,8 @@ def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
     figures.plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
     about = json.loads((tmp_path / "a.json").read_text())
     assert about["n"] == 9
-    assert about["alt"] == "Flow diagram. Enrolled: 9. MRI usable of assessed, before: 6 of 8, after: 5 of 5."
+    counted = "MRI usable of assessed, before: 6 of 8, after: 5 of 5, every session: 4"
+    assert about["alt"] == f"Flow diagram. Enrolled: 9. {counted}."
     assert stamped(tmp_path / "a.png")
 
 
@@ -360,11 +361,16 @@ def test_standardized_changes_stand_with_their_intervals(tmp_path):
         made.row("change", None, "mfis", "session", 0.1, 0.1, effect_size=0.3),
         made.row("slope", "g", "ctra", "pss10_within", 0.1, 0.1, effect_size=0.3),
     ]
-    interval = {"table": "effect_sizes", "quantity": "g_av", "model": "change", "outcome": "pss10"}
+    interval = {
+        "table": "effect_sizes",
+        "quantity": "g_av",
+        "model": "change",
+        "outcome": "pss10",
+        "term": "session",
+    }
     shown = choose_effects(
         estimate_rows(pd.DataFrame(rows)),
         intervals_of([{**interval, "conf_low": -0.9, "conf_high": -0.1}]),
-        2,
     )
     assert [row["outcome"] for row in shown] == ["pss10", "mhc_sf", "ctra"]
     assert shown[0]["interval"] == (-0.9, -0.1)
@@ -435,7 +441,7 @@ def test_sessions_tested_together_are_drawn_with_their_f(tmp_path):
     figures.plot_paired_change(**tables, **out_files(tmp_path))
     about = json.loads((tmp_path / "a.json").read_text())
     assert about["keys"] == ["change/pss10/session"]
-    assert "all sessions: F = 1.23; adj. p\u00a0=\u00a0.400, n = 21" in about["alt"]
+    assert "sessions: F = 1.23; adj. p\u00a0=\u00a0.400, n = 21" in about["alt"]
 
 
 def test_an_asymmetry_against_zero_is_drawn_and_one_side_is_not():
@@ -443,5 +449,65 @@ def test_an_asymmetry_against_zero_is_drawn_and_one_side_is_not():
         made.row("m", "f", made.INSULA.format("anterior", side), "(intercept)", 0.1, 0.05)
         for side in ("left", "left_minus_right")
     ]
-    shown = choose_regions(estimate_rows(pd.DataFrame(rows)), 1)
+    shown = choose_regions(estimate_rows(pd.DataFrame(rows)))
     assert [(row["kind"], row["region"].side) for row in shown] == [("level", "left_minus_right")]
+
+
+def three_sessions() -> list[dict]:
+    """Rows of a change as fit-models writes them: a joint F in a family, its contrasts in none."""
+    f = {
+        **dict.fromkeys(("estimate", "std_error", "conf_low", "conf_high", "effect_size")),
+        "statistic": 40.532,
+    }
+    joint = {**made.row("change", "f", "pss10", "session", 1, 1, p_adjusted=0.0004), **f, "df": 73.64}
+    rows = [{**joint, "note": "F test of 2 coefficients"}]
+    for session, change, g in (("fu", -5.5, -0.86), ("post", -6.4, -0.96)):  # in the order of their names
+        term = f"session[ses-{session}]"
+        rows.append(made.row("change", None, "pss10", term, change, 0.77, effect_size=g, p_adjusted=None))
+    return rows
+
+
+SESSIONS = {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}, "ses-fu": {"label": "later"}}
+
+
+def test_contrasts_follow_their_joint_test_in_the_order_of_time():
+    rows = with_contrasts(estimate_rows(pd.DataFrame(three_sessions())), list(SESSIONS))
+    assert [row["term"] for row in rows] == ["session", "session[ses-post]", "session[ses-fu]"]
+    assert {(row["family"], row["role"]) for row in rows} == {("f", rows[0]["role"])}
+    lines = estimate_lines(rows, "points", {"ses-pre": "before", "ses-post": "after", "ses-fu": "later"})
+    assert lines[0].startswith("after \u22126.40 [")
+    assert lines[1].startswith("later \u22125.50 [")
+    assert lines[2] == "sessions: F(2, 73.6) = 40.53"
+    assert lines[3].startswith("adj. p\u00a0<\u00a0.001")
+
+
+def test_a_session_tested_alone_has_no_contrasts():
+    rows = estimate_rows(pd.DataFrame([made.row("change", "f", "pss10", "session", -2.0, 1.0)]))
+    assert with_contrasts(rows, list(SESSIONS)) == rows
+
+
+def test_standardized_changes_of_three_sessions_are_drawn(tmp_path):
+    rows = three_sessions()
+    write_table(pd.DataFrame(rows), tmp_path / "estimates.tsv", "estimates")
+    columns = (
+        "table",
+        "model",
+        "family",
+        "outcome",
+        "term",
+        "quantity",
+        "value",
+        "conf_low",
+        "conf_high",
+        "note",
+    )
+    interval = ("effect_sizes", "change", None, "pss10", "session[ses-post]", "g_av", -0.96, -1.3, -0.6, None)
+    write_table(pd.DataFrame([interval], columns=list(columns)), tmp_path / "diagnostics.tsv", "diagnostics")
+    figures.plot_standardized_change(
+        estimates=tmp_path / "estimates.tsv", diagnostics=tmp_path / "diagnostics.tsv",
+        study=made.write_study(tmp_path, sessions=SESSIONS), **out_files(tmp_path),
+    )  # fmt: skip
+    about = json.loads((tmp_path / "a.json").read_text())
+    assert about["keys"] == ["change/pss10/session[ses-post]", "change/pss10/session[ses-fu]"]
+    assert "Stress (PSS-10) at after \u22120.96, Stress (PSS-10) at later \u22120.86" in about["alt"]
+    assert "each minus before (from the top: after, later)" in about["caption"]

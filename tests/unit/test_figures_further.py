@@ -242,7 +242,7 @@ def test_components_take_the_change_of_the_first_model_that_tests_it():
         made.row("a", "f", "antibody", "session", np.nan, np.nan, statistic=None),
         made.row("a", "f", "pss10", "session", 0.1, 0.1),
     ]
-    found = changes_of(words.estimate_rows(pd.DataFrame(rows)), 2)
+    found = changes_of(words.estimate_rows(pd.DataFrame(rows)))
     assert {name: [row["key"] for row in some] for name, some in found.items()} == {
         "ctra": ["a/ctra/session"]
     }
@@ -250,7 +250,7 @@ def test_components_take_the_change_of_the_first_model_that_tests_it():
 
 def test_shifts_are_in_standard_errors_and_name_the_person_of_the_larger_one():
     rows = words.estimate_rows(made.estimates())
-    shown = choose_rows(rows, words.records(sensitivity()), 2)
+    shown = choose_rows(rows, words.records(sensitivity()))
     assert [row["key"] for row in shown] == [
         "change_biology/ctra/session", "ctra_on_pss10/ctra/pss10_within", "ctra_on_pss10/ctra/pss10_between",
     ]  # fmt: skip
@@ -271,7 +271,7 @@ def test_choices_are_what_differs_from_the_prespecified_analysis():
 
 def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
     spread = {"ctra": 0.5, "ctra_balanced": 2.0, "ctra_mean_log2": 1.0, "pss10": 4.0}
-    curves = choose_curves(words.estimate_rows(made.estimates()), words.records(sensitivity()), spread, 2)
+    curves = choose_curves(words.estimate_rows(made.estimates()), words.records(sensitivity()), spread)
     assert [curve.kind for curve in curves] == ["change", "within", "between"]
     change, within, _ = curves
     own, error = -0.0123, 0.05
@@ -289,7 +289,7 @@ def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
 
 def test_a_score_without_a_spread_is_not_drawn_beside_the_others():
     curves = choose_curves(
-        words.estimate_rows(made.estimates()), words.records(sensitivity()), {"ctra": 0.5, "pss10": 4.0}, 2
+        words.estimate_rows(made.estimates()), words.records(sensitivity()), {"ctra": 0.5, "pss10": 4.0}
     )
     for curve in curves:
         assert np.isfinite(curve.values).all()
@@ -329,7 +329,7 @@ def test_a_person_with_one_session_has_no_deviation():
 
 
 def test_pairs_are_slopes_of_the_same_association_main_families_first():
-    pairs = choose_pairs(choose_slopes(words.estimate_rows(made.estimates()), 2))
+    pairs = choose_pairs(choose_slopes(words.estimate_rows(made.estimates())))
     assert list(pairs) == [
         ("ctra", "pss10"), ("ctra", "ucla_loneliness_v3"), ("ctra", "log_hair_cortisol"),
     ]  # fmt: skip

@@ -50,7 +50,7 @@ def plot_associations(
     """
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    shown = choose_slopes(rows, len(about["sessions"]))
+    shown = choose_slopes(rows)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No association was fitted in this study."
@@ -74,11 +74,11 @@ def plot_associations(
         style.save(drawn, _describe(shown, bool(scale), about["simulated"]), **paths)
 
 
-def choose_slopes(rows: Sequence[Mapping[str, Any]], sessions: int) -> list[dict[str, Any]]:
+def choose_slopes(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return tested slopes of outcomes that are no region groups, with `kind` and `predictor` added."""
     chosen = []
     for row in rows:
-        term = words.term_of(row["term"], sessions)
+        term = words.row_term(row)
         if row.get("family") and term.kind in _KINDS and not words.region_of(row["outcome"]):
             chosen.append({**row, "kind": term.kind, "predictor": term.of})
     return chosen
@@ -133,24 +133,30 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
     outcomes = list(dict.fromkeys(row["outcome"] for row in rows))
     people = [int(row["n_participants"]) for row in rows]
     named = ", ".join(words.label(outcome).long for outcome in outcomes)
+    pooled = ""
+    if any(row["kind"] == "pooled" for row in rows):
+        pooled = " Pooled: one slope over all sessions, which mixes the two."
     caption = (
         f"Slopes of {named} on each predictor, {per}, with 95 % confidence intervals. Within persons: does a"
         " session with more of the predictor than the person's own mean have more of the outcome? Between"
         " persons: do persons with a higher mean have more of the outcome?"
-        f" Filled: adjusted p below .05. {words.persons(people)}."
+        f"{pooled} Filled: adjusted p below .05. {words.persons(people)}."
     )
     sign = words.sign_note(*outcomes)
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
+    main = [row for row in rows if row["role"] != "exploratory" or len(rows) <= 12]
     alt = " ".join(
         f"{words.label(row['outcome']).short} on {words.label(row['predictor']).short},"
         f" {row['kind']}: {_numbers(row)}."
-        for row in rows
-        if row["role"] != "exploratory" or len(rows) <= 12
+        for row in main
     )
+    lead = f"Forest plot of {words.plural(len(rows), 'slope')} with intervals."
+    if main and len(main) < len(rows):
+        lead += f" The {len(main)} of the main families, per unit of the predictor:"
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Forest plot of {words.plural(len(rows), 'slope')} with intervals. {alt}",
+        alt=f"{lead} {alt}".strip(),
         n=max(people),
         keys=[row["key"] for row in rows],
         simulated=simulated,

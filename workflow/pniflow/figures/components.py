@@ -11,7 +11,15 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.paired_change import draw_panel, estimate_lines, panel_grid, values_of
+from pniflow.figures.paired_change import (
+    above_words,
+    draw_panel,
+    estimate_lines,
+    fitted,
+    panel_grid,
+    values_of,
+    with_contrasts,
+)
 
 _TITLE = "CTRA score and its components"
 _MEASURES = ("ctra", *words.CTRA_COMPONENTS)
@@ -44,20 +52,21 @@ def plot_ctra_components(
         sentence = "No CTRA score was computed in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    terms = changes_of(words.estimate_rows(files.read_table(estimates, "estimates")), len(sessions))
+    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
+    terms = changes_of(rows)
     with style.drawing():
-        above = max((len(estimate_lines(some, "")) for some in terms.values()), default=0)
+        above = max((len(fitted(estimate_lines(some, "", sessions))) for some in terms.values()), default=0)
         drawn, panels = panel_grid(len(values), labels, above)
         for axes, (measure, table) in zip(panels, values.items(), strict=True):
-            draw_panel(axes, measure, table, terms.get(measure, []), labels, units.get(measure))
-        style.save(drawn, _describe(values, terms, labels, about["simulated"]), **paths)
+            draw_panel(axes, measure, table, terms.get(measure, []), sessions, units.get(measure))
+        style.save(drawn, _describe(values, terms, sessions, about["simulated"]), **paths)
 
 
-def changes_of(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:
+def changes_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return measure -> the tested rows of its change, of the first model that tests it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        kind = words.term_of(row["term"], sessions).kind
+        kind = words.row_term(row).kind
         estimable = words.given(row["estimate"]) or words.given(row["statistic"])
         if row["outcome"] in _MEASURES and row.get("family") and kind in ("change", "joint") and estimable:
             listed = found.setdefault(row["outcome"], [])
@@ -69,22 +78,21 @@ def changes_of(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[
 def _describe(
     values: Mapping[str, np.ndarray],
     terms: Mapping[str, Sequence[Mapping[str, Any]]],
-    sessions: Sequence[str],
+    sessions: Mapping[str, str],
     simulated: bool,
 ) -> dict[str, Any]:
     parts = []
     for measure in values:
         label = words.label(measure)
-        lines = estimate_lines(terms[measure], label.unit) if measure in terms else ["change not tested"]
+        tested = measure in terms
+        lines = estimate_lines(terms[measure], label.unit, sessions) if tested else ["change not tested"]
         parts.append(f"{label.long}: {'; '.join(lines)}.")
-    change = (
-        f"{sessions[-1]} minus {sessions[0]}" if len(sessions) == 2 else f"each session minus {sessions[0]}"
-    )
+    above = above_words(list(terms.values()), sessions)
+    above = f" Above each panel: {above}." if above else ""
     caption = (
         "The CTRA score and its components. Each thin line is a person; blue: mean with its 95 % confidence"
-        f" interval at each session. Above each panel: the model's estimate of the change ({change}) with its"
-        f" 95 % interval. {words.CTRA_SIGN[0].upper()}{words.CTRA_SIGN[1:]}. Components stand in the"
-        f" direction of expression: {words.COMPONENT_SIGN}."
+        f" interval at each session.{above} {words.CTRA_SIGN[0].upper()}{words.CTRA_SIGN[1:]}. Components"
+        f" stand in the direction of expression: {words.COMPONENT_SIGN}."
     )
     people = max(int(np.isfinite(table).any(axis=1).sum()) for table in values.values())
     return style.describe(

@@ -202,6 +202,7 @@ def _draw_change(axes: Axes, difference: np.ndarray, genes: pd.DataFrame, text: 
     style.zero_line(axes)
     axes.set(ylim=(len(genes) - 0.5, -0.5), yticks=[])
     axes.spines["left"].set_visible(False)
+    style.few_ticks(axes, 18)
     axes.set_xlabel(f"mean change\n{text}")
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = "Flow of participants"
-_NAMES, _LINE = 23.0, 11.0  # mm: where the branches' names end, height of a branch
+_NAMES, _LINE, _LAST = 23.0, 11.0, 12.0  # mm: names of branches, height of a branch, last column
+_COURSE = ("course completed", "course not completed")
 Counts = Mapping[tuple[str, str, str], int]
 
 
@@ -64,15 +65,24 @@ def _draw_all(
 ) -> None:
     """Draw the participants on top, then a line per branch: each session, and who is there at each."""
     lines = [f"Enrolled: {counts.get(('enrolled', 'all', ''), 0)}"]
-    for step in ("course completed", "course not completed"):
+    for step in _COURSE:
         if (step, "all", "") in counts:
             lines.append(f"{step}: {counts[step, 'all', '']}")
-    names = [*(style.shortened(label, 16) for label in sessions.values()), "every session"]
-    names = names[: None if len(sessions) > 1 else 1]
-    across = _NAMES + (np.arange(len(names)) + 0.5) * (width - _NAMES) / len(names)
-    _box(axes, (width + _NAMES) / 2, 6, "\n".join(lines), style.BLACK)
+    several = len(sessions) > 1
+    wide = (width - _NAMES - _LAST * several) / len(sessions)
+    across = _NAMES + (np.arange(len(sessions)) + 0.5) * wide
+    names = [style.wrapped(label, wide, 2) for label in sessions.values()]
+    if several:
+        across, names = np.append(across, width - _LAST / 2), [*names, "every\nsession"]
+    axes.plot(
+        across[[0, 0]], [6, 26 + _LINE * (len(branches) - 1)], color=style.GREY, linewidth=0.7, zorder=0
+    )
+    _box(axes, across[0], 6, "\n".join(lines), style.BLACK)
     for x, name in zip(across, names, strict=True):
-        axes.text(x, 18, name, ha="center", va="center", weight="bold")
+        axes.text(
+            x, 17.5, name, ha="center", va="center", weight="bold", zorder=3,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
     for line, branch in enumerate(branches):
         y = 26 + _LINE * line
         axes.text(0, y, words.BRANCHES[branch], ha="left", va="center", weight="bold")
@@ -112,6 +122,11 @@ def _describe(
             f" {counts.get(('assessed', branch, name), 0)}"
             for name, label in sessions.items()
         ]
+        if len(sessions) > 1:
+            per.append(f"every session: {counts.get(('complete', branch, ''), 0)}")
         parts.append(f"{words.BRANCHES[branch]} usable of assessed, {', '.join(per)}")
-    alt = f"Flow diagram. Enrolled: {enrolled}. {'; '.join(parts)}."
+    course = "".join(
+        f", {step}: {counts[step, 'all', '']}" for step in _COURSE if (step, "all", "") in counts
+    )
+    alt = f"Flow diagram. Enrolled: {enrolled}{course}. {'; '.join(parts)}."
     return style.describe(title=_TITLE, caption=caption, alt=alt, n=enrolled, keys=[], simulated=simulated)

@@ -45,10 +45,14 @@ def plot_gene_forest(*, genes: Path, study: Path, figure: Path, image: Path, des
         sentence = "No gene of the score could be related to a predictor in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    terms = list(dict.fromkeys(row["term"] for row in rows))
+    sessions = words.session_words(about)
+    days = list(sessions)
+    terms = sorted(  # sessions in time's order, whatever that of their names
+        dict.fromkeys(row["term"] for row in rows),
+        key=lambda term: days.index(words.term_of(term).of) if words.term_of(term).of in days else -1,
+    )
     shown = terms[:_MOST]
     ordered = order_genes(rows, shown[0])
-    sessions = words.session_words(about)
     with style.drawing():
         drawn = _draw(rows, shown, ordered, sessions)
         text = _describe(rows, terms, ordered, sessions, about["simulated"])

@@ -20,6 +20,7 @@ _TITLE = "Influence of single participants"
 _ENDS = ("leave_one_out_lowest", "leave_one_out_highest")
 _P = "leave_one_out_largest_p"
 _MOST = 40
+_BAR = "#8E979E"  # dark enough beside white paper, pale enough beneath the points
 Row = Mapping[str, Any]
 
 
@@ -45,21 +46,21 @@ def plot_influence(
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
     variants = words.records(files.read_table(sensitivity, "sensitivity"))
-    shown = choose_rows(rows, variants, len(about["sessions"]))
+    shown = choose_rows(rows, variants)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No estimate of this study was fitted again with each participant left out."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    sessions = list(words.session_words(about).values())
+    sessions = words.session_words(about)
     with style.drawing():
         groups = list(dict.fromkeys(row["group"] for row in shown))
-        drawn = style.new_figure(style.ONE_COLUMN, 30 + 3.7 * (len(shown) + len(groups)))
-        _draw_influence(drawn.subplots(), shown, groups, sessions)
-        style.save(drawn, _describe(shown, about["simulated"]), **paths)
+        drawn = style.new_figure(style.ONE_COLUMN, 32 + 3.7 * (len(shown) + len(groups)))
+        _draw_influence(drawn.subplots(), shown, groups, list(sessions.values()))
+        style.save(drawn, _describe(shown, sessions, about["simulated"]), **paths)
 
 
-def choose_rows(rows: Sequence[Row], variants: Sequence[Row], sessions: int) -> list[dict[str, Any]]:
+def choose_rows(rows: Sequence[Row], variants: Sequence[Row]) -> list[dict[str, Any]]:
     """Return tested rows that were fitted without each participant.
 
     Returns
@@ -78,7 +79,7 @@ def choose_rows(rows: Sequence[Row], variants: Sequence[Row], sessions: int) -> 
         error = row["std_error"]
         if not row.get("family") or not left_out.keys() >= set(_ENDS) or not words.given(error) or not error:
             continue
-        term = words.term_of(row["term"], sessions)
+        term = words.row_term(row)
         low, high = ((left_out[name]["estimate"] - row["estimate"]) / error for name in _ENDS)
         who = re.search(r"without (sub-[A-Za-z0-9]+)", left_out[_ENDS[int(high > -low)]]["note"] or "")
         largest: Any = left_out.get(_P, {}).get("p_value")
@@ -126,9 +127,9 @@ def _draw_influence(
         texts[line].set(weight="bold")
     place, shift = np.array(places), np.array([row["shift"] for row in rows])
     far = shift[np.arange(len(rows)), (shift[:, 1] > -shift[:, 0]).astype(int)]
-    axes.hlines(place, shift[:, 0], shift[:, 1], colors=style.SKY, linewidth=3.5)
+    axes.hlines(place, shift[:, 0], shift[:, 1], colors=_BAR, linewidth=3.0)
     fragile = np.array([row["fragile"] for row in rows])
-    handles = [axes.plot([], [], color=style.SKY, linewidth=3.5)[0]]
+    handles = [axes.plot([], [], color=_BAR, linewidth=3.0)[0]]
     names = ["without any one person"]
     for some, colour, marker, name in (
         (~fragile, style.BLUE, "o", "without the person named"),
@@ -146,11 +147,12 @@ def _draw_influence(
             row["who"][:14], (1, line), (3, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", size=style.SMALLEST, color=style.GREY,
         )  # fmt: skip
-    axes.set_xlabel("shift of the estimate\n(its standard errors)")
+    sign = "\nCTRA: higher = more adverse" if any(row["outcome"].startswith("ctra") for row in rows) else ""
+    axes.set_xlabel(f"shift of the estimate\n(its standard errors){sign}")
     axes.figure.legend(handles, names, loc="outside lower left", ncols=2, columnspacing=1)
 
 
-def _describe(rows: Sequence[dict[str, Any]], simulated: bool) -> dict[str, Any]:
+def _describe(rows: Sequence[dict[str, Any]], sessions: Mapping[str, str], simulated: bool) -> dict[str, Any]:
     fragile = [row for row in rows if row["fragile"]]
     caption = (
         "How far each estimate moves when one participant is left out, down and up (bars), in units of the"
@@ -165,7 +167,7 @@ def _describe(rows: Sequence[dict[str, Any]], simulated: bool) -> dict[str, Any]
     sign = words.sign_note(*(row["outcome"] for row in rows))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     parts = [
-        f"{words.label(row['outcome']).short}, {row['term'].replace('_', ' ')}:"
+        f"{words.label(row['outcome']).short}, {words.predictor(row['term'], sessions)}:"
         f" {words.number(row['shift'][0], 2)} to {words.number(row['shift'][1], 2)}"
         + (f" (most: {row['who']})" if row["who"] else "")
         for row in rows

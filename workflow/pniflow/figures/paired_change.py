@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 _TITLE = "Change between the sessions"
 _MOST_PANELS = 12
-_BESIDE, _PLOT = 16.5, 26.0  # mm: left of a panel, its height
+_BESIDE, _PLOT = 17.5, 26.0  # mm: left of a panel, its height
 
 
 def plot_paired_change(
@@ -42,24 +44,24 @@ def plot_paired_change(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    shown = choose_outcomes(rows, len(about["sessions"]))
+    sessions = words.session_words(about)
+    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
+    shown = choose_outcomes(rows)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No change between sessions was fitted in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    sessions = words.session_words(about)
     values, units = values_of(files.read_table(measures, "measures"), list(shown), list(sessions))
     people = max((len(table) for table in values.values()), default=0)
     nothing = np.full((people, len(sessions)), np.nan)
     labels = list(sessions.values())
     with style.drawing():
-        above = max(len(estimate_lines(terms, "")) for terms in shown.values())
+        above = max(len(fitted(estimate_lines(terms, "", sessions))) for terms in shown.values())
         drawn, panels = panel_grid(len(shown), labels, above)
         for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
-            draw_panel(axes, outcome, values.get(outcome, nothing), terms, labels, units.get(outcome))
-        style.save(drawn, _describe(shown, values, labels, about["simulated"]), **paths)
+            draw_panel(axes, outcome, values.get(outcome, nothing), terms, sessions, units.get(outcome))
+        style.save(drawn, _describe(shown, values, sessions, about["simulated"]), **paths)
 
 
 def panel_grid(count: int, sessions: Sequence[str], above: int) -> tuple[Figure, list[Axes]]:
@@ -106,13 +108,37 @@ def values_of(
     return values, {str(name): words.unit_shown(unit) for name, unit in units.items() if words.given(unit)}
 
 
-def choose_outcomes(rows: Sequence[dict[str, Any]], sessions: int) -> dict[str, list[dict[str, Any]]]:
+def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows, each joint test of three or more sessions followed by its contrasts in time's order.
+
+    The contrasts take the joint test's family and role; their own p-values belong to no family.
+    """
+    tested = (row for row in rows if row["family"] and words.row_term(row).kind == "joint")
+    joint = {(row["model"], row["outcome"]): row for row in tested}
+    parts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    others = []
+    for row in rows:
+        of, session = (row["model"], row["outcome"]), words.row_term(row).of
+        if of in joint and row["term"] == f"session[{session}]" and not row["family"]:
+            parts.setdefault(of, {})[session] = {**row, **{key: joint[of][key] for key in ("family", "role")}}
+        else:
+            others.append(row)
+    found = []
+    for row in others:
+        found.append(row)
+        if row is joint.get((row["model"], row["outcome"])):
+            contrasts = parts.get((row["model"], row["outcome"]), {})
+            found += [contrasts[session] for session in sessions if session in contrasts]
+    return found
+
+
+def choose_outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return outcome -> its tested change rows: primary families, then further ones, smallest first."""
     families: dict[str, dict[str, list[dict[str, Any]]]] = {}
     roles: dict[str, int] = {}
     for row in rows:
         estimable = words.given(row["estimate"]) or words.given(row["statistic"])
-        change = words.term_of(row["term"], sessions).kind in ("change", "joint")
+        change = words.row_term(row).kind in ("change", "joint")
         if row.get("family") and change and estimable:
             families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
             rank = (
@@ -156,23 +182,23 @@ def draw_panel(
     outcome: str,
     values: np.ndarray,
     terms: Sequence[Mapping[str, Any]],
-    sessions: Sequence[str],
+    sessions: Mapping[str, str],
     unit: str | None,
 ) -> None:
     """Draw one measure: pale lines of persons, mean with 95 % interval, the estimate above."""
     about = words.label(outcome)
     draw_persons(axes, values)
-    lines = estimate_lines(terms, "") if terms else []  # the unit stands at the axis
-    style.head(axes, about.short, lines)
-    crowded = is_crowded(sessions)
+    lines = fitted(estimate_lines(terms, "", sessions)) if terms else []  # the unit stands at the axis
+    style.head(axes, f"{about.short[:1].upper()}{about.short[1:]}", lines)
+    crowded = is_crowded(list(sessions.values()))
     axes.set_xticks(
         np.arange(len(sessions)),
-        [style.shortened(text) for text in sessions],
+        [style.shortened(text) for text in sessions.values()],
         rotation=90 if crowded else 0,
     )
     axes.set_xlim(-0.4, len(sessions) - 0.6)
-    direction = direction_words(outcome)
-    axes.set_ylabel((unit or about.unit or "value") + (f"\n({direction})" if direction else ""))
+    direction = style.wrapped(f"({direction_words(outcome)})", 25) if direction_words(outcome) else ""
+    axes.set_ylabel((unit or about.unit or "value") + (f"\n{direction}" if direction else ""))
 
 
 def draw_persons(axes: Axes, values: np.ndarray) -> None:
@@ -214,43 +240,63 @@ def direction_words(outcome: str) -> str:
     return f"{better} is better" if better else ""
 
 
-def estimate_lines(terms: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
-    """Return the text above a panel: for each contrast estimate and interval, then p and n."""
-    lines = []
+def estimate_lines(
+    terms: Sequence[Mapping[str, Any]], unit: str, sessions: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the text above a panel: for each contrast estimate and interval, a joint F, then p and n."""
+    lines, joint = [], []
     for row in terms:
         if not words.given(row["estimate"]):
             if words.given(row["statistic"]):
-                lines.append(f"all sessions: F = {words.number(row['statistic'], 2)}")
+                df = f"({row['df_numerator']}, {words.number(row['df'], 1)})" if row["df_numerator"] else ""
+                joint.append(f"sessions: F{df} = {words.number(row['statistic'], 2)}")
             continue
         decimals = words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
         low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
         term = words.term_of(row["term"])
-        lead = f"{term.of.removeprefix('ses-')}: " if term.kind == "change" and term.of else ""
+        label = (sessions or {}).get(term.of) or term.of.removeprefix("ses-")
+        lead = f"{style.shortened(label, 9)} " if term.kind == "change" and term.of else ""
         lines.append(f"{lead}{words.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
-    last = terms[-1]
-    adjusted = words.given(last["p_adjusted"])
-    p = words.p_phrase(last["p_adjusted"] if adjusted else last["p_value"], "adj. p" if adjusted else "p")
-    return [*lines, f"{p}, n = {last['n_participants']}"]
+    tested = terms[0] if joint else terms[-1]
+    adjusted = words.given(tested["p_adjusted"])
+    p = words.p_phrase(tested["p_adjusted"] if adjusted else tested["p_value"], "adj. p" if adjusted else "p")
+    return [*lines, *joint, f"{p}, n = {tested['n_participants']}"]
+
+
+def fitted(lines: Sequence[str]) -> list[str]:
+    """Return lines of text no longer than a panel is wide; an interval is not broken."""
+    whole = [re.sub(r"\[(\S+) (\S+)\]", rf"[\1{words.NBSP}\2]", line) for line in lines]
+    return [part for line in whole for part in textwrap.wrap(line, 30, subsequent_indent="   ")]
+
+
+def above_words(terms: Sequence[Sequence[Mapping[str, Any]]], sessions: Mapping[str, str]) -> str:
+    """Return what the text above the panels holds."""
+    rows = [row for some in terms for row in some]
+    first, *_, last = sessions.values()
+    change = f"{last} minus {first}" if len(sessions) == 2 else f"each session minus {first}"
+    parts = []
+    if any(words.given(row["estimate"]) for row in rows):
+        parts.append(f"the model's estimate of the change ({change}) with its 95 % interval")
+    if any(not words.given(row["estimate"]) for row in rows):
+        parts.append("F and p of the sessions tested together")
+    return "; ".join(parts)
 
 
 def _describe(
     shown: Mapping[str, Sequence[Mapping[str, Any]]],
     values: Mapping[str, np.ndarray],
-    sessions: Sequence[str],
+    sessions: Mapping[str, str],
     simulated: bool,
 ) -> dict[str, Any]:
     panels = []
     for outcome, terms in shown.items():
         label = words.label(outcome)
         unit = label.unit
-        panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit))}.")
-    change = (
-        f"{sessions[-1]} minus {sessions[0]}" if len(sessions) == 2 else f"each session minus {sessions[0]}"
-    )
+        panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit, sessions))}.")
     caption = (
         "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"
-        f" session, from the values shown. Above each panel: the model's estimate ({change}) with its 95 %"
-        " interval; adj. p is adjusted within the family of tests; n is the number of persons in the model."
+        f" session, from the values shown. Above each panel: {above_words(list(shown.values()), sessions)};"
+        " adj. p is adjusted within the family of tests; n is the number of persons in the model."
     )
     sign = words.sign_note(*shown)
     if sign:

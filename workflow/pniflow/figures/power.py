@@ -60,14 +60,12 @@ def plot_power(*, design: Path, study: Path, figure: Path, image: Path, descript
         return
     panels = list(dict.fromkeys(row["icc"] for row in rows if words.given(row["icc"])))[:_MOST] or [None]
     with style.drawing():
-        drawn = style.new_figure(style.TWO_COLUMNS, 76)
-        axes = drawn.subplots(1, len(panels) + 1, width_ratios=[1.0] * len(panels) + [1.1])
+        heights = [58] * len(panels) + [62]
+        drawn = style.new_figure(style.ONE_COLUMN, 4 + sum(heights))
+        axes = drawn.subplots(len(heights), 1, height_ratios=heights)
         for number, (panel, icc) in enumerate(zip(axes, panels, strict=False)):
-            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc], len(panels) == 1)
-            if number == 0:
-                panel.set_ylabel("Share of simulated outcomes found")
-            if icc is not None:
-                panel.set_title(f"Power, ICC {icc:g}", loc="left")
+            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc], number == 0)
+            panel.set_title("Power" if icc is None else f"Power, ICC {icc:g}", loc="left")
         _draw_errors(axes[-1], rows)
         style.save(drawn, _describe(rows, about["simulated"]), **paths)
 
@@ -106,8 +104,9 @@ def _draw_power(axes: Axes, rows: Sequence[Row], labelled: bool) -> None:
         axes.axhline(share, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         axes.annotate(name, (1, share), xycoords=("axes fraction", "data"), ha="right", va="bottom",
                       size=6, color=style.GREY)  # fmt: skip
-    axes.set(ylim=(0, 1.02), xlim=(0, None), xlabel="Effect (SD of the outcome;\nslopes: per SD of the term)")
-    if labelled:  # of several narrow panels the marks are named beside the errors
+    axes.set(ylim=(0, 1.02), xlim=(0, None), xlabel="Effect (SD of the outcome; slopes: per SD of the term)")
+    axes.set_ylabel("Share of simulated\noutcomes found")
+    if labelled:
         used = [kind for kind in _KINDS if kind in kinds.values()]
         handles = [
             axes.plot([], [], marker=_KINDS[kind][2], color=_KINDS[kind][1], markersize=3.5)[0]
@@ -136,11 +135,11 @@ def _draw_errors(axes: Axes, rows: Sequence[Row]) -> None:
                   markeredgewidth=0.7)[0]
         for method in methods
     ]  # fmt: skip
-    axes.legend(handles, [_METHODS[method][0] for method in methods], loc="upper right")
+    axes.legend(handles, [_METHODS[method][0] for method in methods], loc="upper left")
     names = [_KINDS[kind][0].replace(" persons", "\npersons").replace(" other", "\nother") for kind in kinds]
     axes.set_yticks(np.arange(len(kinds)), names)
     axes.set(ylim=(len(kinds) - 0.4, -0.6 - 0.22 * len(methods)), xlim=(0, None))
-    axes.set(xlabel="Share found where\nthere is nothing")
+    axes.set(xlabel="Share found where there is nothing")
     axes.set_title("Type-I error", loc="left")
     axes.tick_params(axis="y", length=0)
 
@@ -167,10 +166,10 @@ def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
     found = f"Found in 80 % of draws ({_METHODS[own][0]}): {'; '.join(parts) or 'not known'}."
     persons = words.persons([row["n_participants"] for row in rows])
     caption = (
-        "Left: how often the prespecified tests find an effect of a declared size, one line for each design "
+        "Above: how often the prespecified tests find an effect of a declared size, one line for each design "
         "and term, with the people, visits and covariates of this study and simulated outcomes"
         + (f" (ICC {', '.join(f'{icc:g}' for icc in iccs)})" if iccs else "")
-        + f". {found} Right: how often they reject where there is no effect (on average {level}); the band "
+        + f". {found} Below: how often they reject where there is no effect (on average {level}); the band "
         f"is two Monte-Carlo errors of {draws} draws. Tests are not adjusted for their family, and no "
         f"observed effect enters. {persons[0].upper()}{persons[1:]}."
     )

@@ -11,6 +11,7 @@ import numpy as np
 from pniflow import files, resources, words
 from pniflow.config import read_study
 from pniflow.figures import brain, style
+from pniflow.figures.paired_change import with_contrasts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 _TITLE = "Brain regions by hemisphere"
 _SIDES = {  # colour, marker, place beside the row's middle
     "left": (style.BLUE, "o", -0.24),
-    "right": (style.ORANGE, "s", 0.0),
+    "right": (style.VERMILLION, "s", 0.0),
     "left_minus_right": (style.GREY, "D", 0.24),
     "both": (style.BLACK, "o", 0.0),
 }
 _NAMES, _TOP, _ROW, _HEADING = 26.0, 21.0, 7.2, 19.0  # mm: labels, top of the forest, its rows, headings
 _KINDS = ("change", "within", "between", "level")
+_MOST = 4  # columns beside each other; changes at further sessions stand in the tables
 
 
 def plot_regions(
@@ -47,8 +49,9 @@ def plot_regions(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    shown = choose_regions(rows, len(about["sessions"]))
+    sessions = words.session_words(about)
+    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
+    shown = choose_regions(rows)
     table = files.read_table(measures, "measures")
     shown = in_percent(shown, table[table["session_id"] == next(iter(about["sessions"]))])
     paths = {"figure": figure, "image": image, "description": description}
@@ -56,16 +59,19 @@ def plot_regions(
         sentence = "No model of a brain region was fitted in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
+    columns = columns_of(shown)
+    left_out = len({(row["kind"], row["predictor"]) for row in shown}) - len(columns)
+    shown = [row for row in shown if (row["kind"], row["predictor"]) in columns]
     with style.drawing():
-        drawn = _draw(shown, words.session_words(about))
-        style.save(drawn, _describe(shown, about["simulated"]), **paths)
+        drawn = _draw(shown, columns, sessions)
+        style.save(drawn, _describe(shown, left_out, sessions, about["simulated"]), **paths)
 
 
-def choose_regions(rows: Sequence[Mapping[str, Any]], sessions: int) -> list[dict[str, Any]]:
+def choose_regions(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return tested rows of region groups, with `kind`, `predictor` and `region` added."""
     chosen: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
-        term, region = words.term_of(row["term"], sessions), words.region_of(row["outcome"])
+        term, region = words.row_term(row), words.region_of(row["outcome"])
         if term.kind == "level" and (region is None or region.side != "left_minus_right"):
             continue  # the mean of one side against zero is no question
         if row.get("family") and region and term.kind in _KINDS and words.given(row["estimate"]):
@@ -99,19 +105,28 @@ def in_percent(rows: Sequence[Mapping[str, Any]], baseline: pd.DataFrame) -> lis
     return scaled
 
 
-def _draw(rows: Sequence[Mapping[str, Any]], sessions: Mapping[str, str]) -> Figure:
-    places = list(
-        dict.fromkeys((row["region"].group, row["region"].metric, row["region"].atlas) for row in rows)
-    )
-    columns = sorted(
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return (kind, predictor) of the columns: slopes and levels, and as many changes as fit beside them."""
+    found = sorted(
         dict.fromkeys((row["kind"], row["predictor"]) for row in rows),
         key=lambda column: _KINDS.index(column[0]),
+    )
+    changes = [column for column in found if column[0] == "change"]
+    others = found[len(changes) :]
+    return [*changes[: max(_MOST - len(others), 1)], *others]
+
+
+def _draw(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[tuple[str, str]], sessions: Mapping[str, str]
+) -> Figure:
+    places = list(
+        dict.fromkeys((row["region"].group, row["region"].metric, row["region"].atlas) for row in rows)
     )
     maps = [row for row in rows if _on_surface(row)]
     views = _views(maps)
     shown = [column for column in columns if any((row["kind"], row["predictor"]) == column for row in maps)]
     tall, brain_height = _ROW * len(places), 25.0 / max(len(views), 1)
-    beneath = _TOP + tall + 21
+    beneath = _TOP + tall + 30
     height = beneath + len(shown) * brain_height + (16 if shown else 0)
     drawn = style.new_figure(style.ONE_COLUMN, height)
     wide = (style.ONE_COLUMN - _NAMES - 2) / len(columns)
@@ -137,6 +152,9 @@ def _draw(rows: Sequence[Mapping[str, Any]], sessions: Mapping[str, str]) -> Fig
         per = "" if column[0] in ("change", "level") else f" per SD of {_predictor(column[1])}"
         axes.set_xlabel(style.wrapped(f"% of baseline{per}", wide - 2, 4))
     drawn.legend(handles.values(), handles.keys(), loc="upper left", ncols=len(handles))
+    if any(predictor.startswith("ctra") for _, predictor in columns):
+        middle = (_NAMES + style.ONE_COLUMN) / 2 / style.ONE_COLUMN
+        drawn.text(middle, 1 - (beneath - 7) / height, "higher CTRA = more adverse", ha="center", size=6.5)
     if maps:
         _draw_maps(drawn, beneath, brain_height, maps, shown, views, sessions)
     return drawn
@@ -182,7 +200,7 @@ def _draw_maps(
             if line == 0:
                 axes.set_title(f"{side},\n{'inner' if inner else 'outer'} side", size=6.2, pad=2)
             if at == 0:
-                text = _heading(column[0], column[1], sessions, _HEADING)
+                text = _heading(column[0], column[1], sessions, _HEADING - 3)
                 axes.annotate(
                     text, (0, 0.5), (-_HEADING * 72 / 25.4 + 3, 0), xycoords="axes fraction",
                     textcoords="offset points", va="center", weight="bold", size=6.2,
@@ -240,20 +258,23 @@ def _heading(kind: str, predictor: str, sessions: Mapping[str, str], width: floa
     if kind == "level":
         text = "Asymmetry (against zero)"
     elif kind == "change":
-        text = f"{sessions.get(predictor, last)} minus {first}"
-        text = style.wrapped(text, width, 2)
+        known = predictor or len(sessions) == 2  # else whichever two sessions the region was measured at
+        text = f"{sessions.get(predictor, last)} minus {first}" if known else "between two sessions"
+        text = style.wrapped(text, width)
         return f"Change\n{text}"
     else:
         text = f"On {_predictor(predictor)} ({kind} persons)"
     return style.wrapped(text, width)
 
 
-def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, Any]:
+def _describe(
+    rows: Sequence[Mapping[str, Any]], left_out: int, sessions: Mapping[str, str], simulated: bool
+) -> dict[str, Any]:
     people = [int(row["n_participants"]) for row in rows]
     predictors = list(
         dict.fromkeys(row["predictor"] for row in rows if row["predictor"] and row["kind"] != "change")
     )
-    atlases = ", ".join(dict.fromkeys(row["region"].atlas for row in rows))
+    atlases = ", ".join(dict.fromkeys(_atlas(row["region"].atlas) for row in rows))
     caption = (
         "Estimates with 95 % confidence intervals for region groups on the left, on the right, and their"
         " difference (left minus right), in percent of the region's mean at the first session: so all regions"
@@ -266,6 +287,8 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
             " session to"
             " session) and between persons (their means)."
         )
+    if left_out:
+        caption += " Changes at further sessions stand in the tables."
     caption += f" Atlases: {atlases}. {words.persons(people)}."
     if any(_on_surface(row) for row in rows):
         caption += (
@@ -274,7 +297,7 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
     sign = words.sign_note(*predictors)
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     alt = "; ".join(
-        f"{words.label(row['outcome']).long}, {row['kind']}: {words.number(row['percent'][0], 1)} %"
+        f"{words.label(row['outcome']).long}, {_kind(row, sessions)}: {words.number(row['percent'][0], 1)} %"
         f" ({words.number(row['percent'][1], 1)} to {words.number(row['percent'][2], 1)})"
         for row in rows
     )
@@ -286,3 +309,15 @@ def _describe(rows: Sequence[Mapping[str, Any]], simulated: bool) -> dict[str, A
         keys=[row["key"] for row in rows],
         simulated=simulated,
     )
+
+
+def _kind(row: Mapping[str, Any], sessions: Mapping[str, str]) -> str:
+    """Return what a row is: change (of several sessions: at which), within, between, level."""
+    at = sessions.get(row["predictor"], "") if row["kind"] == "change" else ""
+    return f"{row['kind']} at {at}" if at else row["kind"]
+
+
+def _atlas(name: str) -> str:
+    """Return an atlas's name as its authors write it."""
+    shown = name.replace("freesurfer_", "FreeSurfer's ").replace("aparc_", "aparc.")
+    return shown.replace("neuromorphometrics", "Neuromorphometrics").replace("_long", " (longitudinal)")

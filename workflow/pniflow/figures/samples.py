@@ -151,6 +151,12 @@ def _axis(panel: Panel, table: pd.DataFrame) -> str:
     return f"{panel.axis} (per million)" if linear else panel.axis
 
 
+def _rounded(value: float) -> str:
+    """Return a number with three digits; of a large one all that stand before the point."""
+    text = f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
+    return text.replace("-", words.MINUS)
+
+
 def _write_flags(axes: Axes, lines: Sequence[str]) -> None:
     """Write the list of flags below the panels."""
     axes.set_axis_off()
@@ -175,7 +181,7 @@ def _describe(
     spans = []
     for panel in panels:
         values = table[panel.column].to_numpy(dtype=float) * panel.factor
-        spans.append(f"{_axis(panel, table)} {np.nanmin(values):.3g} to {np.nanmax(values):.3g}")
+        spans.append(f"{_axis(panel, table)} {_rounded(np.nanmin(values))} to {_rounded(np.nanmax(values))}")
     alt = (
         f"Points of {words.plural(len(table), 'blood sample')} by session ({', '.join(sessions)}):"
         f" {'; '.join(spans)}. Samples with a flag: {notable}."

@@ -45,7 +45,7 @@ def plot_slopes(
     """
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    pairs = choose_pairs(choose_slopes(rows, len(about["sessions"])))
+    pairs = choose_pairs(choose_slopes(rows))
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     sessions = list(about["sessions"])
     values, _ = values_of(files.read_table(measures, "measures"), names, sessions) if names else ({}, {})
@@ -132,7 +132,7 @@ def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any
     )
     axes.plot(x.ravel(), y.ravel(), ".", color=style.GREY, markersize=2.2, alpha=alpha, rasterized=heavy)
     _slope(axes, (0.0, 0.0), x, row)
-    axes.set_xlabel(f"{words.label(row['predictor']).short}:\nsession off own mean")
+    axes.set_xlabel(f"{words.label(row['predictor']).short}:\nsession minus own mean")
 
 
 def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any]) -> None:

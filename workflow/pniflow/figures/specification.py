@@ -86,7 +86,7 @@ def plot_specification_curve(
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
     variants = words.records(files.read_table(sensitivity, "sensitivity"))
     spread = baseline_spread(measures, next(iter(about["sessions"])))
-    curves = choose_curves(rows, variants, spread, len(about["sessions"]))
+    curves = choose_curves(rows, variants, spread)
     paths = {"figure": figure, "image": image, "description": description}
     if not curves:
         sentence = "No estimate of this study was fitted under other choices."
@@ -108,9 +108,7 @@ def plot_specification_curve(
         style.save(drawn, _describe(curves, labels, about["simulated"]), **paths)
 
 
-def choose_curves(
-    rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[str, float], sessions: int
-) -> list[Curve]:
+def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[str, float]) -> list[Curve]:
     """Return one curve per kind of term: of its estimates the one with the most specifications."""
     others: dict[tuple[str, str, str], list[tuple[tuple[str, ...], Row]]] = {}
     for one in variants:
@@ -119,7 +117,7 @@ def choose_curves(
             others.setdefault((one["model"], one["outcome"], one["term"]), []).append((choices, one))
     best: dict[str, tuple[tuple[bool, int], Curve]] = {}
     for row in rows:
-        term = words.term_of(row["term"], sessions)
+        term = words.row_term(row)
         some = others.get((row["model"], row["outcome"], row["term"]), [])
         if not row.get("family") or not some or term.kind not in _KINDS or not words.given(row["estimate"]):
             continue

@@ -163,28 +163,34 @@ def wrapped(text: str, width: float, lines: int = 3) -> str:
     """Break a label into lines that fit a width in millimetres; what does not fit is cut."""
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, max(7, int(width / 1.35)), max_lines=lines, placeholder="…"))
+    return "\n".join(
+        textwrap.wrap(
+            text, max(7, int(width / 1.35)), max_lines=lines, placeholder="…", break_on_hyphens=False
+        )
+    )
 
 
 def few_ticks(axes: Axes, width: float) -> None:
-    """Put no more ticks on the x axis than fit a width in millimetres."""
-    from matplotlib.ticker import MaxNLocator
+    """Put round ticks on the x axis, three or more, but not many more than fit a width in millimetres."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 8))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.6g}".replace("-", words.MINUS)))
+    axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 6)), steps=[1, 2, 5, 10], min_n_ticks=3))
 
 
 def head(axes: Axes, title: str, lines: Sequence[str], colour: str = BLACK) -> None:
     """Write a title and lines of text above axes, beginning above the labels of the y axis."""
     where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
     up = 3 + 7.6 * max(len(lines), 1)  # above the end of a long label of the y axis
-    axes.annotate(shortened(title, 28), (0, 1), (-22, up), weight="bold", size=7, color=colour, **where)
-    axes.annotate("\n".join(lines), (0, 1), (-1, 3), size=SMALLEST, linespacing=1.15, **where)
+    axes.annotate(shortened(title, 28), (0, 1), (-25, up), weight="bold", size=7, color=colour, **where)
+    axes.annotate("\n".join(lines), (0, 1), (-25, 3), size=SMALLEST, linespacing=1.15, **where)
 
 
 def row_name(measure: str) -> str:
-    """Return a measure's short label as it stands beside a row, with the CTRA's direction."""
-    text = words.label(measure).short
-    return f"{text[:1].upper()}{text[1:]}{' (higher: adverse)' if measure == 'ctra' else ''}"
+    """Return a measure's short label beside a row, with the CTRA's direction or what a region's number is."""
+    text, region = words.label(measure).short, words.region_of(measure)
+    about = f" ({region.metric.rpartition('_')[2]})" if region else ""
+    return f"{text[:1].upper()}{text[1:]}{' (higher: adverse)' if measure == 'ctra' else about}"
 
 
 def zero_line(axes: Axes, vertical: bool = True) -> None:
