@@ -697,7 +697,7 @@ def test_three_sessions_and_nothing_shown(tmp_path):
     named = "a difference between the sessions in perceived stress (PSS-10); a difference between before and"
     assert f"not shown: {named} “week 20” in" in body
     assert cells_of(page, "Every coefficient, as in estimates.tsv")[0][3:5] == ["2, 20.0", "F = 1.23"]
-    assert cells_of(page, "Differences (each session minus before)")[0][1] == "F(2, 20.0) = 1.23"
+    assert cells_of(page, "Differences (each session minus before)")[1][1] == "F(2, 20.0) = 1.23"
     assert "was not shown to differ between before and “week 20”" in body
     assert "shown in 0 of 2" in body
 

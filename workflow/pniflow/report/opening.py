@@ -91,7 +91,11 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
     for row in rows:
         term = words.row_term(row)
         named.setdefault(_result(row, term, context), []).append(words.inside(tables.row_name(row, term)))
-    return "; ".join(result + ", ".join(dict.fromkeys(names)) for result, names in named.items())
+    # A slope's name holds a comma.
+    return "; ".join(
+        result + (", " if "slope" not in result and result else "; ").join(dict.fromkeys(names))
+        for result, names in named.items()
+    )
 
 
 def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
@@ -109,9 +113,8 @@ def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
         return f"{'higher' if row['estimate'] > 0 else 'lower'} {answers.at(later)}: "
     if row["df_numerator"] or not shown:
         return ""
-    return (
-        f"{'positive' if row['estimate'] > 0 else 'negative'} {'mean' if term.kind == 'level' else 'slope'}: "
-    )
+    what = "mean" if term.kind == "level" else "slope"
+    return f"{'positive' if row['estimate'] > 0 else 'negative'} {what} of "
 
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:

@@ -18,15 +18,17 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
-    """Table of tested rows: estimate, interval, p, adjusted p, effect size, n."""
+    """Table of tested rows, at least one: estimate, interval, p, adjusted p, effect size, n."""
     columns = ["Measure", "Estimate", "95 % interval", "p", "Adjusted p", "Effect size", "n", "Rows"]
-    lines = []
-    for row in rows:
+    signs = [sign_words(row["outcome"], words.row_term(row).of) for row in rows]
+    shared = signs[0] if len(set(signs)) == 1 else ""  # said once, above the rows
+    lines = [Row([shared[:1].upper() + shared[1:]], [], group=True)] if shared else []
+    for row, sign in zip(rows, signs, strict=True):
         term = words.row_term(row)
         head = row_name(row, term)
         if term.kind == "change" and len(context.sessions) > 2:
             head += ", {1} minus {0}".format(*context.compared(row["outcome"], term.of))
-        remarks = [unit_words(row, term, context).strip(), sign_words(row["outcome"], term.of)]
+        remarks = [unit_words(row, term, context).strip(), "" if shared else sign]
         size: Text = [parts.shown(row, "effect_size", 2)] if words.given(row["effect_size"]) else [words.NONE]
         lines.append(
             Row(
@@ -159,7 +161,7 @@ def paired_table(table1: pd.DataFrame, sessions: Mapping[str, str], measures: Se
     columns = ["Measure", *(f"{label}: mean (SD)" for label in sessions.values()), "Complete", "Missing"]
     note = "Complete: persons with a value at every session. Missing: enrolled persons without a value"
     if len(sessions) > 1:
-        note += f", of a measure at {' / '.join(sessions.values())}"
+        note += f" (of a measure: {' / '.join(sessions.values())})"
     caption = ["Characteristics and measures at each session: mean (SD), or n (%)."]
     return Table(caption, columns, lines, range(len(columns) - 1), [f"{note}."])
 
@@ -189,7 +191,9 @@ def _at_sessions(measure: str, per: Mapping[str, Mapping[str, Any]], sessions: M
         cells.append(_mean_sd(per[name], key, decimals) if name in per else [words.NONE])
         missing += [" / ", _from(per[name], "missing", key, 0) if name in per else words.NONE]
     complete = [_from(first, "n_complete", f"{measure}/{first['session_id']}/", 0)]
-    return Row([_with_unit(words.label(measure).long, first["unit"])], [*cells, complete, missing[1:]])
+    sign = sign_words(measure, "") if words.sign_note(measure) else ""
+    head = _with_unit(words.label(measure).long, first["unit"])
+    return Row([head], [*cells, complete, missing[1:]], remark=sign)
 
 
 def _with_unit(name: str, unit: str | None) -> str:
