@@ -9,13 +9,14 @@ import pytest
 import typst
 
 import made_results as made
+from pniflow import words
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.report import methods as module
 from pniflow.report.methods_statistics import models_by_family
 from pniflow.report.parts import Link, Paragraph, plain
 from pniflow.report.references import Bibliography
-from pniflow.resources import find, searched
+from pniflow.resources import find, searched, shipped
 from pniflow.words import estimate_rows
 
 STUDY = {
@@ -73,14 +74,14 @@ def test_what_was_fitted_is_said_and_cited():
     assert "Hair cortisol in pg/mg, analysed as natural logarithm" in texts["Laboratory assays"]
     assert "(star, reverse) and were normalized by the mean of stable reference" in texts["Gene expression"]
     assert (
-        "(2 genes, without EMC7), brought to its mean over samples; values below 0.125 (5.7 % of the"
+        "(2 genes, without EMC7), brought to the reference's mean over samples; values below 0.125 (5.7 % of"
         in (texts["Gene expression"])
     )
     assert "2 genes of the set ctra53 (1 inflammatory, 1 interferon)" in texts["Gene expression"]
     assert "inflammatory genes minus the mean z of all its other genes" in texts["Gene expression"]
     assert "CAT12 (12.8.1 r2041, 12.9)" in texts["MRI"]
-    assert "Lesions before segmentation: filled with LST." in texts["MRI"]
-    assert "Atlases: aparc_a2009s" in texts["MRI"]
+    assert "Lesions were filled with LST before segmentation." in texts["MRI"]
+    assert "Atlases: Destrieux (a2009s) [" in texts["MRI"]
     assert "fitted by REML, Kenward-Roger" in texts["Statistics"]
     for key in ("kenward_roger", "reml", "ctra53", "reference_genes", "cat12", "aparc_a2009s"):
         assert key in bibliography.cited
@@ -113,10 +114,45 @@ def test_a_parcellation_of_any_size_is_cited():
     assert "Schaefer2018" in written(rows=[{**row, "outcome": outcome}])[1].cited
 
 
+ATLASES = sorted(
+    path.stem for path in shipped("resources").glob("atlases/*.tsv")
+    if path.stem not in ("groups", "metrics", "test_retest")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("atlas", ATLASES)
+def test_every_atlas_is_named_in_words_and_cited(atlas):
+    row = next(row for row in estimate_rows(made.estimates()) if row["outcome"].startswith("aparc_a2009s."))
+    texts, bibliography = written(rows=[{**row, "outcome": f"{atlas}.insula.left.thickness"}])
+    label = words.known("atlases")[atlas]["label"]
+    assert re.search(rf"Atlas: {re.escape(label)} \[\d+(, \d+)?\]\.$", texts["MRI"])
+    assert {atlas, atlas.split("_")[0]} & set(bibliography.cited)
+
+
+@pytest.mark.parametrize(
+    ("handling", "said"),
+    [
+        ("none", "Lesions were not treated before segmentation."),
+        ("filled with LST", "Lesions were filled with LST before segmentation."),
+        ("CAT12 SLC", "Lesions were handled by CAT12's own correction (SLC)."),
+        ("not recorded", "How lesions were handled before segmentation is not recorded."),
+    ],
+)
+def test_the_handling_of_lesions_is_a_sentence(handling, said):
+    assert said in written(STUDY | {"cat12": {"lesion_handling": handling}})[0]["MRI"]
+
+
+def test_an_institution_is_one_name_in_bibtex():
+    bibliography = Bibliography()
+    bibliography.cite("ibsr")
+    assert "author = {{Center for Morphometric Analysis}}" in bibliography.bibtex()
+    assert "Center for Morphometric Analysis (2004)" in plain(bibliography.listing().items[0][1])
+
+
 def test_a_limit_over_the_root_of_two_is_cited():
     assay = STUDY["assays"]["hair_cortisol"] | {"below_limit_as": "limit_over_sqrt2"}
     texts, bibliography = written(STUDY | {"assays": {"hair_cortisol": assay}})
-    assert "taken as limit over √2 [" in texts["Laboratory assays"]
+    assert "taken as the limit over √2 [" in texts["Laboratory assays"]
     assert "limit_sqrt2" in bibliography.cited
 
 
@@ -149,7 +185,9 @@ def test_adjustments_are_those_of_the_families():
          "note": ["primary; adjustment bh", "adjustment holm", "adjustment none"]}
     ).assign(table="families", quantity="m_planned")  # fmt: skip
     text = written(tables={"diagnostics": families.assign(model=None, outcome=None)})[0]["Multiple tests"]
-    assert re.search(r"Benjamini-Hochberg .*: a \(6\); Holm .*: b \(2\); Not adjusted: c \(3\)\.$", text)
+    assert re.search(
+        r"Benjamini-Hochberg .* for a \(6\); Holm .* for b \(2\); not .* for c \(3\)\.$", text
+    )
 
 
 def test_exclusions_are_counted_by_rule():

@@ -287,11 +287,26 @@ def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
         {"key": "gad7", "scale": 3, "prorated": 2, "score": 0},
     ]
     keyed["exclusions"] = [
+        {"key": "not answered/", "count": 2},
+        {"key": "quality below threshold/", "count": 1},
         {"key": "not answered/scale", "count": 2},
         {"key": "quality below threshold/scan", "count": 1},
         {"key": "all/", "count": 3},
     ]
     keyed["families"] = counted(made.estimates())
+    # 12 genes of the score were used and one was absent; every family has its number in diagnostics.
+    genes = read_table(run["genes"], "ctra_genes")
+    used = genes[genes["status"] == "used"]
+    keyed["ctra_genes"] = [{"key": "all", "count": len(genes)}, {"key": "used", "count": len(used)}]
+    keyed["ctra_genes"] += [
+        {"key": f"used/{name}", "count": int((used["component"] == name).sum())}
+        for name in ("inflammatory", "interferon", "antibody")
+    ]
+    planned = read_table(run["diagnostics"], "diagnostics").query("quantity == 'm_planned'")
+    keyed["diagnostics"] = [
+        {"key": family, "m_planned": value}
+        for family, value in zip(planned["family"], planned["value"], strict=True)
+    ]
     lookup = {(name, row["key"]): row for name, rows in keyed.items() for row in rows}
     numbers = [e for e in page.elements if e["at"].get("data-field")]
     assert len(numbers) > 600
@@ -724,11 +739,14 @@ def test_published_claims_name_direction_source_and_contradiction(page):
     ]
     assert line
     assert len(lines) == 1
-    assert ">yes<" in lines[0]
+    assert ">yes, shown here<" in lines[0]
+    assert ">inverse<" in lines[0]
+    assert "higher CTRA = more adverse" in lines[0]
     pooled = [
         m for m in re.findall(r"<tr data-key=.*?</tr>", page.rawdata_text) if "related to worse stress" in m
     ]
-    assert ">no, opposite<" in pooled[0]
+    assert re.search(r">(no, the opposite was shown here|opposite sign, but not shown here)<", pooled[0])
+    assert ">positive<" in pooled[0]
     assert "inverse relation" in page.body
 
 

@@ -169,6 +169,11 @@ class Region:
     metric: str
 
 
+def atlas(name: str) -> str:
+    """Return an atlas in words; one without a label by its name."""
+    return known("atlases").get(name, {}).get("label", name)
+
+
 def region_of(measure: str) -> Region | None:
     """Take a region group's measure name apart; None for other measures."""
     parts = measure.split(".")

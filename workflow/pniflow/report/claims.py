@@ -8,11 +8,16 @@ from typing import Any
 from pniflow import words
 from pniflow.files import read_yaml
 from pniflow.report import parts
-from pniflow.report.answers import SHOWN, Context, unit_words, verdict
+from pniflow.report.answers import SHOWN, Context, sign_words, unit_words, verdict
 from pniflow.report.parts import Heading, Listing, Paragraph, Row, Table, Text
 from pniflow.resources import find
 
 _SIGN = {"lower": -1, "higher": 1}
+_SLOPES = {"lower": "inverse", "higher": "positive"}
+_NOTE = (
+    "The publications do not print their sign convention beside each result."
+    " Direction compares signs of estimates; shown: adjusted p below the level."
+)
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], context: Context, names: Sequence[str]) -> list[Any]:
@@ -38,10 +43,10 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
         return []
     table = Table(
         ["Published claims and this study's estimate of the same estimand."],
-        ["Claim", "Source", "Published direction", "Here", "p", "n", "Same direction"],
+        ["Claim", "Source", "Published direction", "Here", "p", "Adjusted p", "n", "Same direction"],
         lines,
-        [3, 4],
-        [f"CTRA: {words.CTRA_SIGN}. The publications do not print their sign convention beside each result."],
+        [3, 4, 5],
+        [_NOTE],
     )
     notes = [("", [text]) for text in published["contradictions"]]
     sources = [("", [f"{short}: {about['citation']}"]) for short, about in published["sources"].items()]
@@ -58,22 +63,26 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
 def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) -> Row:
     term = words.row_term(row)
     here: Text = [
-        parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row, " to "), ")"
+        parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row), ")"
     ] if words.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip
     what = words.label(row["outcome"]).short
+    direction = claim["direction"]
     if term.kind not in ("change", "joint"):
+        direction = _SLOPES.get(direction, direction)
         what += f" on {words.inside(words.label(term.of).short)}, {term.kind}"
     return Row(
         [f"{claim['claim']} ({what})"],
         [
             [claim["source"]],
-            [claim["direction"]],
+            ["none reported" if direction == "none" else direction],
             here,
             [parts.p_number(row)],
-            [str(int(row["n_participants"]))],
+            [parts.p_number(row, "p_adjusted")] if words.given(row["p_adjusted"]) else [words.NONE],
+            [parts.count(row)],
             [_agreement(claim["direction"], row, context.alpha)],
         ],
         row["key"],
+        sign_words(row["outcome"], term.of),
     )
 
 
@@ -81,5 +90,7 @@ def _agreement(direction: str, row: Mapping[str, Any], alpha: float) -> str:
     clear = verdict(row, alpha) == SHOWN
     if direction in _SIGN:
         same = row["estimate"] * _SIGN[direction] > 0
-        return ("yes" if same else "no, opposite") + ("" if clear else " (not shown here)")
+        if clear:
+            return "yes, shown here" if same else "no, the opposite was shown here"
+        return f"{'same' if same else 'opposite'} sign, but not shown here"
     return "a difference was shown here" if clear else "not shown to differ here either"

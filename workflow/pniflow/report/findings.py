@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import answers, further, sensitivity, tables
-from pniflow.report.parts import Heading, Listing, Paragraph
+from pniflow.report.parts import Heading, Listing, Number, Paragraph
 from pniflow.report.results import Results, asked, figures, is_ctra, is_imaging, tested
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ def ctra(results: Results) -> list[Any]:
     if genes is not None and len(genes):
         used = int((genes["status"] == "used").sum())
         lost = genes[genes["status"] != "used"]
-        text = f"The score uses {used} of {words.plural(len(genes), 'gene')} of the set"
         named = [f"{gene} ({status})" for gene, status in zip(lost["gene"], lost["status"], strict=True)]
-        text += f"; left out: {', '.join(named)}." if named else "."
-        blocks.append(Paragraph([text]))
+        left_out = f"; left out: {', '.join(named)}." if named else "."
+        noun = "gene" if len(genes) == 1 else "genes"
+        counted: list[Any] = ["The score uses ", _genes(used, "used"), " of ", _genes(len(genes), "all")]
+        blocks.append(Paragraph([*counted, f" {noun} of the set{left_out}"]))
         blocks += _left_out_by_filters(genes[genes["status"] == "used"])
     blocks += figures(results, "ctra_components", "ctra_heatmap", "gene_forest")
     rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
@@ -61,6 +62,10 @@ def ctra(results: Results) -> list[Any]:
     return blocks
 
 
+def _genes(count: int, key: str) -> Number:
+    return Number(str(count), key, "count", "ctra_genes")
+
+
 def _left_out_by_filters(genes: pd.DataFrame) -> list[Any]:
     """List the genes that each sensitivity of the score leaves out."""
     filters = {
@@ -71,8 +76,10 @@ def _left_out_by_filters(genes: pd.DataFrame) -> list[Any]:
     items: list[tuple[str, list[Any]]] = []
     for column, variant in filters.items():
         lost = list(genes["gene"][genes[column].eq(True)])
-        named = f"{len(lost)} of {len(genes)}: {', '.join(lost)}" if lost else "none"
-        items.append(("", [f"{sensitivity.label(variant)}: {named}."]))
+        text: list[Any] = [f"{sensitivity.label(variant)}: "]
+        if lost:
+            text += [_genes(len(lost), column), " of ", _genes(len(genes), "used"), f": {', '.join(lost)}."]
+        items.append(("", text if lost else [*text, "none."]))
     return [Paragraph(["Genes that sensitivity analyses of the score leave out:"]), Listing(items)]
 
 

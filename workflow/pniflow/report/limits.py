@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pniflow import words
+from pniflow.report import parts
 from pniflow.report.parts import Listing, Text
 from pniflow.report.results import Results
 
@@ -12,7 +13,7 @@ from pniflow.report.results import Results
 def limits(results: Results) -> list[Any]:
     """Return what this design cannot show, from what the study says of itself."""
     design = str(results.study["design"]).lower()
-    people = [int(row["n_participants"]) for row in results.rows]
+    rows = sorted(results.rows, key=lambda row: row["n_participants"])
     items: list[Text] = []
     if results.study["simulated"]:
         items.append(["The data are simulated: nothing about people follows from them."])
@@ -26,15 +27,14 @@ def limits(results: Results) -> list[Any]:
         ])  # fmt: skip
     if any(word in design for word in ("open", "unblind")):
         items.append(["Participants knew what they took part in: self-reports can follow expectation."])
-    if people:
-        low, high = min(people), max(people)
-        text = f"Models rest on {words.plural(high, 'person') if low == high else f'{low} to {high} persons'}"
-        text += (
-            ": intervals are wide, and a difference that was not shown may well be there."
-            if high < 100
-            else "."
+    if rows:
+        low, high = int(rows[0]["n_participants"]), int(rows[-1]["n_participants"])
+        some: Text = [parts.count(rows[0]), " to "] if low < high else []
+        noun = " person" if high == 1 else " persons"
+        wide = ": intervals are wide, and a difference that was not shown may well be there."
+        items.append(
+            ["Models rest on ", *some, parts.count(rows[-1]), f"{noun}{wide if high < 100 else '.'}"]
         )
-        items.append([text])
     items.append([
         "Associations are observed, not made: a third quantity may stand behind both measures, and the"
         " direction is open."
@@ -44,9 +44,9 @@ def limits(results: Results) -> list[Any]:
     )
     if exploratory:
         items.append([
-            f"{words.plural(exploratory, 'test')} {'is' if exploratory == 1 else 'are'} exploratory: each"
-            " family is"
-            " adjusted by itself, so some will be below the level by chance."
+            parts.tallied(exploratory, "exploratory/", "tests"),
+            f" {'test is' if exploratory == 1 else 'tests are'} exploratory: p is"
+            " adjusted within a family at most, so some p may be below the level by chance."
         ])  # fmt: skip
     if any(words.row_term(row).kind == "between" for row in results.rows):
         items.append([

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import methods_statistics as statistics
-from pniflow.report.parts import Heading, Link, Listing, Paragraph, Text
+from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Text
 from pniflow.report.references import Bibliography
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _VARIANTS = {
     "mean_log2": "the mean over genes of weight times log2 expression",
     "balanced": "the mean z of the inflammatory genes minus the mean z of all its other genes",
 }
-_SCALES = {"grand_mean": "its mean over samples", "million": "one million"}
+_SCALES = {"grand_mean": "the reference's mean over samples", "million": "one million"}
 _PROTOCOL = {  # column of the images' protocol -> its unit, None for a name
     "field_strength": "T",
     "manufacturer": None,
@@ -36,6 +36,12 @@ _PROTOCOL = {  # column of the images' protocol -> its unit, None for a name
     "echo_time": "s",
     "inversion_time": "s",
     "flip_angle": "°",
+}
+_BELOW = {"half_limit": "half of it", "limit_over_sqrt2": "the limit over √2", "missing": "missing"}
+_LESIONS = {
+    "none": "Lesions were not treated before segmentation",
+    "not recorded": "How lesions were handled before segmentation is not recorded",
+    "CAT12 SLC": "Lesions were handled by CAT12's own correction (SLC)",
 }
 _FEW = 3  # planned analyses of one reason that are named one by one
 Rows = Sequence[Mapping[str, Any]]
@@ -181,7 +187,7 @@ def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
         text = f"{name.replace('_', ' ')} in {about['unit']}, analysed as {scale}"
         sentences.append(f"{text[:1].upper()}{text[1:]}")
         if words.given(limit):
-            stand = about["below_limit_as"].replace("_", " ").replace("sqrt2", "√2")
+            stand = _BELOW[about["below_limit_as"]]
             sentences.append(f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}")
             if about["below_limit_as"] == "limit_over_sqrt2":
                 sentences += bibliography.cite("limit_sqrt2")
@@ -214,16 +220,20 @@ def _expression(
     if genes is not None and len(genes):
         used = genes[genes["status"] == "used"]
         counts = used["component"].value_counts(sort=False)
-        parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+        of_each = [[Number(str(count), f"used/{name}", "count", "ctra_genes"), f" {name}"]
+                   for name, count in counts.items()]  # fmt: skip
         name = documents.get("gene_set")
         chosen = f" of the set {name}" if name else ""
         variant = documents.get("variant")
         how = _VARIANTS.get(variant or "mean_z", f"the variant {variant}")
-        text.append(
-            f"The conserved transcriptional response to adversity (CTRA) of a sample is {how}; it rests on"
-            f" {words.plural(len(used), 'gene')}{chosen} ({parts})"
-        )
-        text += [*bibliography.cite("ctra", *([name] if name else [])), ". "]
+        text += [
+            f"The conserved transcriptional response to adversity (CTRA) of a sample is {how}; it rests on ",
+            Number(str(len(used)), "used", "count", "ctra_genes"),
+            f" gene{'' if len(used) == 1 else 's'}{chosen} (",
+        ]
+        for place, one in enumerate(of_each):
+            text += [", " if place else "", *one]
+        text += [")", *bibliography.cite("ctra", *([name] if name else [])), ". "]
     return [*text, f"Sign: {words.CTRA_SIGN}."]
 
 
@@ -251,8 +261,8 @@ def _imaging(
             "Region volumes and thickness were read from the outputs of CAT12 ",
             f"({', '.join(versions)})" if versions else "(version not recorded)",
             *bibliography.cite("cat12"),
-            "; within-person averages are never used as a time point. Lesions before segmentation:"
-            f" {study['cat12']['lesion_handling']}.",
+            "; within-person averages are never used as a time point."
+            f" {_lesions(study['cat12']['lesion_handling'])}.",
         ]
     text += _freesurfer(tables, " " if text else "", bibliography)
     regions = [words.region_of(str(row["outcome"])) for row in rows]
@@ -260,7 +270,11 @@ def _imaging(
     if atlases:
         text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
         for place, atlas in enumerate(atlases):
-            text += [", " if place else "", atlas, *bibliography.cite(atlas, atlas.split("_")[0])]
+            text += [
+                ", " if place else "",
+                words.atlas(atlas),
+                *bibliography.cite(atlas, atlas.split("_")[0]),
+            ]
         text.append(".")
     text += [f"{' ' if text else ''}{said}" for said in _protocol(tables)]
     if "lesions" in study:
@@ -268,6 +282,10 @@ def _imaging(
         named = "the output of LST-AI" if tool else "a table"
         text += [f"{' ' if text else ''}Lesion volumes were read from {named}", *tool, "."]
     return [part for part in text if part]
+
+
+def _lesions(handling: str) -> str:
+    return _LESIONS.get(handling, f"Lesions were {handling} before segmentation")
 
 
 def _freesurfer(
@@ -282,10 +300,11 @@ def _freesurfer(
     streams = (
         "; atlases that end in long are those of its longitudinal stream, and are never mixed with others"
     )
+    named = ", ".join(words.atlas(name) for name in atlases)
     return [
         f"{lead}Tables of FreeSurfer were read beside ({'; '.join(versions) or 'version not recorded'})",
         *bibliography.cite("freesurfer"),
-        f": {', '.join(atlases)}{streams if any(name.endswith('_long') for name in atlases) else ''}.",
+        f": {named}{streams if any(name.endswith('_long') for name in atlases) else ''}.",
     ]
 
 
@@ -319,8 +338,15 @@ def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
     if not len(table):
         return ["Nothing that was collected was left out."]
     counts = table["rule"].value_counts(sort=False).sort_index()
-    listed = "; ".join(f"{rule} ({count})" for rule, count in counts.items())
-    return [f"Left out, by rule: {listed}. Each is listed with its reason under quality and exclusions."]
+    text: list[Any] = ["Left out, by rule: "]
+    for place, (rule, count) in enumerate(counts.items()):
+        text += [
+            "; " if place else "",
+            f"{rule} (",
+            Number(str(count), f"{rule}/", "count", "exclusions"),
+            ")",
+        ]
+    return [*text, ". Each is listed with its reason under quality and exclusions."]
 
 
 def _left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:

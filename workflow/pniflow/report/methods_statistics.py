@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report.parts import Row, Table, Text
+from pniflow.report.parts import Number, Row, Table, Text
 from pniflow.report.references import Bibliography
 from pniflow.report.tracing import find_model, formula
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ADJUSTED = {
     "bh": "Benjamini-Hochberg (false discovery rate)",
     "holm": "Holm (family-wise error)",
-    "none": "Not adjusted",
+    "none": "not adjusted",
 }
 _METHODS = {"REML": "reml", "Kenward-Roger": "kenward_roger", "Satterthwaite": "satterthwaite"}
 
@@ -30,8 +30,7 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     kinds = list(dict.fromkeys(str(row["method"]) for row in rows if words.given(row["method"])))
     if not kinds:
         return []
-    count = len({row["model"] for row in rows})
-    text: list[Any] = [f"{words.plural(count, 'model')}, fitted by "]
+    text: list[Any] = ["Models were fitted by "]
     for place, kind in enumerate(kinds):
         text.append("" if not place else " and " if place == len(kinds) - 1 else ", ")
         cited = [topic for word, topic in _METHODS.items() if word in kind]
@@ -50,12 +49,12 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
         if words.given(kind) and kind.startswith("hedges_g_av"):
             named = words.effect_kind(kind)
             text += [f" Standardized changes are {named}", *bibliography.cite("hedges_g_av"), "."]
-    singular = sum(
-        bool(row["singular"]) for row in rows if words.given(row["singular"]) and words.given(row["family"])
-    )
-    if singular:
-        lost = words.plural(singular, "tested row")
-        text.append(f" In {lost} the variance between persons was estimated at zero.")
+    tested = [row for row in rows if words.given(row["family"])]
+    if any(bool(row["singular"]) for row in tested if words.given(row["singular"])):
+        text.append(
+            " Fits in which the variance between persons was estimated at zero are listed under quality and"
+            " exclusions."
+        )
     return text
 
 
@@ -77,8 +76,8 @@ def models_by_family(rows: Rows, plan: Mapping[str, Any]) -> list[Any]:
         for (name, terms), (families, outcomes) in seen.items()
     ]
     caption = [
-        "The models and the families of tests they serve: outcomes, fixed terms (a name in braces stands for"
-        " each of several predictors), random terms."
+        "The models and the families of tests they serve, as the models file names them: outcomes, fixed"
+        " terms (a name in braces stands for each of several predictors), random terms."
     ]
     return [Table(caption, ["Model", "Families", "Outcomes", "Terms"], lines)] if lines else []
 
@@ -92,14 +91,17 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
         names = list(dict.fromkeys(row["family"] for row in rows if words.given(row["family"])))
         counted = words.plural(len(names), "family", "families")
         return [f"p-values are adjusted within {counted} of tests."] if names else []
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[str, list[Text]] = {}
     for name, value, note in zip(families["family"], families["value"], families["note"], strict=True):
         found = re.search(r"adjustment (\w+)", str(note))
-        grouped.setdefault(found[1] if found else "", []).append(f"{name} ({int(value)})")
-    text: list[Any] = ["Families of tests were declared beforehand, with their planned number of tests. "]
+        number = Number(str(int(value)), str(name), "m_planned", "diagnostics")
+        grouped.setdefault(found[1] if found else "", []).append([f"{name} (", number, ")"])
+    text: list[Any] = ["Families of tests, as the models file declares them, with their number of tests: "]
     for place, (adjust, names) in enumerate(grouped.items()):
         how = _ADJUSTED.get(adjust, adjust or "adjustment not recorded")
-        text += ["; " if place else "", how, *bibliography.cite(adjust), f": {', '.join(names)}"]
+        text += ["; " if place else "", how, *bibliography.cite(adjust), " for "]
+        for position, one in enumerate(names):
+            text += [", " if position else "", *one]
     return [*text, "."]
 
 
@@ -134,7 +136,8 @@ def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Te
     diagnostics = tables.get("diagnostics")
     lost = 0 if diagnostics is None else int((diagnostics["table"] == "sensitivity_not_possible").sum())
     if lost:
-        text.append(f". Asked for and not possible with these data: {lost}")
+        number = Number(str(lost), "sensitivity_not_possible", "count", "diagnostics")
+        text += [". Asked for and not possible with these data, with reasons in diagnostics.tsv: ", number]
     return [*text, "."]
 
 
@@ -143,8 +146,9 @@ def missing(rows: Rows, bibliography: Bibliography) -> Text:
     if not rows:
         return []
     return [
-        "Each model uses every row that has the outcome and all terms; nothing is imputed. This holds for"
-        " mixed models if data are missing at random given what the model contains",
+        "Each model uses every row that has the outcome and all terms; no missing score or measure is"
+        " imputed. Estimates of mixed models are valid if data are missing at random given what the model"
+        " contains",
         *bibliography.cite("missing_at_random"),
         ".",
     ]

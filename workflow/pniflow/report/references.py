@@ -35,13 +35,15 @@ class Bibliography:
     """
 
     def __init__(self) -> None:
-        self.known: dict[str, dict[str, str]] = files.read_yaml(find("references", "references"))
+        self.known: dict[str, dict[str, Any]] = files.read_yaml(find("references", "references"))
         self.cited: dict[str, Mapping[str, str]] = {}
         self.compared: dict[str, list[str]] = {}
 
     def cite(self, *topics: str) -> list[str | Link]:
         """Return " [1, 2]" for the works on topics, as parts of a text; empty where there is none."""
-        return self._cited({topic: self.known[topic] for topic in topics if topic in self.known})
+        found = [topic for topic in topics if topic in self.known]
+        works = [work for topic in found for work in (topic, *self.known[topic].get("with", ()))]
+        return self._cited({work: self.known[work] for work in works})
 
     def cite_instrument(self, name: str) -> list[str | Link]:
         """Return the publications that an instrument's key file names; without one, its sources in words.
@@ -155,6 +157,10 @@ def _escaped(text: str, field: str) -> str:
     if field == "doi":
         return text
     text = re.sub(r"([#$%&_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
+    if field == "author":  # an institution is no first and last name
+        return " and ".join(
+            f"{{{one}}}" if " " in one and "," not in one else one for one in text.split(" and ")
+        )
     return re.sub(r"[^\W_]+(?:-[^\W_]+)*", _kept, text) if field in ("title", "booktitle") else text
 
 
