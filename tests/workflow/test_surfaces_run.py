@@ -135,7 +135,8 @@ def test_the_figure_shows_the_map(folder: Path) -> None:
     assert about["keys"] == ["thinning/thickness/session"]
     assert about["n"] == PEOPLE
     assert about["simulated"]
-    assert "lies in the left hemisphere, S_circular_insula_ant." in about["alt"]
+    assert "lies in the left hemisphere (S_circular_insula_ant)." in about["alt"]
+    assert "Change of cortical thickness (after minus before): by threshold-free" in about["alt"]
     assert (folder / "figures/surface.svg").stat().st_size < 3_000_000
 
 

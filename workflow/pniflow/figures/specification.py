@@ -199,7 +199,7 @@ def _draw_curve(axes: Axes, curve: Curve, sessions: Sequence[str]) -> None:
     direction = direction_words(curve.row["outcome"])
     per = "" if curve.kind == "change" else " per SD"
     axes.set_ylabel(f"SD of outcome{per}" + (f"\n({direction})" if direction else ""))
-    axes.set_title(title_of(curve, sessions), weight="bold", size=6.8, loc="right")
+    axes.set_title(style.shortened(title_of(curve, sessions), 52), weight="bold", size=6.8, loc="right")
 
 
 def _draw_choices(axes: Axes, curve: Curve) -> None:

@@ -182,7 +182,7 @@ def head(axes: Axes, title: str, lines: Sequence[str], colour: str = BLACK) -> N
     """Write a title and lines of text above axes, beginning above the labels of the y axis."""
     where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
     up = 3 + 7.6 * max(len(lines), 1)  # above the end of a long label of the y axis
-    axes.annotate(shortened(title, 28), (0, 1), (-25, up), weight="bold", size=7, color=colour, **where)
+    axes.annotate(shortened(title, 24), (0, 1), (-25, up), weight="bold", size=7, color=colour, **where)
     axes.annotate("\n".join(lines), (0, 1), (-25, 3), size=SMALLEST, linespacing=1.15, **where)
 
 
@@ -190,6 +190,7 @@ def row_name(measure: str) -> str:
     """Return a measure's short label beside a row, with the CTRA's direction or what a region's number is."""
     text, region = words.label(measure).short, words.region_of(measure)
     about = f" ({region.metric.rpartition('_')[2]})" if region else ""
+    text = shortened(text, 34 - len(about))
     return f"{text[:1].upper()}{text[1:]}{' (higher: adverse)' if measure == 'ctra' else about}"
 
 

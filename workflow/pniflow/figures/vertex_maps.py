@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TITLE = "Estimates at every vertex of the cortex"
-_MOST = 4  # tests drawn; further ones stand in the tables and files
+_MOST = 3  # tests drawn, a page of one column; further ones stand in the tables and files
 _LEVEL = 0.05
-_VIEWS = (("left", False), ("left", True), ("right", True), ("right", False))
+_VIEWS = (("left", False), ("right", False), ("left", True), ("right", True))
 _CORRECTIONS = {
     "logp_tfce": "threshold-free cluster enhancement",
     "logp_fwe": "max-T",
@@ -101,7 +101,7 @@ def plot_surface(
     shown = [_read(Path(maps), found) for found in list(tests.values())[:_MOST]]
     with style.drawing():
         drawn = _draw(shown, about)
-        style.save(drawn, _describe(shown, len(tests), about["simulated"]), **paths)
+        style.save(drawn, _describe(shown, len(tests), about), **paths)
 
 
 def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
@@ -136,13 +136,13 @@ def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:
     from matplotlib.colors import Normalize
 
     colours = matplotlib.colormaps[style.DIVERGING]
-    drawn = style.new_figure(style.TWO_COLUMNS, 46.0 * len(tests) + 4)
+    drawn = style.new_figure(style.ONE_COLUMN, 76.0 * len(tests) + 4)
     parts = drawn.subfigures(len(tests), 1, squeeze=False)[:, 0]
     for part, test in zip(parts, tests, strict=True):
         given = np.concatenate([np.abs(side[np.isfinite(side)]) for side in test.values.values()])
         most = float(np.quantile(given, 0.995)) or 1.0
         norm = Normalize(-most, most, clip=True)
-        axes = part.subplots(1, len(_VIEWS))
+        axes = part.subplots(2, 2).ravel()
         for place, (side, inner) in zip(axes, _VIEWS, strict=True):
             brain.draw_vertices(place, side, test.values[side], test.outlined[side], norm, colours, inner)
             place.set_title(f"{side}, {'inner' if inner else 'outer'} side", size=6, pad=2)
@@ -150,13 +150,14 @@ def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:
             ScalarMappable(norm, colours),
             ax=list(axes),
             location="bottom",
-            fraction=0.07,
-            aspect=70,
+            fraction=0.05,
+            aspect=36,
             pad=0.02,
+            extend="both",
         )
         bar.set_label(_scale(test.first, about))
         bar.outline.set_linewidth(0.4)
-        part.suptitle(_heading(test, about), size=7, weight="bold")
+        part.suptitle(style.wrapped(_heading(test, about), 78), size=7, weight="bold")
     return drawn
 
 
@@ -185,15 +186,17 @@ def _scale(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     unit = words.label(row["outcome"]).unit
     term = words.term_of(row["term"], len(about["sessions"]))
     per = "" if term.kind == "change" else f" per unit of {words.label(term.of).short}"
-    return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more)"
+    sign = "\nhigher CTRA = more adverse" if term.of.startswith("ctra") else ""
+    return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more){sign}"
 
 
-def _describe(tests: Sequence[Drawn], fitted: int, simulated: bool) -> dict[str, Any]:
+def _describe(tests: Sequence[Drawn], fitted: int, about: Mapping[str, Any]) -> dict[str, Any]:
     people = [int(test.first["n_participants"]) for test in tests]
     correction = next((test.correction for test in tests if test.correction), "")
     caption = (
         "Estimates at every vertex of the inflated cortical surface, from the models that regions have; the"
-        " medial wall is grey. Colours are not thresholded."
+        " medial wall is grey. Colours are not thresholded; the scale ends where 0.5 % of the vertices lie"
+        " beyond it."
     )
     if correction:
         caption += (
@@ -206,20 +209,21 @@ def _describe(tests: Sequence[Drawn], fitted: int, simulated: bool) -> dict[str,
     predictors = [words.term_of(test.first["term"]).of for test in tests]
     sign = words.sign_note(*(name for name in predictors if name))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
+    said = [_said(test, about) for test in tests]
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Maps of the cortex, both sides of both hemispheres. {' '.join(_said(test) for test in tests)}",
+        alt=" ".join(["Maps of the cortex, both sides of both hemispheres.", *said]),
         n=max(people),
         keys=[test.key for test in tests],
-        simulated=simulated,
+        simulated=about["simulated"],
     )
 
 
-def _said(test: Drawn) -> str:
+def _said(test: Drawn, about: Mapping[str, Any]) -> str:
     """Return a test's result in words."""
     row = test.first
-    where = f"the {row['hemisphere']} hemisphere" + (f", {row['region']}" if row["region"] else "")
+    where = f"the {row['hemisphere']} hemisphere" + (f" ({row['region']})" if row["region"] else "")
     parts = [
         f"by {name} family-wise p is below .05 at {count} of {int(row['elements'])} vertices"
         if count
@@ -227,4 +231,5 @@ def _said(test: Drawn) -> str:
         for name, (count, smallest) in test.found.items()
     ] or ["no family-wise p"]
     largest = f"the largest statistic, t = {words.number(row['statistic'])}, lies in {where}"
-    return f"{test.key}: {'; '.join([*parts, largest])}."
+    question = _question(row, about)
+    return f"{question[0].upper()}{question[1:]}: {'; '.join([*parts, largest])}."

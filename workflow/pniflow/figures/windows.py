@@ -60,7 +60,7 @@ def measure_name(measure: str) -> str:
     if label == measure.replace("_", " "):
         key = words.instrument_key(measure)
         label = re.sub(r"(?<=[A-Z])(?=\d)|_", "-", measure.upper()) if key else label
-    return label[:1].upper() + label[1:]
+    return style.shortened(label[:1].upper() + label[1:], 34)
 
 
 def _draw_windows(
