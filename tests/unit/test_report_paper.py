@@ -178,6 +178,15 @@ def test_a_figure_that_fits_stands_after_the_heading_of_its_section(height, tmp_
     assert page.index("First section") < page.index("Figure 1.")
 
 
+def test_a_heading_and_its_note_stay_with_the_first_of_what_follows(tmp_path):
+    for lines in range(34, 44):
+        listing = Listing([("shown", ["first answer"]), ("shown", ["second answer"])])
+        blocks = [*[Paragraph(["text"])] * lines, Heading("Question?"), Paragraph(["note"], "note"), listing]
+        pages = pages_of(blocks, tmp_path)
+        (page,) = (page for page in pages if "Question?" in page)
+        assert "first answer" in page, lines
+
+
 def shuffled(seed: int) -> list[Section]:
     """Sections of figures of many heights, paragraphs and tables, in an order drawn by the seed."""
     draw, sections, count = random.Random(seed), [], 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import made_results as made
@@ -241,6 +242,22 @@ def pages_of(pdf: Path) -> list[str]:
         lacking("poppler", "pdftotext is not installed")
     done = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True)
     return done.stdout.rstrip("\f").split("\f")
+
+
+def test_no_page_of_the_paper_is_left_empty(demo, tmp_path):
+    if shutil.which("pdftoppm") is None:
+        lacking("poppler", "pdftoppm is not installed")
+    paper = demo / "results/report/report.pdf"
+    subprocess.run(["pdftoppm", "-r", "40", "-gray", paper, tmp_path / "p"], capture_output=True, check=True)
+    pages = sorted(tmp_path.glob("p-*.pgm"))
+    assert len(pages) > 10
+    for page in pages[:-1]:
+        _, size, _, pixels = page.read_bytes().split(b"\n", 3)
+        width, height = map(int, size.split())
+        dark = np.frombuffer(pixels, np.uint8).reshape(height, width).min(axis=1) < 200
+        body = dark[int(0.075 * height) : int(0.935 * height)]  # between running title and page number
+        rows = np.concatenate([[-1], np.flatnonzero(body), [len(body)]])
+        assert np.diff(rows).max() < 0.25 * len(body), page.name
 
 
 def test_hostile_text_does_nothing(browser, tmp_path):
