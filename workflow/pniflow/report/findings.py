@@ -23,7 +23,7 @@ def change(results: Results) -> list[Any]:
     labels = list(results.context.sessions.values())
     order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
     blocks = figures(results, "paired_change", "standardized_change")
-    blocks.append(Paragraph(tables.reading_note(rows), "note"))
+    blocks.append(Paragraph(tables.reading_note(rows, results.context), "note"))
     for family, some in answers.families(rows).items():
         caption = f"{asked(family, some, results)} Differences ({order}); family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))
@@ -100,7 +100,7 @@ def associations(results: Results) -> list[Any]:
         " are never mixed, except in the models named pooled, which are shown because published analyses did"
         " so."
     )
-    note = Paragraph(tables.reading_note(rows), "note")
+    note = Paragraph(tables.reading_note(rows, results.context), "note")
     blocks = [Paragraph([text]), *figures(results, "slopes", "associations"), note]
     for family, some in answers.families(rows).items():
         caption = f"{asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
@@ -119,7 +119,7 @@ def mri(results: Results) -> list[Any]:
     maps = [Heading("Peaks and clusters of the maps", "mri-maps"), *maps] if maps else []
     if not rows:
         return maps
-    blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows), "note")]
+    blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows, results.context), "note")]
     for family, some in answers.families(rows).items():
         caption = f"{asked(family, some, results)} Family {family}, {some[0]['role']}."
         blocks.append(tables.estimates_table(some, results.context, [caption]))

@@ -29,24 +29,23 @@ def estimates_table(rows: Rows, context: Context, caption: Text) -> Table:
         if term.kind == "change" and len(context.sessions) > 2:
             head += ", {1} minus {0}".format(*context.compared(row["outcome"], term.of))
         remarks = [unit_words(row, term, context).strip(), "" if shared else sign]
-        size: Text = [parts.shown(row, "effect_size", 2)] if words.given(row["effect_size"]) else [words.NONE]
-        lines.append(
-            Row(
-                [head],
-                [
-                    parts.f_test(row) if row["df_numerator"] else [parts.estimate(row)],
-                    parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
-                    [parts.p_number(row)],
-                    [parts.p_number(row, "p_adjusted")],
-                    size,
-                    [parts.count(row)],
-                    [parts.count(row, "n_observations")],
-                ],
-                row["key"],
-                "; ".join(remark for remark in remarks if remark),
-            )
-        )
+        lines.append(_estimate(row, head, "; ".join(remark for remark in remarks if remark)))
+        for one in context.coefficients.get(row["key"], ()):
+            lines.append(_estimate(one, f"{head}, {words.predictor(one['term'], context.sessions)}"))
     return Table(caption, columns, lines, range(7))
+
+
+def _estimate(row: Mapping[str, Any], head: str, remark: str = "") -> Row:
+    cells: list[Text] = [
+        parts.f_test(row) if row["df_numerator"] else [parts.estimate(row)],
+        parts.interval(row) if words.given(row["conf_low"]) else [words.NONE],
+        [parts.p_number(row)],
+        [parts.p_number(row, "p_adjusted")],
+        [parts.shown(row, "effect_size", 2)],
+        [parts.count(row)],
+        [parts.count(row, "n_observations")],
+    ]
+    return Row([head], cells, row["key"], remark)
 
 
 def row_name(row: Mapping[str, Any], term: words.Term) -> str:
@@ -61,9 +60,10 @@ def row_name(row: Mapping[str, Any], term: words.Term) -> str:
     return f"{name} on {words.inside(words.label(term.of).long)}, {term.kind}"
 
 
-def reading_note(rows: Rows) -> Text:
+def reading_note(rows: Rows, context: Context) -> Text:
     """Return how the tables of estimates are read, with the effect sizes they hold."""
-    kinds = [str(row["effect_size_kind"]) for row in rows if words.given(row["effect_size_kind"])]
+    held = [one for row in rows for one in (row, *context.coefficients.get(row["key"], ()))]
+    kinds = [str(one["effect_size_kind"]) for one in held if words.given(one["effect_size_kind"])]
     note = "n: persons in the model; rows: observations in the model. A dash stands where there is no number."
     if kinds:
         named = [
