@@ -142,6 +142,14 @@ def test_the_handling_of_lesions_is_a_sentence(handling, said):
     assert said in written(STUDY | {"cat12": {"lesion_handling": handling}})[0]["MRI"]
 
 
+@pytest.mark.parametrize("method", ["reference_genes", "tmm", "quantile"])
+def test_each_way_of_normalizing_is_cited(method):
+    report = {"method": method, "method_asked": method, "references_found": [], "references_missing": []}
+    texts, bibliography = written(documents={"normalization": {**report, "scale": None}})
+    assert re.search(r"were normalized .* \[\d+\]", texts["Gene expression"])
+    assert method in bibliography.cited
+
+
 def test_an_institution_is_one_name_in_bibtex():
     bibliography = Bibliography()
     bibliography.cite("ibsr")
@@ -185,9 +193,7 @@ def test_adjustments_are_those_of_the_families():
          "note": ["primary; adjustment bh", "adjustment holm", "adjustment none"]}
     ).assign(table="families", quantity="m_planned")  # fmt: skip
     text = written(tables={"diagnostics": families.assign(model=None, outcome=None)})[0]["Multiple tests"]
-    assert re.search(
-        r"Benjamini-Hochberg .* for a \(6\); Holm .* for b \(2\); not .* for c \(3\)\.$", text
-    )
+    assert re.search(r"Benjamini-Hochberg .* for a \(6\); Holm .* for b \(2\); not .* for c \(3\)\.$", text)
 
 
 def test_exclusions_are_counted_by_rule():

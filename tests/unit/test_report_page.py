@@ -18,6 +18,9 @@ import made_results as made
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 from pniflow.report import render_report
+from pniflow.report.answers import Context
+from pniflow.report.claims import comparison
+from pniflow.report.parts import plain
 from pniflow.report.summary import headline, summarize_results
 from pniflow.words import estimate_rows
 
@@ -713,6 +716,8 @@ def test_three_sessions_and_nothing_shown(tmp_path):
     assert f"not shown: {named} “week 20” in" in body
     assert cells_of(page, "Every coefficient, as in estimates.tsv")[0][3:5] == ["2, 20.0", "F = 1.23"]
     assert cells_of(page, "Differences (each session minus before)")[1][1] == "F(2, 20.0) = 1.23"
+    (row,) = [row for row in cells_of(page, "Differences") if row[0].endswith(", week 20 minus before")][:1]
+    assert row[1] == "−1.00"
     assert "was not shown to differ between before and “week 20”" in body
     assert "shown in 0 of 2" in body
 
@@ -748,6 +753,20 @@ def test_published_claims_name_direction_source_and_contradiction(page):
     assert re.search(r">(no, the opposite was shown here|opposite sign, but not shown here)<", pooled[0])
     assert ">positive<" in pooled[0]
     assert "inverse relation" in page.body
+
+
+def test_a_claim_on_two_sessions_is_compared_with_the_second_of_three():
+    joint = {**made.row("change_pro", "pro_change", "pss10", "session", -1.0, 0.5), "estimate": np.nan}
+    second = made.row("change_pro", None, "pss10", "session[ses-post]", -2.0, 0.9)
+    third = made.row("change_pro", None, "pss10", "session[ses-fu]", 3.0, 0.9)
+    joint |= {"statistic": 4.3, "note": "F test of 2 coefficients"}
+    rows = estimate_rows(pd.DataFrame([joint, second, third]))
+    sessions = {"ses-pre": "before", "ses-post": "after", "ses-fu": "week 20"}
+    blocks = comparison(rows, Context(sessions, {}, 0.05), ["reference_study"])
+    (line,) = next(block for block in blocks if block.kind == "table").rows
+    assert plain(line.head).endswith("(Stress (PSS-10), after minus before)")
+    assert line.trace == "change_pro/pss10/session[ses-post]"
+    assert plain(line.cells[2]).startswith("−2.0")
 
 
 def test_a_study_that_names_no_publication_is_compared_with_none(run, tmp_path):

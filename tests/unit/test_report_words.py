@@ -371,10 +371,14 @@ def test_what_lacks_the_same_data_is_counted_in_one_line():
     lost += [row("thickness", "mean_thickness", "the study has no imaging data ('mean_thickness')")]
     lost += [row("head", None, "the study has no hippocampal subfields data")]
     lost += [row("change", "pss10", "the study has no questionnaire data ('pss10')")]
+    names = ("pss10", "gad7", "mfis", "phq9")
+    lost += [row(f"ctra_on_{name}", "ctra", f"the study has no predictor ('{name}')") for name in names]
+    plan = {"models": [{"name": "ctra_on_{predictor}", "for_each": {"predictor": list(names)}, "fixed": []}]}
     study = {"design": "parallel", "intervention": "none", "sessions": {"ses-pre": {}}}
-    blocks = methods(study, [], {"diagnostics": pd.DataFrame(lost)}, {}, Bibliography())
+    blocks = methods(study, [], {"diagnostics": pd.DataFrame(lost)}, {"plan": plan}, Bibliography())
     assert [parts.plain(text) for _, text in blocks[-1].items] == [
-        "5 outcomes, by model volume (4) and thickness (1): the study has no imaging data.",
+        "5 analyses, by model volume (4) and thickness (1): the study has no imaging data.",
         "head: the study has no hippocampal subfields data.",
         "change (Perceived stress (PSS-10)): the study has no questionnaire data.",
+        "4 analyses, by model ctra_on_{predictor} (4): the study has no predictor.",
     ]

@@ -37,8 +37,9 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
     lines = []
     for claim in published["claims"]:
         for key in claim["keys"]:
-            if key in by_key and words.given(by_key[key]["estimate"]):
-                lines.append(_line(claim, by_key[key], context))
+            row = _of_same_estimand(key, by_key, context)
+            if row and words.given(row["estimate"]):
+                lines.append(_line(claim, row, context))
     if not lines:
         return []
     table = Table(
@@ -60,6 +61,16 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
     ]
 
 
+def _of_same_estimand(
+    key: str, by_key: Mapping[str, Mapping[str, Any]], context: Context
+) -> Mapping[str, Any] | None:
+    """Return the row of a claim's key; of more than two sessions, the second against the first."""
+    row = by_key.get(key)
+    if row and row.get("df_numerator"):
+        return by_key.get(f"{key}[{list(context.sessions)[1]}]")
+    return row
+
+
 def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) -> Row:
     term = words.row_term(row)
     here: Text = [
@@ -70,6 +81,8 @@ def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) ->
     if term.kind not in ("change", "joint"):
         direction = _SLOPES.get(direction, direction)
         what += f" on {words.inside(words.label(term.of).short)}, {term.kind}"
+    elif len(context.sessions) > 2:
+        what += f", {words.predictor(row['term'], context.sessions)}"
     return Row(
         [f"{claim['claim']} ({what})"],
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from pniflow import words
 from pniflow.report import methods_statistics as statistics
 from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Text
 from pniflow.report.references import Bibliography
+from pniflow.report.tracing import find_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +94,7 @@ def methods(
     for (title, anchor), text in rest.items():
         if text:
             blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
-    left_out = _left_out(tables)
+    left_out = _left_out(tables, plan)
     if left_out:
         planned: Text = ["Planned in the models file and not fitted, because the study lacks the data:"]
         blocks += [
@@ -349,28 +351,29 @@ def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
     return [*text, ". Each is listed with its reason under quality and exclusions."]
 
 
-def _left_out(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _left_out(tables: Mapping[str, pd.DataFrame], plan: Mapping[str, Any]) -> list[str]:
     """Return one line for each reason: the analyses by name where they are few, else counted by model."""
     table = tables.get("diagnostics")
     if table is None:
         return []
     table = table[table["table"] == "models_left_out"]
-    reasons: dict[str, list[tuple[str, str]]] = {}
+    reasons: dict[str, list[tuple[str, str, str]]] = {}
     for model, outcome, note in zip(table["model"], table["outcome"], table["note"], strict=True):
         named = str(outcome) if words.given(outcome) else ""
-        # A reason that names the outcome itself is the same reason as that of the next outcome.
-        reason = str(note).replace(f" ('{named}')", "").replace(f"no measure '{named}'", "no such measure")
-        reasons.setdefault(reason, []).append((str(model), named))
+        planned = find_model(str(model), plan)
+        # A reason that names a measure itself is the same reason as that of the next measure.
+        reason = re.sub(r" \('[^']*'\)", "", str(note)).replace(f"no measure '{named}'", "no such measure")
+        reasons.setdefault(reason, []).append((str(model), planned["name"] if planned else str(model), named))
     return [f"{_which(some)}: {reason}." for reason, some in reasons.items()]
 
 
-def _which(analyses: Sequence[tuple[str, str]]) -> str:
-    """Return models with their outcomes as text, counted where they are more than three."""
+def _which(analyses: Sequence[tuple[str, str, str]]) -> str:
+    """Return models with their outcomes as text, counted by the name in the plan where more than three."""
     if len(analyses) <= _FEW:
-        return joined([f"{model} ({words.label(of).long})" if of else model for model, of in analyses])
-    counts = Counter(model for model, _ in analyses)
+        return joined([f"{model} ({words.label(of).long})" if of else model for model, _, of in analyses])
+    counts = Counter(planned for _, planned, _ in analyses)
     listed = joined([f"{model} ({count})" for model, count in counts.items()])
-    return f"{len(analyses)} outcomes, by model {listed}"
+    return f"{len(analyses)} analyses, by model {listed}"
 
 
 def joined(texts: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ADJUSTED = {
     "bh": "Benjamini-Hochberg (false discovery rate)",
     "holm": "Holm (family-wise error)",
+    "max_t": "the largest statistic of a map by permutation",
     "none": "not adjusted",
 }
 _METHODS = {"REML": "reml", "Kenward-Roger": "kenward_roger", "Satterthwaite": "satterthwaite"}
