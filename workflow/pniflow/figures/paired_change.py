@@ -197,8 +197,8 @@ def draw_panel(
         rotation=90 if crowded else 0,
     )
     axes.set_xlim(-0.4, len(sessions) - 0.6)
-    direction = style.wrapped(f"({direction_words(outcome)})", 25) if direction_words(outcome) else ""
-    axes.set_ylabel((unit or about.unit or "value") + (f"\n{direction}" if direction else ""))
+    direction = f" ({direction_words(outcome)})" if direction_words(outcome) else ""
+    axes.set_ylabel(style.wrapped(f"{unit or about.unit or 'value'}{direction}", 25))
 
 
 def draw_persons(axes: Axes, values: np.ndarray) -> None:

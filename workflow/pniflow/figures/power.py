@@ -60,13 +60,14 @@ def plot_power(*, design: Path, study: Path, figure: Path, image: Path, descript
         return
     panels = list(dict.fromkeys(row["icc"] for row in rows if words.given(row["icc"])))[:_MOST] or [None]
     with style.drawing():
-        heights = [58] * len(panels) + [62]
+        heights = [58] * len(panels) + [70]
         drawn = style.new_figure(style.ONE_COLUMN, 4 + sum(heights))
         axes = drawn.subplots(len(heights), 1, height_ratios=heights)
-        for number, (panel, icc) in enumerate(zip(axes, panels, strict=False)):
-            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc], number == 0)
+        for panel, icc in zip(axes, panels, strict=False):
+            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc])
             panel.set_title("Power" if icc is None else f"Power, ICC {icc:g}", loc="left")
         _draw_errors(axes[-1], rows)
+        _name_marks(axes[-1], rows)
         style.save(drawn, _describe(rows, about["simulated"]), **paths)
 
 
@@ -94,25 +95,20 @@ def detectable(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[float, float]
     return {key: (min(values), max(values)) for key, values in found.items()}
 
 
-def _draw_power(axes: Axes, rows: Sequence[Row], labelled: bool) -> None:
+def _draw_power(axes: Axes, rows: Sequence[Row]) -> None:
     kinds = {(row["design"], row["term"]): row["kind"] for row in rows}
     for key, points in power_lines(rows).items():
         _, colour, marker = _KINDS[kinds[key]]
         axes.plot(*zip(*points, strict=True), marker, linestyle="-", color=colour, markersize=2.6,
                   linewidth=0.7, alpha=0.6)  # fmt: skip
-    for share, name in ((0.8, "80 %"), (max(row["alpha"] for row in rows), "level")):
+    level = max(row["alpha"] for row in rows)
+    for share, name, side in ((0.8, "80 %", "left"), (level, "level", "right")):  # where no curve runs
         axes.axhline(share, color=style.GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-        axes.annotate(name, (1, share), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                      size=6, color=style.GREY)  # fmt: skip
+        axes.annotate(name, (side == "right", share), (2 if side == "left" else 0, 0),
+                      xycoords=("axes fraction", "data"), textcoords="offset points", ha=side, va="bottom",
+                      size=style.SMALLEST, color=style.GREY)  # fmt: skip
     axes.set(ylim=(0, 1.02), xlim=(0, None), xlabel="Effect (SD of the outcome; slopes: per SD of the term)")
     axes.set_ylabel("Share of simulated\noutcomes found")
-    if labelled:
-        used = [kind for kind in _KINDS if kind in kinds.values()]
-        handles = [
-            axes.plot([], [], marker=_KINDS[kind][2], color=_KINDS[kind][1], markersize=3.5)[0]
-            for kind in used
-        ]
-        axes.legend(handles, [_KINDS[kind][0] for kind in used], loc="lower right", bbox_to_anchor=(1, 0.06))
 
 
 def _draw_errors(axes: Axes, rows: Sequence[Row]) -> None:
@@ -130,18 +126,29 @@ def _draw_errors(axes: Axes, rows: Sequence[Row]) -> None:
             look: dict[str, Any] = {"color": colour, "markersize": 4, "markeredgewidth": 0.7, "alpha": 0.7}
             heights = np.full(len(shares), height)
             axes.plot(shares, heights, marker, linestyle="none", fillstyle=_METHODS[method][1], **look)
-    handles = [
-        axes.plot([], [], "o", color=style.BLACK, markersize=4, fillstyle=_METHODS[method][1],
-                  markeredgewidth=0.7)[0]
-        for method in methods
-    ]  # fmt: skip
-    axes.legend(handles, [_METHODS[method][0] for method in methods], loc="upper left")
     names = [_KINDS[kind][0].replace(" persons", "\npersons").replace(" other", "\nother") for kind in kinds]
     axes.set_yticks(np.arange(len(kinds)), names)
-    axes.set(ylim=(len(kinds) - 0.4, -0.6 - 0.22 * len(methods)), xlim=(0, None))
+    axes.set(ylim=(len(kinds) - 0.4, -0.6), xlim=(0, None))
     axes.set(xlabel="Share found where there is nothing")
     axes.set_title("Type-I error", loc="left")
     axes.tick_params(axis="y", length=0)
+
+
+def _name_marks(axes: Axes, rows: Sequence[Row]) -> None:
+    """Write below both panels which colour and mark is which test, and how a mark is filled for a method."""
+    kinds = [kind for kind in _KINDS if any(row["kind"] == kind for row in rows)]
+    methods = [name for name in _METHODS if any(row["method"] == name and row["effect"] == 0 for row in rows)]
+    marks = [
+        axes.plot([], [], _KINDS[kind][2], linestyle="-", color=_KINDS[kind][1], markersize=3.5)[0]
+        for kind in kinds
+    ]
+    marks += [
+        axes.plot([], [], "o", color=style.BLACK, markersize=4, fillstyle=_METHODS[name][1],
+                  markeredgewidth=0.7, linestyle="none")[0]
+        for name in methods
+    ]  # fmt: skip
+    names = [*(_KINDS[kind][0] for kind in kinds), *(_METHODS[name][0] for name in methods)]
+    axes.figure.legend(marks, names, loc="outside lower center", ncols=2, columnspacing=1.5)
 
 
 def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def _describe(
     predictors = list(
         dict.fromkeys(row["predictor"] for row in rows if row["predictor"] and row["kind"] != "change")
     )
-    atlases = ", ".join(dict.fromkeys(_atlas(row["region"].atlas) for row in rows))
+    atlases = ", ".join(dict.fromkeys(words.atlas(row["region"].atlas) for row in rows))
     caption = (
         "Estimates with 95 % confidence intervals for region groups on the left, on the right, and their"
         " difference (left minus right), in percent of the region's mean at the first session: so all regions"
@@ -315,9 +315,3 @@ def _kind(row: Mapping[str, Any], sessions: Mapping[str, str]) -> str:
     """Return what a row is: change (of several sessions: at which), within, between, level."""
     at = sessions.get(row["predictor"], "") if row["kind"] == "change" else ""
     return f"{row['kind']} at {at}" if at else row["kind"]
-
-
-def _atlas(name: str) -> str:
-    """Return an atlas's name as its authors write it."""
-    shown = name.replace("freesurfer_", "FreeSurfer's ").replace("aparc_", "aparc.")
-    return shown.replace("neuromorphometrics", "Neuromorphometrics").replace("_long", " (longitudinal)")

@@ -63,8 +63,8 @@ def plot_slopes(
             x, y = values[predictor], values[outcome]
             _draw_within(line[0], *deviations(x, y), slopes["within"])
             _draw_between(line[1], *person_means(x, y), slopes["between"])
-            direction = direction_words(outcome)
-            line[0].set_ylabel(words.label(outcome).short + (f"\n({direction})" if direction else ""))
+            direction = f" ({direction_words(outcome)})" if direction_words(outcome) else ""
+            line[0].set_ylabel(style.wrapped(f"{words.label(outcome).short}{direction}", 25))
         style.save(drawn, _describe(pairs, about["simulated"]), **paths)
 
 

@@ -182,7 +182,8 @@ def head(axes: Axes, title: str, lines: Sequence[str], colour: str = BLACK) -> N
     """Write a title and lines of text above axes, beginning above the labels of the y axis."""
     where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "in_layout": False}
     up = 3 + 7.6 * max(len(lines), 1)  # above the end of a long label of the y axis
-    axes.annotate(shortened(title, 24), (0, 1), (-25, up), weight="bold", size=7, color=colour, **where)
+    size = 7 if len(title) <= 20 else 6.2
+    axes.annotate(shortened(title, 25), (0, 1), (-25, up), weight="bold", size=size, color=colour, **where)
     axes.annotate("\n".join(lines), (0, 1), (-25, 3), size=SMALLEST, linespacing=1.15, **where)
 
 
