@@ -806,6 +806,13 @@ def test_the_headline_in_the_terminal(run, tmp_path, capsys):
     assert max(len(line) for line in text.splitlines()) <= 110
 
 
+def test_the_headline_names_the_sign_where_it_has_ctra_numbers(tmp_path):
+    rows = estimate_rows(made.estimates())
+    assert "CTRA: higher = more adverse" in headline(rows, {}, tmp_path / "report.html")
+    without_blood = [row for row in rows if "ctra" not in row["key"]]
+    assert "CTRA" not in headline(without_blood, {}, tmp_path / "report.html")
+
+
 def test_the_headline_of_a_study_without_questions(tmp_path):
     text = headline([], {}, tmp_path / "report.html")
     assert "No prespecified question" in text

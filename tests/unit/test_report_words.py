@@ -188,6 +188,7 @@ def test_what_is_better_comes_from_the_instrument():
     assert words.label("log_hair_cortisol").better == ""
 
 
+BOUND = "two one-sided tests, bound 0.2989 = 0.5 SD at ses-pre; 90% interval"
 JOINT = "F test of 2 coefficients"
 
 
@@ -215,7 +216,7 @@ def all_verdicts() -> list[str]:
             sentences.append(parts.plain(answers.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
-        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p}})
+        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p, "note": BOUND}})
         sentences.append(parts.plain(answers.answer(row, test)[1]))
     return sentences
 
@@ -288,6 +289,13 @@ def test_a_measure_of_two_of_three_sessions_is_compared_between_its_own():
     assert "was lower after than before" in parts.plain(answers.answer(one(), own)[1])
     later = parts.plain(answers.answer(one(outcome="gad7"), own)[1])
     assert "was lower at the session “week 20” than after" in later
+
+
+def test_equivalence_names_its_bound():
+    found = [sentence for sentence in all_verdicts() if "equivalence" in sentence]
+    said = "; equivalence within the declared bound of 0.2989 = 0.5 SD at “before” {} shown (p = {})."
+    ends = [sentence.replace("\u00a0", " ").partition("n = 21")[2] for sentence in found]
+    assert ends == [said.format("was", ".010"), said.format("was not", ".400")]
 
 
 def test_the_adjusted_p_decides():

@@ -6,6 +6,7 @@ shown. No verb claims a cause: the design has none to offer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,10 +201,12 @@ def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
     test = context.equivalence.get(row["key"])
     if not test or not words.given(test["p_value"]):
         return []
-    p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
     verb = "was" if test["p_value"] < context.alpha else "was not"
+    p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
     sign = "" if p.text[0] in "<>" else f"={words.NBSP}"
-    return [f"; equivalence within the declared bound {verb} shown (p{words.NBSP}{sign}", p, ")"]
+    declared = re.search(r"\bbound ([^;]+)", str(test["note"]))
+    bound = f" of {words.remark(declared[1], context.sessions)}" if declared else ""
+    return [f"; equivalence within the declared bound{bound} {verb} shown (p{words.NBSP}{sign}", p, ")"]
 
 
 def _joint(row: Mapping[str, Any], term: words.Term, context: Context, clear: bool) -> Text:

@@ -65,7 +65,9 @@ def headline(
     if chosen:
         lines += ["", *_columns([_cells(row) for row in chosen])]
         lines.append("")
-        lines.append("CTRA: higher = more adverse. p: adjusted within its family where the plan says so.")
+        signs = {words.sign_note(row["outcome"], words.row_term(row).of) for row in chosen}
+        said = "CTRA: higher = more adverse. " if any(words.CTRA_SIGN in sign for sign in signs) else ""
+        lines.append(f"{said}p: adjusted within its family where the plan says so.")
         if total > len(chosen):
             lines.append(f"{total - len(chosen)} further tests stand in the report.")
     else:
