@@ -145,6 +145,15 @@ def test_numbers_have_the_digits_of_their_error_and_the_key_of_their_row():
     assert "higher CTRA = more adverse" in plain(table.note)
 
 
+def test_words_of_a_table_that_only_insiders_know_are_explained():
+    rows = OVER_GENES.assign(evidence="rejects 6 % of true nulls (FRED13)", p_permutation=0.04)
+    table = further.over_genes(rows, SESSIONS)[0].blocks[0]
+    assert "FRED13, FRED15: the published data GSE45330 and GSE55762" in plain(table.note)
+    assert "FRED" not in plain(further.over_genes(OVER_GENES, SESSIONS)[0].blocks[0].note)
+    assert "p (permutation)" in table.columns
+    assert "genes" in table.columns
+
+
 @pytest.mark.parametrize(
     ("term", "said"),
     [

@@ -118,6 +118,8 @@ def over_genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     )
     said = {"analysis": analysis_words, "term": _terms(sessions)}
     note = f"Estimates: change of the mean signed expression; {words.CTRA_SIGN}."
+    if table["evidence"].str.contains("FRED").any():
+        note += " FRED13, FRED15: the published data GSE45330 and GSE55762, on which the tests were tried."
     return [Fold(["Other analyses over genes"], [listed(table, "over_genes", caption, note, said)])]
 
 
