@@ -185,6 +185,15 @@ def test_a_heading_and_its_note_stay_with_the_first_of_what_follows(tmp_path):
         pages = pages_of(blocks, tmp_path)
         (page,) = (page for page in pages if "Question?" in page)
         assert "first answer" in page, lines
+        pages = pages_of([*blocks[:lines], Paragraph(["These are:"]), listing], tmp_path)
+        (page,) = (page for page in pages if "These are:" in page)
+        assert "first answer" in page, lines
+
+
+def test_headings_with_a_paragraph_each_fill_the_page(tmp_path):
+    parts = [block for _ in range(30) for block in (Heading("Part"), Paragraph(["many words " * 30]))]
+    pages = pages_of([*[Paragraph(["text"])] * 20, *parts], tmp_path)
+    assert "Part" in pages[0]
 
 
 def shuffled(seed: int) -> list[Section]:
