@@ -151,7 +151,7 @@ def test_words_of_a_table_that_only_insiders_know_are_explained():
     assert "FRED13, FRED15: the published data GSE45330 and GSE55762" in plain(table.note)
     assert "FRED" not in plain(further.over_genes(OVER_GENES, SESSIONS)[0].blocks[0].note)
     assert "p (permutation)" in table.columns
-    assert "genes" in table.columns
+    assert "Genes" in table.columns
 
 
 @pytest.mark.parametrize(

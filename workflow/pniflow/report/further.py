@@ -265,7 +265,7 @@ def column_words(column: str, paired: bool = False) -> str:
     if column == "conf_low" and not paired:
         return "conf. low"
     text = _WORDS.get(column, column.replace("_", " "))
-    return text if text == "p" or text.startswith("n ") or text == "n" else text[:1].upper() + text[1:]
+    return text if text.split(" ")[0] in ("p", "n") else text[:1].upper() + text[1:]
 
 
 def _cell(row: Mapping[str, Any], column: str, key: str, table: str, numeric: bool, paired: bool) -> Text:
