@@ -511,3 +511,19 @@ def test_standardized_changes_of_three_sessions_are_drawn(tmp_path):
     assert about["keys"] == ["change/pss10/session[ses-post]", "change/pss10/session[ses-fu]"]
     assert "Stress (PSS-10) at after \u22120.96, Stress (PSS-10) at later \u22120.86" in about["alt"]
     assert "each minus before (from the top: after, later)" in about["caption"]
+
+
+def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
+    sessions = {f"ses-{place}": {"label": f"month {place}"} for place in range(1, 7)}
+    rows = [("enrolled", "all", None, 500), ("complete", "imaging", None, 400)]
+    for session in sessions:
+        rows += [(step, "imaging", session, 500 - loss) for step, loss in (("assessed", 0), ("usable", 20))]
+    frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
+    write_table(frame, tmp_path / "flow.tsv", "flow")
+    study = made.write_study(tmp_path, sessions=sessions)
+    figures.plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    assert picture.shape[1] == int(89 / 25.4 * 300)
+    edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+    assert all((edge > 250).all() for edge in edges)
+    assert "usable of assessed" in json.loads((tmp_path / "a.json").read_text())["caption"]

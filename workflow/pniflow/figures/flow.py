@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TITLE = "Flow of participants"
 _NAMES, _LINE, _LAST = 23.0, 11.0, 12.0  # mm: names of branches, height of a branch, last column
+_WORDED = 3  # sessions whose boxes have room for words
 _COURSE = ("course completed", "course not completed")
 Counts = Mapping[tuple[str, str, str], int]
 
@@ -38,8 +39,8 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
     sessions = words.session_words(about)
     branches = [name for name in words.BRANCHES if any(branch == name for _, branch, _ in counts)]
     with style.drawing():
-        width = style.ONE_COLUMN if len(sessions) <= 3 else style.TWO_COLUMNS
-        height = 26 + _LINE * len(branches)
+        width = style.ONE_COLUMN
+        height = _first(sessions) + _LINE * len(branches)
         drawn = style.new_figure(width, height + 4)
         axes = drawn.add_subplot()
         axes.set(xlim=(0, width), ylim=(height, 0))  # millimetres
@@ -71,20 +72,24 @@ def _draw_all(
     several = len(sessions) > 1
     wide = (width - _NAMES - _LAST * several) / len(sessions)
     across = _NAMES + (np.arange(len(sessions)) + 0.5) * wide
-    names = [style.wrapped(label, wide, 2) for label in sessions.values()]
+    narrow, first = len(sessions) > _WORDED, _first(sessions)
+    names = [
+        style.shortened(label, 9) if narrow else style.wrapped(label, wide, 2) for label in sessions.values()
+    ]
     if several:
         across, names = np.append(across, width - _LAST / 2), [*names, "every\nsession"]
     axes.plot(
-        across[[0, 0]], [6, 26 + _LINE * (len(branches) - 1)], color=style.GREY, linewidth=0.7, zorder=0
+        across[[0, 0]], [6, first + _LINE * (len(branches) - 1)], color=style.GREY, linewidth=0.7, zorder=0
     )
     _box(axes, across[0], 6, "\n".join(lines), style.BLACK)
-    for x, name in zip(across, names, strict=True):
+    for place, (x, name) in enumerate(zip(across, names, strict=True)):
         axes.text(
-            x, 17.5, name, ha="center", va="center", weight="bold", zorder=3,
+            x, first - 8.5 - 2 * narrow, name, ha="center", va="center", weight="bold", zorder=3,
+            rotation=90 if narrow and place < len(sessions) else 0,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )  # fmt: skip
     for line, branch in enumerate(branches):
-        y = 26 + _LINE * line
+        y = first + _LINE * line
         axes.text(0, y, words.BRANCHES[branch], ha="left", va="center", weight="bold")
         axes.plot(across[[0, -1]], [y, y], color=style.GREY, linewidth=0.7, zorder=0)
         for x, session in zip(across, sessions, strict=False):
@@ -94,14 +99,22 @@ def _draw_all(
             parts = [f"{here['assessed']} assessed"]
             if here["excluded"]:
                 parts.append(f"{here['excluded']} excluded")
-            _box(axes, x, y, "\n".join([*parts, f"{here['usable']} usable"]), style.BLUE)
+            parts.append(f"{here['usable']} usable")
+            if len(sessions) > _WORDED:
+                parts = [f"{here['usable']}\nof {here['assessed']}"]
+            _box(axes, x, y, "\n".join(parts), style.BLUE, 0.2 if narrow else 0.4)
         complete = counts.get(("complete", branch, ""))
         if complete is not None and len(sessions) > 1:
             _box(axes, across[-1], y, str(complete), style.GREEN)
 
 
-def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    frame = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": colour, "linewidth": 0.9}
+def _first(sessions: Mapping[str, str]) -> float:
+    """Return where the first branch stands, in millimetres; names of many sessions stand upright above it."""
+    return 26.0 if len(sessions) <= _WORDED else 33.0
+
+
+def _box(axes: Axes, x: float, y: float, text: str, colour: str, pad: float = 0.4) -> None:
+    frame = {"boxstyle": f"round,pad={pad}", "facecolor": "white", "edgecolor": colour, "linewidth": 0.9}
     axes.text(x, y, text, ha="center", va="center", size=6.2, linespacing=1.25, bbox=frame, zorder=3)
 
 
@@ -109,11 +122,11 @@ def _describe(
     counts: Counts, branches: Sequence[str], sessions: Mapping[str, str], simulated: bool
 ) -> dict[str, Any]:
     enrolled = counts.get(("enrolled", "all", ""), 0)
+    short = " (written as usable of assessed)" if len(sessions) > _WORDED else ""
     caption = (
         "Participants counted from the data. Assessed: anything was collected at the session; usable: at"
-        " least one value"
-        " can be analysed; every session: usable at each of them. What was excluded stands in the list of"
-        " exclusions."
+        f" least one value can be analysed{short}; every session: usable at each of them. What was"
+        " excluded stands in the list of exclusions."
     )
     parts = []
     for branch in branches:

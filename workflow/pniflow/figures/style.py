@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ONE_COLUMN, TWO_COLUMNS = 89.0, 180.0  # mm, as most journals print
+ONE_COLUMN = 89.0  # mm, as most journals print
 SMALLEST = 6.0  # pt; no text is smaller
 MOST_VECTOR_LINES = 400  # beyond it persons' lines are drawn as pixels, so that files stay small
 
