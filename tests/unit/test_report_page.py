@@ -22,6 +22,7 @@ from pniflow.report.answers import Context
 from pniflow.report.claims import comparison
 from pniflow.report.parts import plain
 from pniflow.report.summary import headline, summarize_results
+from pniflow.resources import searched
 from pniflow.words import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
@@ -753,6 +754,21 @@ def test_published_claims_name_direction_source_and_contradiction(page):
     assert re.search(r">(no, the opposite was shown here|opposite sign, but not shown here)<", pooled[0])
     assert ">positive<" in pooled[0]
     assert "inverse relation" in page.body
+
+
+def test_an_own_publication_without_contradictions_has_no_empty_list(tmp_path):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "{name: mine, title: Mine, introduction: Own., sources: {A 2020: {citation: A (2020).}}, claims:"
+        " [{claim: Stress lower, source: A 2020, direction: lower, keys: [change_pro/pss10/session]}]}"
+    )
+    row = made.row("change_pro", "pro_change", "pss10", "session", -3.0, 0.5)
+    context = Context({"ses-pre": "before", "ses-post": "after"}, {}, 0.05)
+    with searched(tmp_path):
+        blocks = comparison(estimate_rows(pd.DataFrame([row])), context, ["mine"])
+    assert [block.kind for block in blocks] == ["paragraph", "table", "paragraph", "list"]
+    assert plain(blocks[1].note).startswith("Direction compares signs of estimates; shown: adjusted p")
 
 
 def test_a_claim_on_two_sessions_is_compared_with_the_second_of_three():

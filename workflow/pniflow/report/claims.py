@@ -14,10 +14,7 @@ from pniflow.resources import find
 
 _SIGN = {"lower": -1, "higher": 1}
 _SLOPES = {"lower": "inverse", "higher": "positive"}
-_NOTE = (
-    "The publications do not print their sign convention beside each result."
-    " Direction compares signs of estimates; shown: adjusted p below the level."
-)
+_NOTE = "Direction compares signs of estimates; shown: adjusted p below the level."
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], context: Context, names: Sequence[str]) -> list[Any]:
@@ -42,20 +39,21 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
                 lines.append(_line(claim, row, context))
     if not lines:
         return []
+    convention = published.get("sign_convention")
     table = Table(
         ["Published claims and this study's estimate of the same estimand."],
         ["Claim", "Source", "Published direction", "Here", "p", "Adjusted p", "n", "Same direction"],
         lines,
         [3, 4, 5],
-        [_NOTE],
+        [f"Sign convention of the sources: {convention} {_NOTE}" if convention else _NOTE],
     )
-    notes = [("", [text]) for text in published["contradictions"]]
+    notes = [("", [text]) for text in published.get("contradictions", ())]
+    known = [Paragraph(["Known contradictions between the sources:"]), Listing(notes)] if notes else []
     sources = [("", [f"{short}: {about['citation']}"]) for short, about in published["sources"].items()]
     return [
         Paragraph([published["introduction"]]),
         table,
-        Paragraph(["Known contradictions between the sources:"]),
-        Listing(notes),
+        *known,
         Paragraph(["Sources:"]),
         Listing(sources),
     ]
