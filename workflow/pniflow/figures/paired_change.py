@@ -197,8 +197,7 @@ def draw_panel(
         rotation=90 if crowded else 0,
     )
     axes.set_xlim(-0.4, len(sessions) - 0.6)
-    direction = f" ({direction_words(outcome)})" if direction_words(outcome) else ""
-    axes.set_ylabel(style.wrapped(f"{unit or about.unit or 'value'}{direction}", 25))
+    axes.set_ylabel(with_direction(unit or about.unit or "value", outcome))
 
 
 def draw_persons(axes: Axes, values: np.ndarray) -> None:
@@ -228,6 +227,15 @@ def draw_persons(axes: Axes, values: np.ndarray) -> None:
     axes.errorbar(
         aside, mean, yerr=half, fmt="o", color=style.BLUE, markersize=3.5, linewidth=1.3, capsize=2, zorder=4
     )
+
+
+def with_direction(text: str, outcome: str) -> str:
+    """Return the words at an axis with the direction, broken so that a line is no longer than a panel."""
+    first, equal, second = direction_words(outcome).partition(" = ")
+    if not first:
+        return style.wrapped(text, 25)
+    short = style.wrapped(text, 25, 1)
+    return f"{short}, {first} =\n{second}" if equal else f"{short},\n{first}"
 
 
 def direction_words(outcome: str) -> str:

@@ -12,7 +12,7 @@ from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.associations import choose_slopes
-from pniflow.figures.paired_change import direction_words, estimate_lines, values_of
+from pniflow.figures.paired_change import estimate_lines, values_of, with_direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +63,7 @@ def plot_slopes(
             x, y = values[predictor], values[outcome]
             _draw_within(line[0], *deviations(x, y), slopes["within"])
             _draw_between(line[1], *person_means(x, y), slopes["between"])
-            direction = f" ({direction_words(outcome)})" if direction_words(outcome) else ""
-            line[0].set_ylabel(style.wrapped(f"{words.label(outcome).short}{direction}", 25))
+            line[0].set_ylabel(with_direction(words.label(outcome).short, outcome))
         style.save(drawn, _describe(pairs, about["simulated"]), **paths)
 
 
