@@ -527,3 +527,19 @@ def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
     edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
     assert all((edge > 250).all() for edge in edges)
     assert "usable of assessed" in json.loads((tmp_path / "a.json").read_text())["caption"]
+
+
+def test_a_unit_is_that_of_the_data(tmp_path):
+    row = made.row("change", "f", "log_hair_cortisol", "session", -0.3, 0.1)
+    write_table(pd.DataFrame([row]), tmp_path / "estimates.tsv", "estimates")
+    table = made.measures(6)
+    table.loc[table["measure"] == "log_hair_cortisol", "unit"] = "ln nmol/l"
+    write_table(table, tmp_path / "measures.parquet", "measures")
+    figures.plot_paired_change(
+        measures=tmp_path / "measures.parquet",
+        estimates=tmp_path / "estimates.tsv",
+        study=made.write_study(tmp_path),
+        **out_files(tmp_path),
+    )
+    alt = json.loads((tmp_path / "a.json").read_text())["alt"]
+    assert "Hair cortisol (log): −0.30 [−0.51, −0.09] ln nmol/l" in alt

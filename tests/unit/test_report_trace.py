@@ -47,6 +47,14 @@ def test_a_key_shows_row_model_sensitivity_and_files(results, root, capsys):
     assert str(results) not in text
 
 
+def test_the_unit_is_that_of_the_data(results, capsys):
+    measures = made.measures()
+    measures.loc[measures["measure"] == "ctra", "unit"] = "own unit"
+    write_table(measures, results / "cohort" / "measures.parquet", "measures")
+    trace([KEY], results=results)
+    assert "outcome: CTRA score (own unit)" in capsys.readouterr().out
+
+
 def test_an_unknown_key_is_one_sentence_with_the_nearest_names(results):
     with pytest.raises(InputError, match="there is no row ctra_on_pss10/ctra/pss10_withn") as error:
         trace(["ctra_on_pss10/ctra/pss10_withn"], results=results)

@@ -117,6 +117,13 @@ def unit_shown(text: str) -> str:
     )
 
 
+def units_of(measures: pd.DataFrame) -> dict[str, str]:
+    """Return measure -> its unit as printed, of the measures that have one."""
+    once = measures.drop_duplicates("measure")
+    units = zip(once["measure"], once["unit"], strict=True)
+    return {str(name): unit_shown(unit) for name, unit in units if given(unit)}
+
+
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
     return _label(measure, own())

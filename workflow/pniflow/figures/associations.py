@@ -57,6 +57,7 @@ def plot_associations(
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
     scale = baseline_spread(measures, next(iter(about["sessions"]))) if measures else {}
+    units = words.units_of(files.read_table(measures, "measures")) if measures else {}
     outcomes = list(dict.fromkeys(row["outcome"] for row in shown))
     with style.drawing():
         blocks = [_block(shown, outcome) for outcome in outcomes]
@@ -70,7 +71,7 @@ def plot_associations(
                 draw_forest(axes, part, blocks[line], scale, _COLOURS[kind], named=kind == kinds[0])
                 axes.set_title(_KINDS[kind], weight="bold", size=6.5)
                 style.few_ticks(axes, 62 / len(kinds))
-            grid[line, len(kinds) // 2].set_xlabel(_axis_label(outcome, bool(scale)))
+            grid[line, len(kinds) // 2].set_xlabel(_axis_label(outcome, units, bool(scale)))
         style.save(drawn, _describe(shown, bool(scale), about["simulated"]), **paths)
 
 
@@ -117,9 +118,10 @@ def _block(rows: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
     return list(dict.fromkeys(row["predictor"] for row in rows if row["outcome"] == outcome))
 
 
-def _axis_label(outcome: str, scaled: bool) -> str:
+def _axis_label(outcome: str, units: Mapping[str, str], scaled: bool) -> str:
     label = words.label(outcome)
-    unit = f" ({label.unit})" if label.unit else ""
+    unit = units.get(outcome) or label.unit
+    unit = f" ({unit})" if unit else ""
     direction = f"\n{direction_words(outcome)}" if direction_words(outcome) else ""
     return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor{direction}"
 

@@ -59,7 +59,7 @@ def plot_ctra_components(
         drawn, panels = panel_grid(len(values), labels, above)
         for axes, (measure, table) in zip(panels, values.items(), strict=True):
             draw_panel(axes, measure, table, terms.get(measure, []), sessions, units.get(measure))
-        style.save(drawn, _describe(values, terms, sessions, about["simulated"]), **paths)
+        style.save(drawn, _describe(values, terms, units, sessions, about["simulated"]), **paths)
 
 
 def changes_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -78,6 +78,7 @@ def changes_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 def _describe(
     values: Mapping[str, np.ndarray],
     terms: Mapping[str, Sequence[Mapping[str, Any]]],
+    units: Mapping[str, str],
     sessions: Mapping[str, str],
     simulated: bool,
 ) -> dict[str, Any]:
@@ -85,7 +86,8 @@ def _describe(
     for measure in values:
         label = words.label(measure)
         tested = measure in terms
-        lines = estimate_lines(terms[measure], label.unit, sessions) if tested else ["change not tested"]
+        unit = units.get(measure) or label.unit
+        lines = estimate_lines(terms[measure], unit, sessions) if tested else ["change not tested"]
         parts.append(f"{label.long}: {'; '.join(lines)}.")
     above = above_words(list(terms.values()), sessions)
     above = f" Above each panel: {above}." if above else ""

@@ -61,7 +61,7 @@ def plot_paired_change(
         drawn, panels = panel_grid(len(shown), labels, above)
         for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
             draw_panel(axes, outcome, values.get(outcome, nothing), terms, sessions, units.get(outcome))
-        style.save(drawn, _describe(shown, values, sessions, about["simulated"]), **paths)
+        style.save(drawn, _describe(shown, values, units, sessions, about["simulated"]), **paths)
 
 
 def panel_grid(count: int, sessions: Sequence[str], above: int) -> tuple[Figure, list[Axes]]:
@@ -104,8 +104,7 @@ def values_of(
         if part["value"].notna().any():
             wide = part.pivot(index="participant_id", columns="session_id", values="value")
             values[name] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
-    units = table.drop_duplicates("measure").set_index("measure")["unit"].to_dict()
-    return values, {str(name): words.unit_shown(unit) for name, unit in units.items() if words.given(unit)}
+    return values, words.units_of(table)
 
 
 def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> list[dict[str, Any]]:
@@ -293,13 +292,14 @@ def above_words(terms: Sequence[Sequence[Mapping[str, Any]]], sessions: Mapping[
 def _describe(
     shown: Mapping[str, Sequence[Mapping[str, Any]]],
     values: Mapping[str, np.ndarray],
+    units: Mapping[str, str],
     sessions: Mapping[str, str],
     simulated: bool,
 ) -> dict[str, Any]:
     panels = []
     for outcome, terms in shown.items():
         label = words.label(outcome)
-        unit = label.unit
+        unit = units.get(outcome) or label.unit
         panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit, sessions))}.")
     caption = (
         "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"

@@ -255,7 +255,11 @@ def _coefficients(
 def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[str, Any]) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
     traces = [
-        Trace(f"t{place}", row["key"], tracing.describe(row, results.variants.get(row["key"], ()), plan))
+        Trace(
+            f"t{place}",
+            row["key"],
+            tracing.describe(row, results.variants.get(row["key"], ()), plan, results.context.units),
+        )
         for place, row in enumerate(results.rows)
     ]
     for place, (key, facts) in enumerate(tracing.tallies(results.rows, results.context.alpha).items()):
@@ -289,14 +293,9 @@ def _measures(
         return {}, {}, {}
     table: pd.DataFrame = files.read_table(path, "measures")
     once = table.drop_duplicates("measure")
-    units = {
-        name: words.unit_shown(unit)
-        for name, unit in zip(once["measure"], once["unit"], strict=True)
-        if words.given(unit)
-    }
     known = set(table.dropna(subset=["value"])[["measure", "session_id"]].itertuples(index=False, name=None))
     measured = {name: [one for one in sessions if (name, one) in known] for name in once["measure"]}
-    return units, dict(zip(once["measure"], once["domain"], strict=True)), measured
+    return words.units_of(table), dict(zip(once["measure"], once["domain"], strict=True)), measured
 
 
 def read_figures(paths: list[Path]) -> Mapping[str, Picture]:

@@ -62,6 +62,8 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
     variants = words.estimate_rows(files.read_table(path, "sensitivity")) if path.is_file() else []
     written = models or results / "raw" / "models.yaml"
     plan = files.read_yaml(written) if written.is_file() else {}
+    measures = results / _INPUTS["measures"]
+    units = words.units_of(files.read_table(measures, "measures")) if measures.is_file() else {}
     for one in key:
         if one not in rows:
             near = _nearest(one, list(rows))
@@ -71,7 +73,7 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
                 " all are listed in the report under all estimates."
             )
         others = [row for row in variants if row["key"] == one]
-        facts = [*describe(rows[one], others, plan), *behind(results, written)]
+        facts = [*describe(rows[one], others, plan, units), *behind(results, written)]
         print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
 
 
@@ -85,10 +87,16 @@ def _table(results: Path, name: str) -> Any:
     return files.read_table(results / "models" / f"{name}.tsv", name)
 
 
-def describe(row: Mapping[str, Any], variants: Sequence[Mapping[str, Any]], plan: Mapping[str, Any]) -> Facts:
+def describe(
+    row: Mapping[str, Any],
+    variants: Sequence[Mapping[str, Any]],
+    plan: Mapping[str, Any],
+    units: Mapping[str, str],
+) -> Facts:
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
     label = words.label(row["outcome"])
-    facts = [("outcome", label.long + (f" ({label.unit})" if label.unit else ""))]
+    unit = units.get(row["outcome"]) or label.unit
+    facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
     sign = words.sign_note(row["outcome"], words.row_term(row).of)
     facts += [("sign", sign)] if sign else []
     model = find_model(str(row["model"]), plan)
