@@ -99,6 +99,39 @@ def test_the_page_shows_what_the_terminal_prints(results, root, tmp_path, capsys
     assert any(line.startswith("command: pniflow fit-models --measures results/cohort/") for line in said)
 
 
+def test_a_number_of_the_sensitivity_analyses_alone_has_its_trace(results, root, tmp_path, capsys):
+    models, plan = results / "models", root / "config" / "models.yaml"
+    tested = "change_pro/pss10/session"
+    alone = "insula_thickness_on_ctra/aparc_HCP_MMP1.anterior_insula.left.thickness/ctra_within"
+    rows = [
+        {**made.row("change_pro", "pro_change", "pss10", "session", -4.2, 0.8, p_value=0.02), "variant": one}
+        for one in ("equivalence", "completers")
+    ]
+    model, outcome, term = alone.split("/")
+    other = made.row(model, "insula_ctra", outcome, term, 0.168, 0.03, p_value=0.04)
+    rows += [{**other, "variant": "other_atlases"}]
+    write_table(pd.DataFrame(rows), models / "sensitivity.tsv", "sensitivity")
+    trace([alone], results=results, models=plan)
+    said = capsys.readouterr().out
+    assert "\nestimate: 0.168\n" in said
+    assert "\nvariant: other_atlases\n" in said
+    assert "sensitivity, other_atlases" not in said
+    out = tmp_path / "report.html"
+    render_report(
+        study=made.write_study(tmp_path),
+        estimates=models / "estimates.tsv",
+        sensitivity=models / "sensitivity.tsv",
+        models=plan,
+        out=out,
+    )
+    text = out.read_text(encoding="utf-8")
+    assert not re.search(r'<span class="n"', text)
+    for name, key in ((f"{alone}/other_atlases", alone), (tested, tested)):
+        anchor = re.search(rf'<a href="#(\w+)"[^>]* data-key="{re.escape(name)}"', text)
+        assert anchor
+        assert f'id="{anchor[1]}" tabindex="-1" aria-label="Trace of {key}"' in text
+
+
 def test_every_table_of_the_report_names_a_rule_that_there_is(root):
     text = "".join(path.read_text(encoding="utf-8") for path in (root / "workflow" / "rules").glob("*.smk"))
     assert set(RULES.values()) <= set(re.findall(r"^rule (\w+):", text, re.M))

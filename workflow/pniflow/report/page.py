@@ -97,7 +97,9 @@ class _Writer:
         if table == "estimates":
             return self.anchors.get(key, "")
         if table == "sensitivity":
-            return self.anchors.get(key.rpartition("/")[0] or f"sensitivity {key}", "")
+            # An outcome analysed there alone, or a test named without its analysis, has a trace of its own.
+            names = (key.rpartition("/")[0], key, f"sensitivity {key}", "table sensitivity")
+            return next((self.anchors[name] for name in names if name in self.anchors), "")
         return self.anchors.get(f"{table} {key}") or self.anchors.get(f"table {table}", "")
 
     def _number(self, part: Number, reached: set[str] | None) -> str:

@@ -262,6 +262,11 @@ def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[st
         )
         for place, row in enumerate(results.rows)
     ]
+    known = {row["key"] for row in results.rows}
+    for place, (key, rows) in enumerate(results.variants.items()):
+        if key not in known:  # an outcome that the sensitivity analyses alone have
+            facts = tracing.describe(rows[0], rows[1:], plan, results.context.units)
+            traces.append(Trace(f"v{place}", key, facts))
     for place, (key, facts) in enumerate(tracing.tallies(results.rows, results.context.alpha).items()):
         traces.append(Trace(f"f{place}", f"families {key}", facts))
     found = firmness(results.rows, results.variants, results.context.alpha)

@@ -57,9 +57,11 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
     InputError
         There is no such key; the sentence names the most similar ones.
     """
-    rows = {row["key"]: row for row in words.estimate_rows(_table(results, "estimates"))}
     path = results / "models" / "sensitivity.tsv"
     variants = words.estimate_rows(files.read_table(path, "sensitivity")) if path.is_file() else []
+    # An outcome that the sensitivity analyses alone have is traced to the first of them, as in the report.
+    rows = {row["key"]: row for row in reversed(variants)}
+    rows |= {row["key"]: row for row in words.estimate_rows(_table(results, "estimates"))}
     written = models or results / "raw" / "models.yaml"
     plan = files.read_yaml(written) if written.is_file() else {}
     measures = results / _INPUTS["measures"]
@@ -72,7 +74,7 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
                 f"{results}/models/estimates.tsv: there is no row {one}{hint}. A key is model/outcome/term;"
                 " all are listed in the report under all estimates."
             )
-        others = [row for row in variants if row["key"] == one]
+        others = [row for row in variants if row["key"] == one and row is not rows[one]]
         facts = [*describe(rows[one], others, plan, units), *behind(results, written)]
         print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
 
