@@ -168,6 +168,10 @@ def test_remarks_name_sessions_and_measures_by_their_labels():
     assert words.remark("scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x", SESSIONS) == (
         "scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x"
     )
+    assert (
+        words.remark("by -5.36 %; robust z -5, weights 1-2", SESSIONS)
+        == "by −5.36 %; robust z −5, weights 1-2"
+    )
     assert words.remark(None, SESSIONS) == ""
 
 

@@ -365,7 +365,7 @@ def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def remark(text: Any, sessions: Mapping[str, str]) -> str:
-    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”")."""
+    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”"), - as −."""
 
     def said(found: re.Match[str]) -> str:
         name = found[0]
@@ -374,7 +374,7 @@ def remark(text: Any, sessions: Mapping[str, str]) -> str:
         long = label(name).long
         return name if long == name.replace("_", " ") else inside(long)
 
-    return _NAME.sub(said, str(text or ""))
+    return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, _NAME.sub(said, str(text or "")))
 
 
 def item(name: str) -> str:
