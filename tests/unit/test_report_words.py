@@ -13,7 +13,7 @@ import pytest
 
 import made_results as made
 from pniflow import words
-from pniflow.report import answers, parts
+from pniflow.report import answers, opening, parts
 from pniflow.report.answers import Context
 from pniflow.report.limits import limits
 from pniflow.report.methods import methods
@@ -394,3 +394,14 @@ def test_what_lacks_the_same_data_is_counted_in_one_line():
         "change (Perceived stress (PSS-10)): the study has no questionnaire data.",
         "4 analyses, by model ctra_on_{predictor} (4): the study has no predictor.",
     ]
+
+
+def test_a_family_that_is_not_adjusted_names_no_adjusted_p():
+    rows = [one(outcome=name, p_value=p, p_adjusted=p) for name, p in (("pss10", 0.17), ("gad7", 0.41))]
+    said = {}
+    for adjusted in (0.17, 0.34):
+        rows[0]["p_adjusted"] = adjusted
+        *_, listing = opening._family_blocks("f", rows, CONTEXT)
+        said[adjusted] = "".join(parts.plain(text) for _, text in listing.items)
+    assert "adjusted" not in said[0.17]
+    assert "p\u00a0=\u00a0.170, adjusted p\u00a0=\u00a0.340" in said[0.34]

@@ -133,7 +133,7 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
     return [
         Heading(words.question(family, rows)),
         Paragraph(note, "note"),
-        Listing([answers.answer(row, context) for row in rows]),
+        Listing([answers.answer(row if adjusted else {**row, "p_adjusted": None}, context) for row in rows]),
     ]
 
 
