@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _HERE = Path(__file__).resolve().parent
-_TURNING = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Marks that turn the direction of all that follows, the report's own words and numbers too.
+_TURNS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def write_page(
@@ -61,7 +62,7 @@ def write_page(
     environment.filters["data_uri"] = _data_uri
     environment.filters["plain"] = plain
     writer = _Writer({trace.title: trace.anchor for trace in traces})
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         title=title,
         subtitle=subtitle,
         simulated=simulated,
@@ -78,6 +79,7 @@ def write_page(
         anchor=writer.anchor,
         sources=set,
     )
+    return _TURNS.sub(lambda mark: f"⟨U+{ord(mark[0]):04X}⟩", page)
 
 
 def _hash(text: str) -> str:
@@ -120,11 +122,11 @@ class _Writer:
         The keyboard stops once at each source of numbers that is not among those `reached`, which
         gathers them; without it, at none.
         """
-        escape, written = self.escape, []
+        escape = self.escape
+        written: list[str] = []
         for part in text:
             if isinstance(part, str):
-                # What turns the line round must not reach beyond its own words.
-                written.append(f"<bdi>{escape(part)}</bdi>" if _TURNING.search(part) else escape(part))
+                written.append(escape(part))
             elif isinstance(part, Link):
                 written.append(f'<a href="{escape(part.target)}">{escape(part.text)}</a>')
             else:
