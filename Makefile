@@ -7,7 +7,6 @@ BIN = .venv/bin
 
 demo: env
 	@$(BIN)/snakemake --cores all
-	@$(BIN)/pniflow summarize-results --results results
 
 test: env
 	@$(BIN)/ruff check .

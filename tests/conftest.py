@@ -50,4 +50,5 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("demo")
     run = in_clone("--cores", "2", directory=directory)
     assert run.returncode == 0, said(run)
+    (directory / "printed.txt").write_text(run.stdout)
     return directory

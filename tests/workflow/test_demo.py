@@ -24,6 +24,12 @@ def test_demo_ends_in_estimates_and_a_report(demo: Path) -> None:
     assert "simulated" in report.lower()
 
 
+def test_a_run_ends_with_the_headline(demo: Path) -> None:
+    printed = (demo / "printed.txt").read_text()
+    assert re.search(r"^Stress \(PSS-10\): change +−\d", printed, flags=re.M)
+    assert "\nReport: results/report/report.html\n" in printed
+
+
 def test_second_run_has_nothing_to_do(demo: Path) -> None:
     run = in_clone("--cores", "2", directory=demo)
     assert run.returncode == 0

@@ -1,7 +1,9 @@
 # What all rules share: the checked config, the study, where its raw files are, and how commands are found.
 import shlex
 import sys
+import time
 
+STARTED = time.time()
 LIBRARY = os.path.abspath(os.path.join(workflow.current_basedir, ".."))
 sys.path.insert(0, LIBRARY)
 

@@ -50,3 +50,11 @@ rule render_report:
         f"{flags(REPORT_TABLES)}{RESOURCES} {{params.score}}{{params.published}}"
         " --figures {input.figures} --out {output.page} --pdf {output.paper}"
         " --references {output.references} 2> {log}"
+
+
+# The headline of a report that this run made.
+onsuccess:
+    page = rules.render_report.output.page
+    if os.path.exists(page) and os.path.getmtime(page) >= STARTED:
+        results, about = os.path.dirname(os.path.dirname(page)), plan.study_file
+        shell("pniflow summarize-results --results {results:q} --study {about:q}")
