@@ -143,6 +143,8 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
             "folder: ../cat12",
             "a name relative to the data folder, without '..'",
         ),
+        ("study.yaml", "folder: cat12", "folder: <script>", "without words in angle brackets was expected"),
+        ("study.yaml", "folder: cat12", "folder: 'scans {1}'", "a name without braces and"),
         ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
         ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
         ("study.yaml", "b_cell_depletion: {", "rituximab: {", "has the term 'b_cell_depletion', which is no"),

@@ -24,6 +24,7 @@ from pniflow.resources import find, shipped
 from pniflow.study.rawtables import file_of, names_beside
 
 _LIBRARY = Path(__file__).resolve().parent
+_PLACEHOLDER = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")  # Snakemake's wildcards and path variables
 
 # Keys of study.yaml that name a raw file or folder.
 _RAW_KEYS = (
@@ -158,6 +159,11 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
             raise InputError(
                 f"{study_file}: {key} is '{name}'; "
                 "a name relative to the data folder, without '..', was expected."
+            )
+        if _PLACEHOLDER.search(name):
+            raise InputError(
+                f"{study_file}: {key} is '{name}'; a name without braces and without words in angle brackets"
+                " was expected, which Snakemake takes for placeholders: rename the file."
             )
         yield key, file_of(name)
 
