@@ -24,7 +24,7 @@ from pniflow.figures.paired_change import choose_outcomes, estimate_lines, mean_
 from pniflow.figures.quality import shares
 from pniflow.figures.regions import choose_regions, in_percent, region_parts
 from pniflow.figures.standardized_change import choose_effects, direction, intervals_of
-from pniflow.files import write_table
+from pniflow.files import read_table, write_table
 from pniflow.words import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
@@ -226,7 +226,7 @@ def test_genes_stand_by_component_and_absent_ones_are_not_drawn(tmp_path):
 def test_slopes_are_scaled_by_the_predictors_spread_at_the_first_session(tmp_path):
     frame = made.measures()
     write_table(frame, tmp_path / "m.parquet", "measures")
-    spread = baseline_spread(tmp_path / "m.parquet", "ses-pre")
+    spread = baseline_spread(read_table(tmp_path / "m.parquet", "measures"), "ses-pre")
     first = frame[(frame["measure"] == "pss10") & (frame["session_id"] == "ses-pre")]["value"]
     assert spread["pss10"] == pytest.approx(np.std(first, ddof=1), rel=1e-12)
 

@@ -124,6 +124,11 @@ def units_of(measures: pd.DataFrame) -> dict[str, str]:
     return {str(name): unit_shown(unit) for name, unit in units if given(unit)}
 
 
+def unit_of(measure: str, units: Mapping[str, str]) -> str:
+    """Return a measure's unit as the data have it, else that of its label."""
+    return units.get(measure) or label(measure).unit
+
+
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
     return _label(measure, own())
@@ -362,6 +367,22 @@ def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
         row["key"] = f"{row['model']}/{row['outcome']}/{row['term']}"
         row["df_numerator"] = int(several[1]) if several else None
     return rows
+
+
+def coefficients(
+    rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the key of each F test -> the rows of its coefficients, sessions in order of time."""
+
+    def place(row: Mapping[str, Any]) -> int:
+        later = row_term(row).of
+        return sessions.index(later) if later in sessions else 0
+
+    return {
+        row["key"]: sorted((one for one in rows if one["key"].startswith(f"{row['key']}[")), key=place)
+        for row in rows
+        if row["df_numerator"]
+    }
 
 
 def remark(text: Any, sessions: Mapping[str, str]) -> str:

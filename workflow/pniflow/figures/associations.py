@@ -14,6 +14,7 @@ from pniflow.figures import style
 from pniflow.figures.paired_change import direction_words
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 _TITLE = "Associations within and between persons"
@@ -56,8 +57,11 @@ def plot_associations(
         sentence = "No association was fitted in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    scale = baseline_spread(measures, next(iter(about["sessions"]))) if measures else {}
-    units = words.units_of(files.read_table(measures, "measures")) if measures else {}
+    scale: dict[str, float] = {}
+    units: dict[str, str] = {}
+    if measures:
+        table = files.read_table(measures, "measures")
+        scale, units = baseline_spread(table, next(iter(about["sessions"]))), words.units_of(table)
     outcomes = list(dict.fromkeys(row["outcome"] for row in shown))
     with style.drawing():
         blocks = [_block(shown, outcome) for outcome in outcomes]
@@ -85,10 +89,9 @@ def choose_slopes(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return chosen
 
 
-def baseline_spread(measures: Path, session: str) -> dict[str, float]:
+def baseline_spread(measures: pd.DataFrame, session: str) -> dict[str, float]:
     """Return measure -> standard deviation over persons at one session (ddof 1)."""
-    table = files.read_table(measures, "measures")
-    spread = table[table["session_id"] == session].groupby("measure")["value"].std(ddof=1)
+    spread = measures[measures["session_id"] == session].groupby("measure")["value"].std(ddof=1)
     return {str(name): float(value) for name, value in spread.items() if value > 0}
 
 
@@ -120,7 +123,7 @@ def _block(rows: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
 
 def _axis_label(outcome: str, units: Mapping[str, str], scaled: bool) -> str:
     label = words.label(outcome)
-    unit = units.get(outcome) or label.unit
+    unit = words.unit_of(outcome, units)
     unit = f" ({unit})" if unit else ""
     direction = f"\n{direction_words(outcome)}" if direction_words(outcome) else ""
     return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor{direction}"

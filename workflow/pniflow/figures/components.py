@@ -86,7 +86,7 @@ def _describe(
     for measure in values:
         label = words.label(measure)
         tested = measure in terms
-        unit = units.get(measure) or label.unit
+        unit = words.unit_of(measure, units)
         lines = estimate_lines(terms[measure], unit, sessions) if tested else ["change not tested"]
         parts.append(f"{label.long}: {'; '.join(lines)}.")
     above = above_words(list(terms.values()), sessions)

@@ -112,23 +112,19 @@ def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> l
 
     The contrasts take the joint test's family and role; their own p-values belong to no family.
     """
-    tested = (row for row in rows if row["family"] and words.row_term(row).kind == "joint")
-    joint = {(row["model"], row["outcome"]): row for row in tested}
-    parts: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    others = []
-    for row in rows:
-        of, session = (row["model"], row["outcome"]), words.row_term(row).of
-        if of in joint and row["term"] == f"session[{session}]" and not row["family"]:
-            parts.setdefault(of, {})[session] = {**row, **{key: joint[of][key] for key in ("family", "role")}}
-        else:
-            others.append(row)
-    found = []
-    for row in others:
-        found.append(row)
-        if row is joint.get((row["model"], row["outcome"])):
-            contrasts = parts.get((row["model"], row["outcome"]), {})
-            found += [contrasts[session] for session in sessions if session in contrasts]
-    return found
+    contrasts = words.coefficients(rows, sessions)
+    parts = {
+        row["key"]: [
+            {**one, "family": row["family"], "role": row["role"]}
+            for one in contrasts[row["key"]]
+            if not one["family"]
+        ]
+        for row in rows
+        if row["family"] and words.row_term(row).kind == "joint"
+    }
+    moved = {one["key"] for some in parts.values() for one in some}
+    others = [row for row in rows if row["key"] not in moved]
+    return [one for row in others for one in (row, *parts.get(row["key"], ()))]
 
 
 def choose_outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -299,7 +295,7 @@ def _describe(
     panels = []
     for outcome, terms in shown.items():
         label = words.label(outcome)
-        unit = units.get(outcome) or label.unit
+        unit = words.unit_of(outcome, units)
         panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit, sessions))}.")
     caption = (
         "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"

@@ -85,7 +85,7 @@ def plot_specification_curve(
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
     variants = words.records(files.read_table(sensitivity, "sensitivity"))
-    spread = baseline_spread(measures, next(iter(about["sessions"])))
+    spread = baseline_spread(files.read_table(measures, "measures"), next(iter(about["sessions"])))
     curves = choose_curves(rows, variants, spread)
     paths = {"figure": figure, "image": image, "description": description}
     if not curves:

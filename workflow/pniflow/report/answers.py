@@ -188,10 +188,10 @@ def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list
 
 def unit_words(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
     """Return the unit of an estimate: that of the outcome, for a slope per unit of the predictor."""
-    unit = context.units.get(row["outcome"]) or words.label(row["outcome"]).unit
+    unit = words.unit_of(row["outcome"], context.units)
     text = f" {unit}" if unit else ""
     if term.kind in ("within", "between", "pooled"):
-        of = context.units.get(term.of) or words.label(term.of).unit
+        of = words.unit_of(term.of, context.units)
         text += f" per {of.removesuffix('s') if of == 'points' else of}" if of else " per unit"
     return text
 

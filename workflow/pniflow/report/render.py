@@ -214,7 +214,7 @@ def _results(
         sessions,
         units,
         equivalence=equivalence,
-        coefficients=_coefficients(rows, list(sessions)),
+        coefficients=words.coefficients(rows, list(sessions)),
         measured=measured,
     )
     bibliography = Bibliography()
@@ -234,22 +234,6 @@ def _results(
         bibliography=bibliography,
         **written,
     )
-
-
-def _coefficients(
-    rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]
-) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the key of each F test -> the rows of its coefficients, sessions in order of time."""
-
-    def place(row: Mapping[str, Any]) -> int:
-        later = words.row_term(row).of
-        return sessions.index(later) if later in sessions else 0
-
-    return {
-        row["key"]: sorted((one for one in rows if one["key"].startswith(f"{row['key']}[")), key=place)
-        for row in rows
-        if row["df_numerator"]
-    }
 
 
 def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[str, Any]) -> list[Trace]:

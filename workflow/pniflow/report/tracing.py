@@ -97,7 +97,7 @@ def describe(
 ) -> Facts:
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
     label = words.label(row["outcome"])
-    unit = units.get(row["outcome"]) or label.unit
+    unit = words.unit_of(row["outcome"], units)
     facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
     sign = words.sign_note(row["outcome"], words.row_term(row).of)
     facts += [("sign", sign)] if sign else []
