@@ -26,10 +26,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from pniflow.cat12 import parse_cat12  # noqa: E402
-from pniflow.cat12.document import parse  # noqa: E402
-from pniflow.cat12.labels import LabelReader  # noqa: E402
-from pniflow.cat12.report import Report, globals_of, quality_of  # noqa: E402
+from pniflow.imaging.cat12.document import parse  # noqa: E402
+from pniflow.imaging.cat12.labels import LabelReader  # noqa: E402
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12  # noqa: E402
+from pniflow.imaging.cat12.report_xml import Report, globals_of, quality_of  # noqa: E402
 
 
 def fastest(function: Callable[[], object], repeats: int = 15) -> float:

@@ -25,8 +25,8 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
 
-from pniflow.models.permutation import sign_flip
-from pniflow.models.random_intercept import RandomIntercept
+from pniflow.mixed.permutation import sign_flip
+from pniflow.mixed.random_intercept import RandomIntercept
 
 PEOPLE = 23
 PEERS = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"

@@ -24,15 +24,15 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 import numpy as np  # noqa: E402
 
 from pniflow.demo import scores, truth  # noqa: E402
-from pniflow.demo.design import Design, genes  # noqa: E402
+from pniflow.demo.scenario import Design, genes  # noqa: E402
 from pniflow.demo.simulation import Study  # noqa: E402
 from pniflow.demo.write_study import write_study  # noqa: E402
 from pniflow.files import read_json, read_table  # noqa: E402
+from pniflow.mixed.inference import one_blas_thread  # noqa: E402
+from pniflow.mixed.multiplicity import adjust  # noqa: E402
 from pniflow.models.analysis import fit_groups  # noqa: E402
 from pniflow.models.design import Cohort, Variable  # noqa: E402
-from pniflow.models.inference import one_blas_thread  # noqa: E402
-from pniflow.models.multiplicity import adjust  # noqa: E402
-from pniflow.models.structure import read_models  # noqa: E402
+from pniflow.models.specification import read_models  # noqa: E402
 from stages import raw_to_estimates  # noqa: E402
 
 MODELS = ROOT / "config" / "models.yaml"

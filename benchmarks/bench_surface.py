@@ -30,7 +30,7 @@ def data() -> tuple[np.ndarray, object]:
     """Return thickness of 23 people at two sessions, smooth over some millimetres, and the mesh's edges."""
     from scipy.sparse import coo_matrix, diags
 
-    from pniflow.cat12 import template
+    from pniflow.imaging.cat12 import template
 
     triangles = template.both_triangles()
     size = int(triangles.max()) + 1
@@ -54,10 +54,10 @@ def data() -> tuple[np.ndarray, object]:
 
 def step(name: str) -> float:
     """Run one step; return its processor seconds."""
-    from pniflow.models.familywise import Space, enhanced_p, enhancer
-    from pniflow.models.inference import one_blas_thread
-    from pniflow.models.permutation import sign_flips, tests_of
-    from pniflow.models.random_intercept import RandomIntercept
+    from pniflow.maps.familywise import Space, enhanced_p, enhancer
+    from pniflow.mixed.inference import one_blas_thread
+    from pniflow.mixed.permutation import sign_flips, tests_of
+    from pniflow.mixed.random_intercept import RandomIntercept
 
     if name == "voxels":
         return volume()
@@ -84,9 +84,9 @@ def volume() -> float:
     """TFCE of smooth changes over a mask of the size of CAT12's grey matter at 1.5 mm; processor seconds."""
     from scipy.ndimage import gaussian_filter
 
-    from pniflow.models.familywise import Space, enhanced_p, enhancer
-    from pniflow.models.permutation import sign_flips
-    from pniflow.models.voxels import neighbours
+    from pniflow.maps.familywise import Space, enhanced_p, enhancer
+    from pniflow.maps.fit_voxels import neighbours
+    from pniflow.mixed.permutation import sign_flips
 
     rng = np.random.default_rng(0)
     place = np.indices((113, 137, 113)) - np.array([56, 68, 56])[:, None, None, None]

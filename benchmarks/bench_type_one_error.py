@@ -20,8 +20,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
 
-from pniflow.models.permutation import sign_flip
-from pniflow.models.random_intercept import RandomIntercept
+from pniflow.mixed.permutation import sign_flip
+from pniflow.mixed.random_intercept import RandomIntercept
 
 HERE = Path(__file__).resolve().parent
 NUMBERS, PAGE = HERE / "type_one_error.csv", HERE.parent / "docs" / "type_one_error.md"

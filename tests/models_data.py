@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pniflow.models.prespecified import fit_models
+from pniflow.models.fit_models import fit_models
 
 SESSIONS = ("ses-pre", "ses-post")
 DOMAINS = {

@@ -13,7 +13,8 @@ INSTRUMENTS = ["pss10", "gad7", "phq9", "mfis", "ucla_loneliness_v3", "mhc_sf", 
 
 def raw_to_measures(raw: Path, work: Path) -> Path:
     """Run every stage up to the cohort with its defaults; return the cohort's folder."""
-    from pniflow import assays, cat12, cohort, expression, questionnaires, study
+    from pniflow import cat12, cohort, expression, questionnaires, study
+    from pniflow.assays.score_assays import score_assays
 
     description = raw / "study.yaml"
     people = {name: work / "study" / f"{name}.tsv" for name in ("participants", "sessions", "samples")}
@@ -22,7 +23,7 @@ def raw_to_measures(raw: Path, work: Path) -> Path:
     scales = work / "scales.tsv"
     questionnaires.score_questionnaires(responses=responses, instruments=INSTRUMENTS, scales=scales)
     cortisol = work / "assay_scores.tsv"
-    assays.score_assays(assays=work / "study" / "assays.tsv", study=description, scores=cortisol)
+    score_assays.score_assays(assays=work / "study" / "assays.tsv", study=description, scores=cortisol)
     levels, normalized, ctra = work / "levels.parquet", work / "normalized.parquet", work / "ctra.tsv"
     matrix = raw / "rna" / "counts.tsv.gz"
     expression.ingest_expression(matrix=matrix, unit="counts", samples=people["samples"], out=levels)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from pniflow.models.cr2 import cr2_tests
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.cr2 import cr2_tests
+from pniflow.mixed.random_intercept import random_intercept
 
 CASES = (
     "sleepstudy_ri",

@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 from pniflow import cli
-from pniflow.models.lmm import RandomTerm, lmm
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.lmm import RandomTerm, lmm
+from pniflow.mixed.random_intercept import random_intercept
 
 CASES = (
     "chick_unbal",

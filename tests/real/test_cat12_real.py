@@ -18,11 +18,13 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
-from pniflow.cat12 import index_cat12, ingest_freesurfer, parse_cat12, region_groups
-from pniflow.cat12.atlases import require_group
-from pniflow.cat12.overlays import read_curv
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.atlases import region_groups, require_group
+from pniflow.imaging.cat12.index_cat12 import index_cat12
+from pniflow.imaging.cat12.overlays import read_curv
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12
+from pniflow.imaging.ingest_freesurfer import ingest_freesurfer
 
 METRIC = {
     "Vgm": ("gm_volume", "ml"),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pniflow.cohort import assemble_cohort
+from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.files import read_table
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 
 STUDY = """
 title: MBSR+ trial (ds005016)

@@ -12,8 +12,10 @@ import pytest
 from expression_files import column_of
 from pniflow.cli import main
 from pniflow.errors import InputError
-from pniflow.expression import assess_samples, ingest_expression, normalize_expression, score_ctra
-from pniflow.expression.ingest import read_levels
+from pniflow.expression.assess_samples import assess_samples
+from pniflow.expression.ingest_expression import ingest_expression, read_levels
+from pniflow.expression.normalize_expression import normalize_expression
+from pniflow.expression.score_ctra import score_ctra
 from pniflow.files import read_table
 
 pytestmark = pytest.mark.real

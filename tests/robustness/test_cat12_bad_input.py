@@ -16,10 +16,11 @@ import pytest
 from scipy.io import savemat
 
 import cat12_files as made
-from pniflow.cat12 import matfile, parse_cat12
-from pniflow.cat12.document import MAXIMUM_BYTES
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.cat12 import matfile
+from pniflow.imaging.cat12.document import MAXIMUM_BYTES
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 
 INSULA = made.INSULA
 LAUGHS = (

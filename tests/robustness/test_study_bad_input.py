@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pniflow.errors import InputError
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 from study_files import field, items, read_rows, small_redcap, write_dictionary, write_rows, write_study
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pniflow.assays import score_assays
+from pniflow.assays.score_assays import score_assays
 from pniflow.errors import InputError
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 from study_files import write_study
 
 COLUMNS = {"participant": "id", "session": "visit", "value": "pg_mg"}

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
-from pniflow.cat12 import index_cat12, parse_cat12
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.cat12.index_cat12 import index_cat12
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 
 POINT = "names,lHip,rHip\nsub-1_ses-pre_T1w,2.1100,2.2360\nsub-1_ses-post_T1w,NaN,NaN\n"
 COMMA = POINT.replace(",", ";").replace(".", ",")

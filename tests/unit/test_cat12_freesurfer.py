@@ -10,11 +10,12 @@ import pytest
 
 import cat12_files as made
 from pniflow import words
-from pniflow.cat12 import ingest_freesurfer, region_groups
 from pniflow.cohort.observations import of_freesurfer
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
-from pniflow.models import fit_models
+from pniflow.imaging.atlases import region_groups
+from pniflow.imaging.ingest_freesurfer import ingest_freesurfer
+from pniflow.models.fit_models import fit_models
 
 ASEG = """# Title Segmentation Statistics
 # subjectname x

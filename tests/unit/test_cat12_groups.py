@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cat12 import region_groups
-from pniflow.cat12.atlases import region, require_group
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.atlases import region, region_groups, require_group
 from pniflow.resources import find
 
 INSULA = ["lS_circular_insula_ant", "rS_circular_insula_ant", "lG_insular_short", "rG_insular_short"]

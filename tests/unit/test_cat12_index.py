@@ -11,9 +11,13 @@ import pytest
 from scipy.io import savemat
 
 import cat12_files as made
-from pniflow.cat12 import gather_cat12, index_cat12, ingest_lesions, mixed_versions, parse_cat12
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.cat12.gather_cat12 import gather_cat12
+from pniflow.imaging.cat12.index_cat12 import index_cat12
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12
+from pniflow.imaging.comparability import mixed_versions
+from pniflow.imaging.ingest_lesions import ingest_lesions
 
 STUDY = """
 title: test

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cat12_files as made
-from pniflow.cat12 import document, parse_cat12
-from pniflow.cat12.report import Report, globals_of, grade, percent, quality_of
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.cat12 import document
+from pniflow.imaging.cat12.parse_cat12 import parse_cat12
+from pniflow.imaging.cat12.report_xml import Report, globals_of, grade, percent, quality_of
 
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARTS = ("ids", "names", "version", "comments", "data")

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cat12 import ingest_protocol
 from pniflow.errors import InputError
 from pniflow.files import read_table
+from pniflow.imaging.ingest_protocol import ingest_protocol
 
 SAID = {
     "RepetitionTime": 2.3,

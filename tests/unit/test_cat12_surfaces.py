@@ -15,10 +15,10 @@ import pytest
 from nibabel.gifti import GiftiDataArray, GiftiImage
 
 import cat12_files as made
-from pniflow.cat12 import gather_surfaces
-from pniflow.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
+from pniflow.imaging.cat12.gather_surfaces import gather_surfaces
+from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
 
 N = 32492
 DOCTYPE = '<!DOCTYPE GIFTI SYSTEM "http://www.nitrc.org/frs/download.php/115/gifti.dtd">'

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from four_people import STUDY, TABLES, write_study
-from pniflow.cohort import assemble_cohort
+from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.contracts import contract
 from pniflow.errors import InputError
 from pniflow.files import read_table

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow.cohort import flags, left_out
+from pniflow.cohort import exclusions, flags
 from pniflow.cohort.roster import Roster
 
 PEOPLE = [f"p{n:02}" for n in range(12)]
@@ -149,6 +149,6 @@ def test_duplicates_that_vary_are_flagged_where_used_and_listed_where_left_blank
     flagged = flags.of_assays(scores)
     assert flagged["participant_id"].tolist() == ["p00"]
     assert flagged["reason"].tolist() == ["duplicates vary by 47 % (coefficient of variation)"]
-    lost = left_out.of_assays(scores)
+    lost = exclusions.of_assays(scores)
     assert lost["participant_id"].tolist() == ["p02"]
     assert lost["reason"].tolist() == ["duplicates vary by 47 % (coefficient of variation)"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from four_people import STUDY, TABLES, write_study
-from pniflow.cohort import assemble_cohort
+from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.files import read_json, read_table
 
 COVARIATES = """

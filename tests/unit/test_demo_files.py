@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from pniflow import config
-from pniflow.demo import simulate_study
-from pniflow.demo.design import Design
+from pniflow.demo.scenario import Design
+from pniflow.demo.simulate_study import simulate_study
 from pniflow.demo.write_study import study_description, write_study
 from pniflow.errors import InputError
 from pniflow.files import read_table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pniflow.demo import scores, truth
-from pniflow.demo.design import Design, facets, genes
+from pniflow.demo.scenario import Design, facets, genes
 from pniflow.demo.simulation import Study, simulate
 from pniflow.errors import InputError
 

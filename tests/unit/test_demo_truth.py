@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pniflow.demo import scores, truth
-from pniflow.demo.design import Design
+from pniflow.demo.scenario import Design
 from pniflow.demo.simulation import Study
 
 MANY = 6_000
@@ -98,7 +98,7 @@ def test_errors_are_those_of_repeated_populations(root: Path) -> None:
 
 
 def test_truth_covers_every_model_whose_measures_the_study_has(rows: Rows, root: Path) -> None:
-    from pniflow.models.structure import read_models
+    from pniflow.models.specification import read_models
 
     models = {model.name for model in read_models(root / "config" / "models.yaml").models}
     assert models - {model for model, _, _ in rows} == {"change_hippocampal_head"}

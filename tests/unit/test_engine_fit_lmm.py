@@ -9,8 +9,8 @@ import pytest
 
 from pniflow import cli
 from pniflow.errors import InputError
-from pniflow.models import fit_lmm
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.random_intercept import random_intercept
+from pniflow.models.fit_lmm import fit_lmm
 
 TABLE = """participant,session,visit,score,other
 P1,0,pre,12.5,1

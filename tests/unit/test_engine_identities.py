@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pniflow.models.lmm import RandomTerm, lmm
-from pniflow.models.random_intercept import RandomIntercept, random_intercept
+from pniflow.mixed.lmm import RandomTerm, lmm
+from pniflow.mixed.random_intercept import RandomIntercept, random_intercept
 
 PEOPLE = 23
 PERSON = np.repeat(np.arange(PEOPLE), 2)

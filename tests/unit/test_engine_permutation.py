@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pniflow.models.cr2 import cr2_tests
-from pniflow.models.permutation import freedman_lane, sign_flip
+from pniflow.mixed.cr2 import cr2_tests
+from pniflow.mixed.permutation import freedman_lane, sign_flip
 
 
 def t_of(d):

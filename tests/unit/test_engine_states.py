@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pniflow.models.lmm import RandomTerm, lmm
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.lmm import RandomTerm, lmm
+from pniflow.mixed.random_intercept import random_intercept
 
 PERSON = np.repeat(np.arange(23), 2)
 SESSION = np.tile([0.0, 1.0], 23)

@@ -8,8 +8,8 @@ import pytest
 from scipy import optimize
 from threadpoolctl import threadpool_limits
 
-from pniflow.models.lmm import RandomTerm, lmm
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.lmm import RandomTerm, lmm
+from pniflow.mixed.random_intercept import random_intercept
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expression_files import column_of, write_samples
-from pniflow.expression import score_ctra
-from pniflow.expression.scoring import constant, mean_over_genes, z_scores
+from pniflow.expression.composite import constant, mean_over_genes, z_scores
+from pniflow.expression.score_ctra import score_ctra
 from pniflow.files import read_table
 from pniflow.resources import shipped
 

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from pniflow.figures import plot_samples
-from pniflow.figures.samples import flag_lines, flagged
+from pniflow.figures.plot_samples import flag_lines, flagged, plot_samples
 
 pytestmark = pytest.mark.xdist_group("figures")
 CARRIED = [

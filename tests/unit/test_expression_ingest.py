@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from expression_files import column_of, counts, write_matrix, write_samples
-from pniflow.expression import ingest_expression
 from pniflow.expression.formats import sample_name
-from pniflow.expression.ingest import make_name, match_samples, read_levels
+from pniflow.expression.ingest_expression import ingest_expression, make_name, match_samples, read_levels
 from pniflow.expression.matrix import sample_labels
 
 SAMPLES = ["A1", "A2", "B1", "B2", "C1", "C2"]

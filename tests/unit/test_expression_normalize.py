@@ -11,8 +11,9 @@ from scipy import stats
 
 from expression_files import column_of, counts, write_matrix
 from pniflow.errors import InputError
-from pniflow.expression import ingest_expression, normalize_expression
 from pniflow.expression.distribution import to_mean_distribution
+from pniflow.expression.ingest_expression import ingest_expression
+from pniflow.expression.normalize_expression import normalize_expression
 
 SAMPLES = ["A1", "A2", "B1", "B2", "C1"]
 

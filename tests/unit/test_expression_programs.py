@@ -7,9 +7,8 @@ import pytest
 
 from expression_files import column_of, counts
 from pniflow.errors import InputError
-from pniflow.expression import ingest_expression
 from pniflow.expression.genes import gene_map, identify
-from pniflow.expression.ingest import read_levels
+from pniflow.expression.ingest_expression import ingest_expression, read_levels
 
 SAMPLES = ["A1", "A2", "B1"]
 GENES, VALUES = counts(len(SAMPLES), others=20)

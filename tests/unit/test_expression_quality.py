@@ -8,9 +8,10 @@ import pytest
 
 from expression_files import column_of, counts, write_matrix, write_samples
 from pniflow.errors import InputError
-from pniflow.expression import assess_samples, ingest_expression, normalize_expression
+from pniflow.expression.assess_samples import assess_samples, concordance, robust_z
+from pniflow.expression.ingest_expression import ingest_expression
+from pniflow.expression.normalize_expression import normalize_expression
 from pniflow.expression.people import of_samples, read_visits
-from pniflow.expression.quality import concordance, robust_z
 from pniflow.files import read_table
 
 PEOPLE = 10

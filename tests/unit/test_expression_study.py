@@ -10,14 +10,15 @@ import pytest
 import yaml
 
 from expression_files import counts, write_matrix, write_samples
-from pniflow.cohort import left_out
+from pniflow.cohort import exclusions
 from pniflow.errors import InputError
-from pniflow.expression import assess_samples, ingest_expression, normalize_expression
+from pniflow.expression.assess_samples import assess_samples
 from pniflow.expression.formats import expand
-from pniflow.expression.ingest import read_levels
+from pniflow.expression.ingest_expression import ingest_expression, read_levels
+from pniflow.expression.normalize_expression import normalize_expression
 from pniflow.files import read_table
 from pniflow.plan import read_plan
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 
 SAMPLES = ["A1", "A2", "B1", "B2"]
 SHEET = (
@@ -158,7 +159,7 @@ def test_an_excluded_sample_is_listed_among_the_exclusions_by_its_reason():
         }
     )
     scores = pd.DataFrame({"sample_id": ["a"], "ctra": [0.1], "genes_used": 53, "genes_missing": 0})
-    lost = left_out.of_samples(samples, scores)
+    lost = exclusions.of_samples(samples, scores)
     assert lost[["item", "rule", "reason"]].to_numpy().tolist() == [
         ["sample b", "sample not scored", "excluded by the study: RNA degraded"],
         ["sample c", "sample not scored", "the sample has no column in the expression matrix"],

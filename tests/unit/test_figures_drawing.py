@@ -18,12 +18,12 @@ from scipy import stats
 import made_results as made
 from pniflow import figures
 from pniflow.figures import brain, style
-from pniflow.figures.associations import baseline_spread, choose_slopes
-from pniflow.figures.ctra_heatmap import standardized, used_genes
-from pniflow.figures.paired_change import choose_outcomes, estimate_lines, mean_interval, with_contrasts
-from pniflow.figures.quality import shares
-from pniflow.figures.regions import choose_regions, in_percent, region_parts
-from pniflow.figures.standardized_change import choose_effects, direction, intervals_of
+from pniflow.figures.plot_associations import baseline_spread, choose_slopes
+from pniflow.figures.plot_ctra_heatmap import standardized, used_genes
+from pniflow.figures.plot_paired_change import choose_outcomes, estimate_lines, mean_interval, with_contrasts
+from pniflow.figures.plot_quality import shares
+from pniflow.figures.plot_regions import choose_regions, in_percent, region_parts
+from pniflow.figures.plot_standardized_change import choose_effects, direction, intervals_of
 from pniflow.files import read_table, write_table
 from pniflow.words import estimate_rows
 

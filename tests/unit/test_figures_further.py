@@ -13,12 +13,12 @@ from PIL import Image
 
 import made_results as made
 from pniflow import figures, words
-from pniflow.figures.associations import choose_slopes
-from pniflow.figures.components import changes_of
-from pniflow.figures.gene_forest import order_genes
-from pniflow.figures.influence import choose_rows
-from pniflow.figures.slopes import choose_pairs, deviations, person_means
-from pniflow.figures.specification import choices_of, choose_curves, names_of
+from pniflow.figures.plot_associations import choose_slopes
+from pniflow.figures.plot_ctra_components import changes_of
+from pniflow.figures.plot_gene_forest import order_genes
+from pniflow.figures.plot_influence import choose_rows
+from pniflow.figures.plot_slopes import choose_pairs, deviations, person_means
+from pniflow.figures.plot_specification_curve import choices_of, choose_curves, names_of
 from pniflow.files import write_table
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy import integrate, stats
 
 from models_data import fitted, one_model, row, study
-from pniflow.models.censored import fit_censored, log_likelihood
+from pniflow.mixed.censored import fit_censored, log_likelihood
 
 
 def cases(people: int = 30, share: float = 0.2):

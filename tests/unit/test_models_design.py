@@ -8,9 +8,9 @@ import pytest
 import statsmodels.api as sm
 
 from models_data import fitted, one_model, row, study, wide
-from pniflow.models.cohort import read_cohort
 from pniflow.models.design import build, variables_of
-from pniflow.models.structure import Model, Term, read_models
+from pniflow.models.specification import Model, Term, read_models
+from pniflow.models.study_data import read_cohort
 
 
 def columns(terms, measures, participants, days=None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -13,9 +13,8 @@ import made_results
 from models_data import one_model, study, written
 from pniflow import figures
 from pniflow.errors import InputError
-from pniflow.models import check_design
-from pniflow.models.design_checks import detectable, null_outcomes, shifted
-from pniflow.models.random_intercept import random_intercept
+from pniflow.mixed.random_intercept import random_intercept
+from pniflow.models.check_design import check_design, detectable, null_outcomes, shifted
 
 SPLIT = ["session", {"split": "pss10"}, "age"]
 TESTED = {"test": {"a_family": ["pss10_within", "pss10_between"]}}
@@ -135,7 +134,7 @@ def test_a_term_that_is_a_combination_of_others_has_no_share(tmp_path):
 
 def test_many_draws_are_simulated_in_portions(tmp_path, monkeypatch):
     """A large study does not hold all draws at once; portions are draws like any other."""
-    monkeypatch.setattr("pniflow.models.design_checks._NUMBERS", 46 * 150)
+    monkeypatch.setattr("pniflow.models.check_design._NUMBERS", 46 * 150)
     models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
     table = checks(tmp_path, *study(), models, effects=[0.6], draws=1000)
     own = table[(table["method"] == "kenward_roger") & (table["effect"] == 0.6)]

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from models_data import fitted, one_model, row, study, wide
-from pniflow.models.effect_sizes import hedges_factor, noncentrality_limits, paired_effects
+from pniflow.mixed.effect_sizes import hedges_factor, noncentrality_limits, paired_effects
 
 
 def test_hedges_factor_is_the_exact_one():

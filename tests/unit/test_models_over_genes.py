@@ -10,7 +10,7 @@ from scipy import optimize, stats
 from expression_files import column_of
 from pniflow.cli import main
 from pniflow.files import read_table
-from pniflow.models.legacy_gls import exchanged, fit_legacy
+from pniflow.genes.legacy_gls import exchanged, fit_legacy
 
 GENES = column_of("ctra53")
 WEIGHT = np.where(np.array(column_of("ctra53", "component")) == "inflammatory", 1.0, -1.0)

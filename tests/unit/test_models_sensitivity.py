@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from models_data import fitted, one_model, row, study, wide
-from pniflow.models.cr2 import cr2_tests
+from pniflow.mixed.cr2 import cr2_tests
 
 MEASURES = ("pss10", "ctra", "ctra_balanced", "log2_CD3D", "log2_CD19")
 
@@ -459,7 +459,7 @@ def test_equivalence_and_subgroups_that_cannot_be_are_listed(tmp_path):
 def test_every_word_of_the_shipped_file_is_done_or_listed(tmp_path, root):
     import yaml
 
-    from pniflow.models.structure import read_models
+    from pniflow.models.specification import read_models
 
     path = root / "config" / "models.yaml"
     words = {word for model in read_models(path).models for word in model.sensitivity}

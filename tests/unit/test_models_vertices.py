@@ -18,12 +18,14 @@ from scipy.sparse import csr_matrix
 
 import map_studies as made
 from pniflow.errors import InputError
-from pniflow.figures.vertex_maps import plot_surface
+from pniflow.figures.plot_surface import plot_surface
 from pniflow.files import read_table, write_table
-from pniflow.models import fit_lmm, fit_models, fit_surface
-from pniflow.models.familywise import Space, enhancer, familywise
-from pniflow.models.permutation import person_permutations, sign_flips
-from pniflow.models.resampling import SEED
+from pniflow.maps.familywise import Space, enhancer, familywise
+from pniflow.maps.fit_surface import fit_surface
+from pniflow.mixed.permutation import person_permutations, sign_flips
+from pniflow.models.fit_lmm import fit_lmm
+from pniflow.models.fit_models import fit_models
+from pniflow.models.sensitivity.resampling import SEED
 
 SIDE = 42  # vertices of a hemisphere
 MESH = made.two_hemispheres(SIDE)
@@ -456,7 +458,7 @@ def test_a_figure_without_a_map_says_why(tmp_path: Path, fitted: bool, says: str
 
 def test_the_shipped_maps_enter_no_other_family(root: Path) -> None:
     """Maps are planned apart: the models of measures, and so every m, are those without them."""
-    from pniflow.models.structure import read_models
+    from pniflow.models.specification import read_models
 
     plan = read_models(root / "config" / "models.yaml")
     assert [model.name for model in plan.maps] == [

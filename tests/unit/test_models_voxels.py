@@ -14,12 +14,11 @@ import tfce
 from scipy import ndimage, stats
 
 import map_studies as made
-from pniflow.cat12 import gather_voxels
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
-from pniflow.models import fit_voxels
-from pniflow.models.familywise import Space, enhancer
-from pniflow.models.voxels import neighbours, voxel_places
+from pniflow.imaging.cat12.gather_voxels import gather_voxels
+from pniflow.maps.familywise import Space, enhancer
+from pniflow.maps.fit_voxels import fit_voxels, neighbours, voxel_places
 
 SHAPE = (9, 10, 8)
 # 3 mm voxels around the left hippocampus of MNI space; the first axis runs from right to left, as CAT12's.
@@ -158,7 +157,7 @@ def test_regions_are_those_of_the_atlas_at_these_places() -> None:
     """Places of MNI space that lie in the middle of large structures, the left at negative x."""
     position = np.array([[-26.0, -22, -14], [26, -22, -14], [-12, -18, 8], [0, 200, 0]])
     inside = np.ones((1, 1, 1), dtype=bool)
-    from pniflow.cat12.template import volume_regions
+    from pniflow.imaging.cat12.template import volume_regions
 
     assert volume_regions(position).tolist() == [
         "Left Hippocampus", "Right Hippocampus", "Left Thalamus Proper", ""

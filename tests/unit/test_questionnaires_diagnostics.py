@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from statsmodels.multivariate.factor import Factor
 
-from pniflow.questionnaires.answers import Responses, reverse
-from pniflow.questionnaires.diagnostics import alpha, check_instrument, first_component, item_rest, omega
 from pniflow.questionnaires.keys import read_key
+from pniflow.questionnaires.reliability import alpha, check_instrument, first_component, item_rest, omega
+from pniflow.questionnaires.response_matrices import Responses, reverse
 
 
 def correlated(people: int, items: int, seed: int) -> np.ndarray:

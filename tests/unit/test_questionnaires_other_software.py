@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pniflow.questionnaires.answers import reverse
 from pniflow.questionnaires.keys import read_key, recoded
-from pniflow.questionnaires.scoring import score_scale
+from pniflow.questionnaires.response_matrices import reverse
+from pniflow.questionnaires.score_questionnaires import score_scale
 
 BIOPSYKIT = {
     "pss10": [18, 24, 20, 16, 22, 18, 24, 20],

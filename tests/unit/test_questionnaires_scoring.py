@@ -13,10 +13,9 @@ from hypothesis.extra.numpy import arrays
 
 from instrument_facts import FACTS, numbers, score
 from pniflow.errors import InputError
-from pniflow.questionnaires import score_questionnaires
-from pniflow.questionnaires.answers import Responses, reverse
 from pniflow.questionnaires.keys import read_key, recoded
-from pniflow.questionnaires.scoring import score_instrument, score_scale
+from pniflow.questionnaires.response_matrices import Responses, reverse
+from pniflow.questionnaires.score_questionnaires import score_instrument, score_questionnaires, score_scale
 
 INSTRUMENTS = sorted(FACTS)
 

@@ -9,9 +9,9 @@ import pytest
 
 import made_results as made
 from pniflow.files import read_yaml
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Heading, Link, Section, plain
 from pniflow.report.checklists import MISSING, NAMES, checklists, recorded
-from pniflow.report.parts import Heading, Link, Section, plain
-from pniflow.report.references import Bibliography
 from pniflow.resources import find
 
 SECTIONS = [
@@ -72,7 +72,9 @@ def test_a_checklist_has_all_its_items_once_and_places_that_can_be(name, count, 
     assert name == "cobidas" or len(set(items)) == count
     assert set(NAMES) == {path.stem for path in (root / "resources" / "checklists").glob("*.yaml")}
     code = "".join(path.read_text() for path in (root / "workflow/pniflow/report").glob("*.py"))
-    figures = {path.stem for path in (root / "workflow/pniflow/figures").glob("*.py")} | {"surface"}
+    figures = {
+        path.stem.removeprefix("plot_") for path in (root / "workflow/pniflow/figures").glob("plot_*.py")
+    }
     for item in listed["items"]:
         for place in item.get("where", []):
             kind, _, last = place.partition("-")

@@ -13,7 +13,7 @@ from test_report_paper import squeezed, text_of
 
 import made_results as made
 from pniflow.files import write_table
-from pniflow.report import render_report
+from pniflow.report.render_report import render_report
 from pniflow.words import estimate_rows
 
 BRANCHES = {

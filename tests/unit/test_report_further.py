@@ -12,8 +12,9 @@ from test_report_page import Page
 import made_results as made
 from pniflow import contracts, words
 from pniflow.files import write_table, write_text
-from pniflow.report import further, render_report
-from pniflow.report.parts import Number, plain
+from pniflow.report import further
+from pniflow.report.blocks import Number, plain
+from pniflow.report.render_report import render_report
 from pniflow.resources import searched
 
 SAMPLES = pd.DataFrame(

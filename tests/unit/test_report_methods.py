@@ -13,9 +13,9 @@ from pniflow import words
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.report import methods as module
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Link, Paragraph, plain
 from pniflow.report.methods_statistics import models_by_family
-from pniflow.report.parts import Link, Paragraph, plain
-from pniflow.report.references import Bibliography
 from pniflow.resources import find, searched, shipped
 from pniflow.words import estimate_rows
 

@@ -17,11 +17,11 @@ from test_figures_drawing import NAMES, drawn_once
 import made_results as made
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
-from pniflow.report import render_report
-from pniflow.report.answers import Context
-from pniflow.report.claims import comparison
-from pniflow.report.parts import plain
-from pniflow.report.summary import headline, summarize_results
+from pniflow.report.blocks import plain
+from pniflow.report.interpretation import Context
+from pniflow.report.published_claims import comparison
+from pniflow.report.render_report import render_report
+from pniflow.report.summarize_results import headline, summarize_results
 from pniflow.resources import searched
 from pniflow.words import estimate_rows
 

@@ -13,8 +13,9 @@ from test_report_page import HOSTILE, run  # noqa: F401 (fixture)
 
 import made_results as made
 from conftest import lacking
-from pniflow.report import printed, render_report
-from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
+from pniflow.report import pdf as printed
+from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
+from pniflow.report.render_report import render_report
 
 pytestmark = pytest.mark.xdist_group("figures")
 

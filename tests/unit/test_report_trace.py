@@ -13,8 +13,8 @@ import pytest
 import made_results as made
 from pniflow.errors import InputError
 from pniflow.files import read_yaml, write_table
-from pniflow.report import render_report, trace
-from pniflow.report.tracing import RULES, find_model, formula
+from pniflow.report.render_report import render_report
+from pniflow.report.trace import RULES, find_model, formula, trace
 
 KEY = "ctra_on_pss10/ctra/pss10_within"
 

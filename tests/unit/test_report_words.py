@@ -13,12 +13,13 @@ import pytest
 
 import made_results as made
 from pniflow import words
-from pniflow.report import answers, opening, parts
-from pniflow.report.answers import Context
+from pniflow.report import blocks as parts
+from pniflow.report import interpretation, opening
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.interpretation import Context
 from pniflow.report.limits import limits
 from pniflow.report.methods import methods
-from pniflow.report.references import Bibliography
-from pniflow.report.results import Results
+from pniflow.report.run_tables import Results
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 CONTEXT = Context(
@@ -212,16 +213,16 @@ def all_verdicts() -> list[str]:
     sentences = []
     for term, outcome, sign, p in itertools.product(terms, outcomes, (-1, 1), (0.001, 0.4, np.nan)):
         row = one(outcome=outcome, term=term, estimate=sign * 2.0, p_value=p, p_adjusted=p)
-        sentences.append(parts.plain(answers.answer(row, CONTEXT)[1]))
+        sentences.append(parts.plain(interpretation.answer(row, CONTEXT)[1]))
     three = Context({**SESSIONS, "ses-fu": "week 20"}, {})
     for p, outcome in itertools.product((0.001, 0.4, np.nan), ("pss10", "ctra", "inflammatory")):
         for term, note in (("session", JOINT), ("site", JOINT), ("session", None), ("session[ses-fu]", None)):
             row = one(term=term, outcome=outcome, p_value=p, p_adjusted=np.nan, note=note)
-            sentences.append(parts.plain(answers.answer(row, three)[1]))
+            sentences.append(parts.plain(interpretation.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
         test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p, "note": BOUND}})
-        sentences.append(parts.plain(answers.answer(row, test)[1]))
+        sentences.append(parts.plain(interpretation.answer(row, test)[1]))
     return sentences
 
 
@@ -263,8 +264,8 @@ def test_the_sign_stands_beside_every_ctra_number():
 
 def test_a_clear_change_in_words():
     row = one(p_value=0.0004, p_adjusted=0.0008, effect_size=-0.953)
-    verdict, text = answers.answer(row, CONTEXT)
-    assert verdict == answers.SHOWN
+    verdict, text = interpretation.answer(row, CONTEXT)
+    assert verdict == interpretation.SHOWN
     assert parts.plain(text).replace("\u00a0", " ") == (
         "Perceived stress (PSS-10) was lower after than before (lower is better): mean difference −2.00"
         " points"
@@ -279,7 +280,7 @@ def test_an_f_test_has_both_degrees_of_freedom_and_names_the_sessions():
         one(term="session[ses-fu]", family=None, estimate=1.5, conf_low=0.46, conf_high=2.54),
     ]
     three = Context({**SESSIONS, "ses-fu": "week 20"}, {}, coefficients={whole["key"]: each})
-    text = parts.plain(answers.answer(whole, three)[1]).replace("\u00a0", " ")
+    text = parts.plain(interpretation.answer(whole, three)[1]).replace("\u00a0", " ")
     assert text == (
         "Perceived stress (PSS-10) differed between the sessions (lower is better): F(2, 43.1) = 40.53,"
         " p = .010, adjusted p = .020, n = 21; after minus before: −2.00 points (95 % CI −3.04 to −0.96);"
@@ -290,8 +291,8 @@ def test_an_f_test_has_both_degrees_of_freedom_and_names_the_sessions():
 def test_a_measure_of_two_of_three_sessions_is_compared_between_its_own():
     sessions = {"ses-pre": "before", "ses-post": "after", "ses-fu": "week 20"}
     own = Context(sessions, {}, measured={"pss10": ["ses-pre", "ses-post"], "gad7": ["ses-post", "ses-fu"]})
-    assert "was lower after than before" in parts.plain(answers.answer(one(), own)[1])
-    later = parts.plain(answers.answer(one(outcome="gad7"), own)[1])
+    assert "was lower after than before" in parts.plain(interpretation.answer(one(), own)[1])
+    later = parts.plain(interpretation.answer(one(outcome="gad7"), own)[1])
     assert "was lower at the session “week 20” than after" in later
 
 
@@ -304,21 +305,25 @@ def test_equivalence_names_its_bound():
 
 def test_the_adjusted_p_decides():
     row = one(p_value=0.04, p_adjusted=0.08)
-    verdict, text = answers.answer(row, CONTEXT)
-    assert verdict == answers.UNCLEAR
+    verdict, text = interpretation.answer(row, CONTEXT)
+    assert verdict == interpretation.UNCLEAR
     assert "was not shown to differ between before and after" in parts.plain(text)
-    assert answers.verdict(one(p_value=0.04, p_adjusted=np.nan), 0.05) == answers.SHOWN
-    assert answers.verdict(one(p_value=0.05, p_adjusted=0.05), 0.05) == answers.UNCLEAR
+    assert interpretation.verdict(one(p_value=0.04, p_adjusted=np.nan), 0.05) == interpretation.SHOWN
+    assert interpretation.verdict(one(p_value=0.05, p_adjusted=0.05), 0.05) == interpretation.UNCLEAR
 
 
 def test_slopes_in_words():
-    within = answers.answer(one(outcome="ctra", term="pss10_within", estimate=-0.03, error=0.01), CONTEXT)[1]
+    within = interpretation.answer(
+        one(outcome="ctra", term="pss10_within", estimate=-0.03, error=0.01), CONTEXT
+    )[1]
     assert parts.plain(within).startswith(
         "Within persons, the CTRA score was lower in sessions with higher perceived stress (PSS-10)"
         " (higher CTRA = more adverse): slope −0.030 mean z per point"
     )
     insula = made.INSULA.format("anterior", "left")
-    between = answers.answer(one(outcome=insula, term="ctra_between", estimate=0.1, error=0.01), CONTEXT)[1]
+    between = interpretation.answer(
+        one(outcome=insula, term="ctra_between", estimate=0.1, error=0.01), CONTEXT
+    )[1]
     assert parts.plain(between).startswith(
         "Between persons, thickness of the left anterior insula was higher in those whose mean CTRA score"
         " was higher (higher CTRA = more adverse): slope 0.100 mm per mean z"
@@ -329,17 +334,17 @@ def test_what_could_not_be_estimated_says_why():
     row = one(
         p_value=np.nan, p_adjusted=np.nan, estimate=np.nan, error=np.nan, note="not estimable: too few pairs"
     )
-    verdict, text = answers.answer(row, CONTEXT)
-    assert verdict == answers.NONE
+    verdict, text = interpretation.answer(row, CONTEXT)
+    assert verdict == interpretation.NONE
     assert "could not be estimated (not estimable: too few pairs)" in parts.plain(text)
 
 
 def test_families_stand_primary_first_in_the_plans_order():
-    grouped = answers.families(words.estimate_rows(made.estimates()))
+    grouped = interpretation.families(words.estimate_rows(made.estimates()))
     assert next(iter(grouped)) == "pro_change"
     roles = [rows[0]["role"] for rows in grouped.values()]
     assert roles == sorted(roles, key=["primary", "secondary", "exploratory"].index)
-    assert answers.tally(grouped["pro_change"], 0.05) == (4, 6)
+    assert interpretation.tally(grouped["pro_change"], 0.05) == (4, 6)
 
 
 @pytest.mark.parametrize(

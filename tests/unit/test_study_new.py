@@ -17,7 +17,7 @@ import yaml
 from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.new_study import new_study
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 from study_files import field, items, read_rows, small_redcap, text_of, write_dictionary, write_rows
 
 

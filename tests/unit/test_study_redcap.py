@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
-from pniflow.study import ingest_study
 from pniflow.study.fields import Field, parse_choices
+from pniflow.study.ingest_study import ingest_study
 from pniflow.study.redcap import is_labelled, names_of_labels, unique_event_name
 from study_files import (
     EVENTS,

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 from study_files import write_study
 
 GAD7 = {"gad7": {"fields": "gad_{item}"}}

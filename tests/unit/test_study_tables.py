@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
-from pniflow.study import ingest_study
+from pniflow.study.ingest_study import ingest_study
 from study_files import field, items, text_of, write_dictionary, write_study
 
 ITEMS = [f"gad_{item}" for item in range(1, 8)]

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from pniflow.config import read_study
-from pniflow.study import ingest_study
-from pniflow.study.windows import recall_windows
+from pniflow.study.ingest_study import ingest_study
+from pniflow.study.recall_windows import recall_windows
 from study_files import write_study
 
 COLUMNS = {"participant": "id", "session": "visit", "value": "x"}

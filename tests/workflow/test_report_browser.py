@@ -15,7 +15,7 @@ import pytest
 import made_results as made
 from conftest import lacking
 from pniflow.files import write_table
-from pniflow.report import render_report
+from pniflow.report.render_report import render_report
 
 pytestmark = pytest.mark.xdist_group("demo")
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 800}}

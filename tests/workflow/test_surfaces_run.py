@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import cat12_files as made
-from pniflow.cat12 import template
 from pniflow.files import read_table
+from pniflow.imaging.cat12 import template
 from workflow.runs import in_clone, said
 
 N = template.VERTICES["32k"]

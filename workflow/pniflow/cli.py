@@ -24,7 +24,7 @@ from pniflow.resources import searched
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
-    "new-study": "pniflow.new_study",
+    "new-study": "pniflow",
     "ingest-study": "pniflow.study",
     "score-questionnaires": "pniflow.questionnaires",
     "score-assays": "pniflow.assays",
@@ -32,21 +32,21 @@ COMMANDS = {
     "normalize-expression": "pniflow.expression",
     "assess-samples": "pniflow.expression",
     "score-ctra": "pniflow.expression",
-    "index-cat12": "pniflow.cat12",
-    "parse-cat12": "pniflow.cat12",
-    "gather-cat12": "pniflow.cat12",
-    "gather-surfaces": "pniflow.cat12",
-    "gather-voxels": "pniflow.cat12",
-    "ingest-freesurfer": "pniflow.cat12",
-    "ingest-lesions": "pniflow.cat12",
-    "ingest-protocol": "pniflow.cat12",
+    "index-cat12": "pniflow.imaging.cat12",
+    "parse-cat12": "pniflow.imaging.cat12",
+    "gather-cat12": "pniflow.imaging.cat12",
+    "gather-surfaces": "pniflow.imaging.cat12",
+    "gather-voxels": "pniflow.imaging.cat12",
+    "ingest-freesurfer": "pniflow.imaging",
+    "ingest-lesions": "pniflow.imaging",
+    "ingest-protocol": "pniflow.imaging",
     "assemble-cohort": "pniflow.cohort",
     "check-design": "pniflow.models",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
-    "fit-over-genes": "pniflow.models",
-    "fit-surface": "pniflow.models",
-    "fit-voxels": "pniflow.models",
+    "fit-over-genes": "pniflow.genes",
+    "fit-surface": "pniflow.maps",
+    "fit-voxels": "pniflow.maps",
     "plot-paired-change": "pniflow.figures",
     "plot-ctra-heatmap": "pniflow.figures",
     "plot-associations": "pniflow.figures",
@@ -70,8 +70,9 @@ COMMANDS = {
 
 
 def function_of(command: str) -> Callable[..., None]:
-    """Return the public function behind a command."""
-    return getattr(importlib.import_module(COMMANDS[command]), command.replace("-", "_"))
+    """Return the public function behind a command: the module of its name holds it."""
+    name = command.replace("-", "_")
+    return getattr(importlib.import_module(f"{COMMANDS[command]}.{name}"), name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

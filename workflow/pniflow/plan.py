@@ -18,8 +18,8 @@ from typing import Any
 
 from pniflow.config import checked, read_study
 from pniflow.errors import InputError, nearest
-from pniflow.models.branches import require_declared
-from pniflow.models.structure import read_models
+from pniflow.models.planning import require_declared
+from pniflow.models.specification import read_models
 from pniflow.resources import find, shipped
 from pniflow.study.rawtables import file_of, names_beside
 

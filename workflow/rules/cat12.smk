@@ -17,7 +17,7 @@ rule index_cat12:
     params:
         batches=lookup(dpath="cat12/batches", within=config),
         digest=digest("cat12.folder"),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.cat12.index_cat12"),
     message:
         "Scans, joined to participants and sessions"
     shell:
@@ -41,7 +41,7 @@ rule parse_cat12:
         "../../envs/pniflow.yaml"
     params:
         allow_failed=switch("allow-failed-files", config["cat12"]["allow_failed_files"]),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.cat12.parse_cat12"),
     message:
         "CAT12 regions, volumes and quality of batch {wildcards.batch}"
     shell:
@@ -69,7 +69,7 @@ rule gather_cat12:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.globals, parent=True),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.cat12.gather_cat12"),
     message:
         "CAT12 tables of all batches"
     shell:

@@ -45,7 +45,7 @@ rule assemble_cohort:
         minimum_quality=lookup(dpath="cat12/minimum_quality", within=config),
         mixed=switch("allow-mixed-versions", config["cat12"]["allow_mixed_versions"]),
         out=subpath(output.flow, parent=True),
-        code=code_digest("cohort"),
+        code=code_digest("cohort.assemble_cohort"),
     message:
         "Measures, participant flow, exclusions and Table 1"
     shell:

@@ -26,7 +26,7 @@ rule simulate_study:
         sign_pattern=lookup(dpath="simulate/sign_pattern", within=config),
         null=switch("null", config["simulate"]["null_effects"]),
         out=subpath(output.truth, parent=True),
-        code=code_digest("demo"),
+        code=code_digest("demo.simulate_study"),
     message:
         "Simulated study of {params.participants} participants, seed {params.seed}"
     shell:

@@ -36,7 +36,7 @@ rule ingest_expression:
         housekeeping=words("--housekeeping", GIVEN["housekeeping"]),
         mangled=switch("allow-mangled", GIVEN["allow_mangled"]),
         digest=[digest(key) for key in FOLDERS],
-        code=code_digest("expression"),
+        code=code_digest("expression.ingest_expression"),
     message:
         "Expression levels by gene, identifiers resolved: {params.unit}"
     shell:
@@ -66,7 +66,7 @@ rule normalize_expression:
         mean=lookup(dpath="expression/normalization/mean", within=config),
         scale=lookup(dpath="expression/normalization/scale", within=config),
         floor=lookup(dpath="expression/normalization/floor", within=config),
-        code=code_digest("expression"),
+        code=code_digest("expression.normalize_expression"),
     message:
         "Normalized log2 expression: {params.method}"
     shell:
@@ -101,7 +101,7 @@ rule score_ctra:
         baseline=next(iter(study["sessions"])),
         parts=switch("parts", config["expression"]["ctra"]["parts"]),
         variant=lookup(dpath="expression/ctra/variant", within=config),
-        code=code_digest("expression"),
+        code=code_digest("expression.score_ctra"),
     message:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
@@ -134,7 +134,7 @@ rule assess_samples:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("expression"),
+        code=code_digest("expression.assess_samples"),
     message:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
@@ -178,7 +178,7 @@ rule fit_over_genes:
         permutations=lookup(dpath="expression/over_genes/permutations", within=config),
         gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
         baseline=next(iter(study["sessions"])),
-        code=code_digest("models"),
+        code=code_digest("genes.fit_over_genes"),
     message:
         "Models over the genes of the score, the legacy one beside the default"
     shell:

@@ -21,7 +21,7 @@ rule plot_flow:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.flow"),
+        code=code_digest("figures.plot_flow"),
     message:
         "Figure: flow of participants"
     shell:
@@ -52,7 +52,7 @@ rule plot_paired_change:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.paired_change"),
+        code=code_digest("figures.plot_paired_change"),
     message:
         "Figure: change of each measure, person by person"
     shell:
@@ -83,7 +83,7 @@ rule plot_standardized_change:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.standardized_change"),
+        code=code_digest("figures.plot_standardized_change"),
     message:
         "Figure: change of all measures on one scale"
     shell:
@@ -114,7 +114,7 @@ rule plot_quality:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.quality"),
+        code=code_digest("figures.plot_quality"),
     message:
         "Figure: quality of scans, samples and questionnaires"
     shell:
@@ -144,7 +144,7 @@ rule plot_power:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.power"),
+        code=code_digest("figures.plot_power"),
     message:
         "Figure: power and type-I error of this design"
     shell:
@@ -176,7 +176,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures.samples"),
+            code=code_digest("figures.plot_samples"),
         message:
             "Figure: quality of the blood samples"
         shell:
@@ -208,7 +208,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures.ctra_heatmap"),
+            code=code_digest("figures.plot_ctra_heatmap"),
         message:
             "Figure: CTRA genes by person and session"
         shell:
@@ -239,7 +239,7 @@ rule plot_associations:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.associations"),
+        code=code_digest("figures.plot_associations"),
     message:
         "Figure: forest of associations, within and between persons"
     shell:
@@ -272,7 +272,7 @@ if "cat12" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures.regions"),
+            code=code_digest("figures.plot_regions"),
         message:
             "Figure: brain regions by hemisphere"
         shell:
@@ -302,7 +302,7 @@ rule plot_windows:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.windows"),
+        code=code_digest("figures.plot_windows"),
     message:
         "Figure: what each measure looks back on"
     shell:
@@ -333,7 +333,7 @@ rule plot_influence:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.influence"),
+        code=code_digest("figures.plot_influence"),
     message:
         "Figure: influence of single participants"
     shell:
@@ -366,7 +366,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures.components"),
+            code=code_digest("figures.plot_ctra_components"),
         message:
             "Figure: CTRA score and components by session"
         shell:
@@ -398,7 +398,7 @@ if "expression" in study:
         conda:
             "../../envs/pniflow.yaml"
         params:
-            code=code_digest("figures.gene_forest"),
+            code=code_digest("figures.plot_gene_forest"),
         message:
             "Figure: estimates gene by gene"
         shell:
@@ -430,7 +430,7 @@ rule plot_specification_curve:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.specification"),
+        code=code_digest("figures.plot_specification_curve"),
     message:
         "Figure: main estimates under every declared choice"
     shell:
@@ -461,7 +461,7 @@ rule plot_slopes:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.slopes"),
+        code=code_digest("figures.plot_slopes"),
     message:
         "Figure: associations, person by person"
     shell:

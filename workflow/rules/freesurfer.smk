@@ -15,7 +15,7 @@ rule ingest_freesurfer:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("freesurfer.folder"),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.ingest_freesurfer"),
     message:
         "FreeSurfer's statistics and hippocampal subfields"
     shell:

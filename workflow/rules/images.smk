@@ -15,7 +15,7 @@ rule ingest_protocol:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("images.folder"),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.ingest_protocol"),
     message:
         "Protocol of each T1w and FLAIR image"
     shell:

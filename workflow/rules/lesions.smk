@@ -16,7 +16,7 @@ rule ingest_lesions:
         "../../envs/pniflow.yaml"
     params:
         digest=digest(LESIONS),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.ingest_lesions"),
     message:
         "Lesion load of each scan"
     shell:

@@ -29,7 +29,7 @@ rule fit_models:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models"),
+        code=code_digest("models.fit_models"),
     message:
         "Mixed-effects models: the prespecified analyses and their sensitivity"
     shell:
@@ -58,7 +58,7 @@ rule check_design:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models"),
+        code=code_digest("models.check_design"),
     message:
         "Type-I error and power of this study's design, by simulation"
     shell:

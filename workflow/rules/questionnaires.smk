@@ -20,7 +20,7 @@ rule score_questionnaires:
         "../../envs/pniflow.yaml"
     params:
         instruments=lookup(dpath="questionnaires/instruments", within=config),
-        code=code_digest("questionnaires"),
+        code=code_digest("questionnaires.score_questionnaires"),
     message:
         "Scales of {params.instruments}"
     shell:

@@ -20,7 +20,7 @@ rule ingest_study:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.participants, parent=True),
-        code=code_digest("study"),
+        code=code_digest("study.ingest_study"),
     message:
         "Participants, sessions, samples, responses and assays of the study"
     shell:
@@ -41,7 +41,7 @@ rule score_assays:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("assays"),
+        code=code_digest("assays.score_assays"),
     message:
         "Laboratory values on the analysed scale, values below the detection limit counted"
     shell:

@@ -21,7 +21,7 @@ rule gather_surfaces:
         mesh=lookup(dpath="cat12/surfaces/mesh", within=study),
         smoothing=lookup(dpath="cat12/surfaces/smoothing", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.cat12.gather_surfaces"),
     message:
         "Surfaces of all scans: {params.measure}, {params.mesh} mesh"
     shell:
@@ -64,7 +64,7 @@ rule fit_surface:
     params:
         measure=lookup(dpath="cat12/surfaces/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("models"),
+        code=code_digest("maps.fit_surface"),
     message:
         "Models at every vertex: {params.measure}, {params.permutations} permutations"
     shell:
@@ -96,7 +96,7 @@ rule plot_surface:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("figures.vertex_maps"),
+        code=code_digest("figures.plot_surface"),
     message:
         "Figure: estimates at every vertex"
     shell:

@@ -21,7 +21,7 @@ rule gather_voxels:
         smoothing=lookup(dpath="cat12/voxels/smoothing", within=study),
         threshold=lookup(dpath="cat12/voxels/threshold", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("cat12"),
+        code=code_digest("imaging.cat12.gather_voxels"),
     message:
         "Grey-matter images of all scans: {params.prefix}"
     shell:
@@ -54,7 +54,7 @@ rule fit_voxels:
     params:
         measure=lookup(dpath="cat12/voxels/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("models"),
+        code=code_digest("maps.fit_voxels"),
     message:
         "Models at every voxel: {params.measure}, {params.permutations} permutations"
     shell:

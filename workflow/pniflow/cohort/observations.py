@@ -66,10 +66,10 @@ def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.Data
         long = _long(here, columns).dropna(subset=["value"])
         parts.append(long.assign(unit=long["measure"].map(GLOBAL_UNITS)))
     if regions is not None and len(scans):
-        from pniflow import cat12
+        from pniflow.imaging.atlases import region_groups
 
         here = regions.drop(columns=PLACE).merge(place, on="scan", validate="m:1")
-        parts.append(cat12.region_groups(here).drop(columns="scan"))
+        parts.append(region_groups(here).drop(columns="scan"))
     return pd.concat(parts, ignore_index=True).assign(domain="imaging")[COLUMNS]
 
 
@@ -77,11 +77,11 @@ def of_freesurfer(regions: pd.DataFrame) -> pd.DataFrame:
     """Region groups of FreeSurfer's tables as measures, and its intracranial volume (freesurfer_etiv)."""
     import pandas as pd
 
-    from pniflow import cat12
+    from pniflow.imaging.atlases import region_groups
 
     head = regions[regions["region"] == "eTIV"]
     head = head.assign(measure=head["atlas"].astype("str").str.replace("_aseg", "_etiv"))
-    return pd.concat([cat12.region_groups(regions), head]).assign(domain="imaging")[COLUMNS]
+    return pd.concat([region_groups(regions), head]).assign(domain="imaging")[COLUMNS]
 
 
 def of_exposures(sessions: pd.DataFrame, exposures: Mapping[str, Any]) -> pd.DataFrame:

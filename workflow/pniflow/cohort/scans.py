@@ -92,16 +92,16 @@ def compared(
     InputError
         Something is mixed and `allow_mixed` is False; the sentence names the scans of each kind.
     """
-    from pniflow import cat12
+    from pniflow.imaging.comparability import mixed_images, mixed_versions
 
     about = scans[["scan", "cat_version", "longitudinal"]]
     if globals is not None:  # scans without a report have no row there
         others = globals.drop(columns="longitudinal", errors="ignore")
         about = scans[["scan", "longitudinal"]].merge(others, on="scan", how="left")
     held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
-    mixed = cat12.mixed_versions(about, held)
+    mixed = mixed_versions(about, held)
     if protocol is not None:
-        mixed += cat12.mixed_images(protocol.merge(scans[PLACE].drop_duplicates(), on=PLACE))
+        mixed += mixed_images(protocol.merge(scans[PLACE].drop_duplicates(), on=PLACE))
     if mixed and not allow_mixed:
         raise InputError(refusal(mixed, path))
     if mixed:
@@ -139,7 +139,7 @@ def refusal(mixed: list[str], path: Path) -> str:
 
 def thickness_differs(scans: pd.DataFrame) -> bool:
     """True where the versions define cortical thickness differently, so that its values do not compare."""
-    from pniflow.cat12.comparability import thickness_definition
+    from pniflow.imaging.comparability import thickness_definition
 
     return (
         scans["cat_version"].dropna().map(thickness_definition).loc[lambda words: words != ""].nunique() > 1

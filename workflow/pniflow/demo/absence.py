@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo.design import Design, facets
+from pniflow.demo.scenario import Design, facets
 
 DROPOUT, NEVER_SCANNED, NOT_RESCANNED = 2 / 23, 1 / 23, 4 / 21
 NO_BLOOD, NO_HAIR, ITEM, QUESTIONNAIRE = 0.02, 0.03, 0.010, 0.005

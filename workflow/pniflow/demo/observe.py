@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo.design import DETECTION_LIMIT, Design, Facet, facets, genes, regions
 from pniflow.demo.population import CORTISOL_MEAN, CORTISOL_SD, People, mean_change, split
+from pniflow.demo.scenario import DETECTION_LIMIT, Design, Facet, facets, genes, regions
 
 # a component's share of the CTRA state; a gene's variance by its component, by person, by occasion
 HEAVY, COMPONENT, PERSON, OCCASION = 0.75, 0.30, 0.30, 0.40

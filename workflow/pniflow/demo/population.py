@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.demo.design import LINKED, PROFILE, Design, Facet, facets
+from pniflow.demo.scenario import LINKED, PROFILE, Design, Facet, facets
 
 STABLE = 0.7  # share of a construct's variance that lies between persons
 WITHIN, BETWEEN = 0.8, 0.40  # CTRA per latent SD of a linked construct, within and between persons

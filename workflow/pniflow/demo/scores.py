@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pniflow.demo.design import DETECTION_LIMIT, facets, genes, regions
 from pniflow.demo.observe import answered
+from pniflow.demo.scenario import DETECTION_LIMIT, facets, genes, regions
 
 if TYPE_CHECKING:
     from pniflow.demo.simulation import Study

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pniflow.demo import absence, observe, population
-from pniflow.demo import design as tables
-from pniflow.demo.design import Design, facets
+from pniflow.demo import scenario as tables
+from pniflow.demo.scenario import Design, facets
 
 
 @dataclass

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.demo import population, scores
-from pniflow.demo.design import DETECTION_LIMIT, Design, facets, genes
 from pniflow.demo.observe import INSULA
+from pniflow.demo.scenario import DETECTION_LIMIT, Design, facets, genes
 from pniflow.demo.simulation import Study, simulate
-from pniflow.models.structure import BETWEEN_MINUS_WITHIN, PERSON_MEAN, read_models
+from pniflow.models.specification import BETWEEN_MINUS_WITHIN, PERSON_MEAN, read_models
 
 if TYPE_CHECKING:
-    from pniflow.models.structure import Model
+    from pniflow.models.specification import Model
 
 
 def population_of(design: Design, participants: int, seed: int) -> Study:

@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from pniflow.demo.design import regions
 from pniflow.demo.observe import METRICS
+from pniflow.demo.scenario import regions
 from pniflow.demo.simulation import Study
 
 VERSION, REVISION = "12.8.1", "2041"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pniflow.demo import truth
-from pniflow.demo.design import DAYS, DETECTION_LIMIT, EVENTS, Design, facets
+from pniflow.demo.scenario import DAYS, DETECTION_LIMIT, EVENTS, Design, facets
 from pniflow.demo.simulation import Study, simulate
 from pniflow.demo.write_cat12 import write_cat12, write_lesions
 from pniflow.demo.write_tables import PREFIXES, write_cortisol, write_counts, write_redcap
 from pniflow.errors import InputError
 from pniflow.files import write_json, write_text
-from pniflow.models.inference import one_blas_thread
+from pniflow.mixed.inference import one_blas_thread
 from pniflow.resources import shipped
 
 LABELS = ("before", "after", "follow-up", "second follow-up", "third follow-up", "fourth follow-up")

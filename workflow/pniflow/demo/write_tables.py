@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pniflow.demo.design import EVENTS, Facet, facets, genes
+from pniflow.demo.scenario import EVENTS, Facet, facets, genes
 from pniflow.demo.simulation import Study
 
 PREFIXES = {"ucla_loneliness_v3": "ucla", "mhc_sf": "mhc"}  # field names that differ from the instrument's

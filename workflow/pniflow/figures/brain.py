@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow.cat12.template import annotation, hemisphere, known_atlas, sulci
+from pniflow.imaging.cat12.template import annotation, hemisphere, known_atlas, sulci
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.models.cohort import Cohort
+from pniflow.mixed.inference import NOT_ESTIMABLE, independent_columns, upper_p
+from pniflow.mixed.random_intercept import random_intercept
+from pniflow.mixed.student import two_sided_p
 from pniflow.models.design import Design, build, complete_rows, variables_of
-from pniflow.models.inference import NOT_ESTIMABLE, independent_columns, upper_p
-from pniflow.models.random_intercept import random_intercept
-from pniflow.models.structure import BETWEEN_MINUS_WITHIN, Model, Plan
-from pniflow.models.student import two_sided_p
+from pniflow.models.specification import BETWEEN_MINUS_WITHIN, Model, Plan
+from pniflow.models.study_data import Cohort
 
 Array = NDArray[np.float64]
 

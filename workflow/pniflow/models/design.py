@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
-from pniflow.models.cohort import Cohort, Variable
-from pniflow.models.structure import SESSION, TIME, Model, Term
+from pniflow.models.specification import SESSION, TIME, Model, Term
+from pniflow.models.study_data import Cohort, Variable
 
 INTERCEPT = "(intercept)"
 _CONSTANT = 1e-12  # a spread below this share of the largest value is none

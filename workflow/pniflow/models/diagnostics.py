@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.models import effect_sizes
+from pniflow.mixed import effect_sizes
 from pniflow.models.analysis import Fit
-from pniflow.models.cohort import Cohort
 from pniflow.models.design import complete_rows, variables_of
 from pniflow.models.results import Change, Row, changes_of
-from pniflow.models.structure import Model, Plan
+from pniflow.models.specification import Model, Plan
+from pniflow.models.study_data import Cohort
 
 Array = NDArray[np.float64]
 

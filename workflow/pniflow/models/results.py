@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError
-from pniflow.models import effect_sizes
+from pniflow.mixed import effect_sizes
+from pniflow.mixed.student import two_sided_p
 from pniflow.models.analysis import Fit, fit_groups, joined
-from pniflow.models.cohort import Cohort
 from pniflow.models.design import Design
-from pniflow.models.structure import SESSION, Model, Plan
-from pniflow.models.student import two_sided_p
+from pniflow.models.specification import SESSION, Model, Plan
+from pniflow.models.study_data import Cohort
 
 if TYPE_CHECKING:
     import pandas as pd

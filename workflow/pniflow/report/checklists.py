@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pniflow import files, words
-from pniflow.report.parts import Fold, Link, Paragraph, Row, Section, Table, Text
-from pniflow.report.references import Bibliography
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Fold, Link, Paragraph, Row, Section, Table, Text
 from pniflow.resources import find
 
 if TYPE_CHECKING:

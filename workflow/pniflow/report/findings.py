@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report import answers, further, sensitivity, tables
-from pniflow.report.parts import Heading, Listing, Number, Paragraph
-from pniflow.report.results import Results, asked, figures, is_ctra, is_imaging, tested
+from pniflow.report import estimate_tables, further, interpretation, robustness
+from pniflow.report.blocks import Heading, Listing, Number, Paragraph
+from pniflow.report.run_tables import Results, asked, figures, is_ctra, is_imaging, tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 def change(results: Results) -> list[Any]:
     """Differences between the sessions."""
     rows = [row for row in tested(results, "change", "joint") if not is_imaging(results, row)]
-    in_ctra = {name for name, some in answers.families(rows).items() if all(is_ctra(row) for row in some)}
+    in_ctra = {
+        name for name, some in interpretation.families(rows).items() if all(is_ctra(row) for row in some)
+    }
     rows = [row for row in rows if row["family"] not in in_ctra]
     if not rows:
         return []
     labels = list(results.context.sessions.values())
     order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
     blocks = figures(results, "paired_change", "standardized_change")
-    blocks.append(Paragraph(tables.reading_note(rows, results.context), "note"))
-    for family, some in answers.families(rows).items():
+    blocks.append(Paragraph(estimate_tables.reading_note(rows, results.context), "note"))
+    for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Differences ({order}); family {family}, {some[0]['role']}."
-        blocks.append(tables.estimates_table(some, results.context, [caption]))
+        blocks.append(estimate_tables.estimates_table(some, results.context, [caption]))
     return blocks
 
 
@@ -53,7 +55,9 @@ def ctra(results: Results) -> list[Any]:
     rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
     if rows:
         blocks.append(
-            tables.estimates_table(rows, results.context, ["CTRA and its components between the sessions."])
+            estimate_tables.estimates_table(
+                rows, results.context, ["CTRA and its components between the sessions."]
+            )
         )
     if "over_genes" in results.tables:
         blocks += further.over_genes(results.tables["over_genes"], results.context.sessions)
@@ -76,7 +80,7 @@ def _left_out_by_filters(genes: pd.DataFrame) -> list[Any]:
     items: list[tuple[str, list[Any]]] = []
     for column, variant in filters.items():
         lost = list(genes["gene"][genes[column].eq(True)])
-        text: list[Any] = [f"{sensitivity.label(variant)}: "]
+        text: list[Any] = [f"{robustness.label(variant)}: "]
         if lost:
             text += [_genes(len(lost), column), " of ", _genes(len(genes), "used"), f": {', '.join(lost)}."]
         items.append(("", text if lost else [*text, "none."]))
@@ -100,11 +104,11 @@ def associations(results: Results) -> list[Any]:
         " are never mixed, except in the models named pooled, which are shown because published analyses did"
         " so."
     )
-    note = Paragraph(tables.reading_note(rows, results.context), "note")
+    note = Paragraph(estimate_tables.reading_note(rows, results.context), "note")
     blocks = [Paragraph([text]), *figures(results, "slopes", "associations"), note]
-    for family, some in answers.families(rows).items():
+    for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
-        blocks.append(tables.estimates_table(some, results.context, [caption]))
+        blocks.append(estimate_tables.estimates_table(some, results.context, [caption]))
     return blocks
 
 
@@ -119,8 +123,11 @@ def mri(results: Results) -> list[Any]:
     maps = [Heading("Peaks and clusters of the maps", "mri-maps"), *maps] if maps else []
     if not rows:
         return maps
-    blocks = [*figures(results, "regions"), Paragraph(tables.reading_note(rows, results.context), "note")]
-    for family, some in answers.families(rows).items():
+    blocks = [
+        *figures(results, "regions"),
+        Paragraph(estimate_tables.reading_note(rows, results.context), "note"),
+    ]
+    for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Family {family}, {some[0]['role']}."
-        blocks.append(tables.estimates_table(some, results.context, [caption]))
+        blocks.append(estimate_tables.estimates_table(some, results.context, [caption]))
     return [*blocks, *figures(results, "surface"), *maps]

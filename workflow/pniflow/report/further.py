@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pniflow import contracts, files, words
-from pniflow.report.parts import TO, Fold, Number, Paragraph, Row, Table, Text
+from pniflow.report.blocks import TO, Fold, Number, Paragraph, Row, Table, Text
 from pniflow.resources import shipped
 
 if TYPE_CHECKING:

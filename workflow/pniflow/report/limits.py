@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pniflow import words
-from pniflow.report import parts
-from pniflow.report.parts import Listing, Text
-from pniflow.report.results import Results
+from pniflow.report import blocks
+from pniflow.report.blocks import Listing, Text
+from pniflow.report.run_tables import Results
 
 
 def limits(results: Results) -> list[Any]:
@@ -29,11 +29,11 @@ def limits(results: Results) -> list[Any]:
         items.append(["Participants knew what they took part in: self-reports can follow expectation."])
     if rows:
         low, high = int(rows[0]["n_participants"]), int(rows[-1]["n_participants"])
-        some: Text = [parts.count(rows[0]), " to "] if low < high else []
+        some: Text = [blocks.count(rows[0]), " to "] if low < high else []
         noun = " person" if high == 1 else " persons"
         wide = ": intervals are wide, and a difference that was not shown may well be there."
         items.append(
-            ["Models rest on ", *some, parts.count(rows[-1]), f"{noun}{wide if high < 100 else '.'}"]
+            ["Models rest on ", *some, blocks.count(rows[-1]), f"{noun}{wide if high < 100 else '.'}"]
         )
     items.append([
         "Associations are observed, not made: a third quantity may stand behind both measures, and the"
@@ -44,7 +44,7 @@ def limits(results: Results) -> list[Any]:
     )
     if exploratory:
         items.append([
-            parts.tallied(exploratory, "exploratory/", "tests"),
+            blocks.tallied(exploratory, "exploratory/", "tests"),
             f" {'test is' if exploratory == 1 else 'tests are'} exploratory: p is"
             " adjusted within a family at most, so some p may be below the level by chance."
         ])  # fmt: skip

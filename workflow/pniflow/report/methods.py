@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow import words
 from pniflow.report import methods_statistics as statistics
-from pniflow.report.parts import Heading, Link, Listing, Number, Paragraph, Text
-from pniflow.report.references import Bibliography
-from pniflow.report.tracing import find_model
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text
+from pniflow.report.trace import find_model
 
 if TYPE_CHECKING:
     import pandas as pd

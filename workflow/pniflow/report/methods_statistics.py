@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
-from pniflow.report.parts import Number, Row, Table, Text
-from pniflow.report.references import Bibliography
-from pniflow.report.tracing import find_model, formula
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Number, Row, Table, Text
+from pniflow.report.trace import find_model, formula
 
 if TYPE_CHECKING:
     import pandas as pd

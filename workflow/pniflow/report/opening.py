@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pniflow import words
-from pniflow.report import answers, parts, tables
-from pniflow.report.answers import Context
-from pniflow.report.parts import Fold, Heading, Listing, Number, Paragraph, Text
-from pniflow.report.results import Results
+from pniflow.report import blocks as parts
+from pniflow.report import estimate_tables, interpretation
+from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Text
+from pniflow.report.interpretation import Context
+from pniflow.report.run_tables import Results
 
 _BRANCHES = {
     "questionnaire": "questionnaires",
@@ -25,7 +26,7 @@ _FEW = 8  # results that are named in the first sentences
 def answers_section(results: Results) -> list[Any]:
     """Return the answers, most important first, exploratory ones folded."""
     blocks: list[Any] = []
-    grouped = answers.families(results.rows)
+    grouped = interpretation.families(results.rows)
     if not grouped:
         return [Paragraph(["No question was prespecified that the data of this study can answer."])]
     alpha = results.context.alpha
@@ -33,7 +34,7 @@ def answers_section(results: Results) -> list[Any]:
     absent = absent_branches(results)
     if absent:
         blocks.append(Paragraph([absent]))
-    blocks.append(tables.glance_table(grouped, results.context))
+    blocks.append(estimate_tables.glance_table(grouped, results.context))
     blocks.append(
         Paragraph(
             [
@@ -72,8 +73,8 @@ def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) 
         rows = [row for some in grouped.values() if some[0]["role"] == role for row in some]
         if not rows:
             continue
-        shown = [row for row in rows if answers.verdict(row, context.alpha) == answers.SHOWN]
-        others = [row for row in rows if answers.verdict(row, context.alpha) != answers.SHOWN]
+        shown = [row for row in rows if interpretation.verdict(row, context.alpha) == interpretation.SHOWN]
+        others = [row for row in rows if interpretation.verdict(row, context.alpha) != interpretation.SHOWN]
         key = f"{role or ''}/"
         text += [f"{_capital(role or 'prespecified')} question{'s' if len(rows) > 1 else ''}: shown in "]
         text += [parts.tallied(len(shown), key, "shown"), " of ", parts.tallied(len(rows), key, "tests")]
@@ -90,7 +91,9 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
     named: dict[str, list[str]] = {}
     for row in rows:
         term = words.row_term(row)
-        named.setdefault(_result(row, term, context), []).append(words.inside(tables.row_name(row, term)))
+        named.setdefault(_result(row, term, context), []).append(
+            words.inside(estimate_tables.row_name(row, term))
+        )
     # A slope's name holds a comma.
     return "; ".join(
         result + (", " if "slope" not in result and result else "; ").join(dict.fromkeys(names))
@@ -100,17 +103,21 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
 
 def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
     """Return what was found of a row in a few words, "" where its name says all."""
-    shown = answers.verdict(row, context.alpha) == answers.SHOWN
+    shown = interpretation.verdict(row, context.alpha) == interpretation.SHOWN
     first, later = context.compared(row["outcome"], term.of if term.kind == "change" else "")
     if term.kind == "joint":
         signs = {one["estimate"] > 0 for one in context.coefficients.get(row["key"], ())}
         if not shown or len(signs) != 1:
             return f"{'differences' if shown else 'a difference'} between the sessions in "
-        return f"{'higher' if signs.pop() else 'lower'} at each later session than {answers.at(first)}: "
+        return (
+            f"{'higher' if signs.pop() else 'lower'} at each later session than {interpretation.at(first)}: "
+        )
     if term.kind == "change":
         if not shown:
-            return f"a difference between {answers.quoted(first)} and {answers.quoted(later)} in "
-        return f"{'higher' if row['estimate'] > 0 else 'lower'} {answers.at(later)}: "
+            return (
+                f"a difference between {interpretation.quoted(first)} and {interpretation.quoted(later)} in "
+            )
+        return f"{'higher' if row['estimate'] > 0 else 'lower'} {interpretation.at(later)}: "
     if row["df_numerator"] or not shown:
         return ""
     what = "mean" if term.kind == "level" else "slope"
@@ -118,7 +125,7 @@ def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
 
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
-    clear, count = answers.tally(rows, context.alpha)
+    clear, count = interpretation.tally(rows, context.alpha)
     known = [row for row in rows if words.given(row["p_adjusted"])]
     adjusted = any(row["p_adjusted"] != row["p_value"] for row in known) or len(known) == 1
     how = "adjusted within the family" if adjusted else "not adjusted"
@@ -133,7 +140,9 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
     return [
         Heading(words.question(family, rows)),
         Paragraph(note, "note"),
-        Listing([answers.answer(row if adjusted else {**row, "p_adjusted": None}, context) for row in rows]),
+        Listing(
+            [interpretation.answer(row if adjusted else {**row, "p_adjusted": None}, context) for row in rows]
+        ),
     ]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pniflow import words
-from pniflow.report import answers, described, findings, further, sensitivity, tables
+from pniflow.report import descriptives, estimate_tables, findings, further, interpretation, robustness
+from pniflow.report.blocks import Fold, Listing, Number, Paragraph, Section, Text
 from pniflow.report.checklists import checklists
 from pniflow.report.limits import limits
 from pniflow.report.opening import answers_section
-from pniflow.report.parts import Fold, Listing, Number, Paragraph, Section, Text
-from pniflow.report.results import Results, figures
+from pniflow.report.run_tables import Results, figures
 
 
 def all_sections(results: Results) -> list[Section]:
@@ -49,20 +49,22 @@ def _participants(results: Results) -> list[Any]:
                 Paragraph([number, f" {'person was' if number.text == '1' else 'persons were'} enrolled."])
             )
         blocks += figures(results, "flow")
-        blocks.append(Fold(["Every count of the flow"], [tables.flow_steps(flow, results.context.sessions)]))
+        blocks.append(
+            Fold(["Every count of the flow"], [estimate_tables.flow_steps(flow, results.context.sessions)])
+        )
     table1 = results.tables.get("table1")
     if table1 is not None and len(table1):
         modelled = {row["outcome"] for row in results.rows}
         modelled |= {words.row_term(row).of for row in results.rows}
         named = [name for name in table1["measure"].unique() if name in modelled]
-        blocks.append(tables.paired_table(table1, results.context.sessions, named))
+        blocks.append(estimate_tables.paired_table(table1, results.context.sessions, named))
     if "course" in results.tables:
-        blocks += described.course(results.tables["course"])
+        blocks += descriptives.course(results.tables["course"])
     if "windows" in results.tables:
         blocks += figures(results, "windows")
-        blocks += described.windows(results.tables["windows"], results.study, results.context.sessions)
+        blocks += descriptives.windows(results.tables["windows"], results.study, results.context.sessions)
     if "inclusion" in results.tables:
-        blocks += described.inclusion(results.tables["inclusion"])
+        blocks += descriptives.inclusion(results.tables["inclusion"])
     return blocks
 
 
@@ -71,35 +73,37 @@ def _quality(results: Results) -> list[Any]:
     exclusions, flags = results.tables.get("exclusions"), results.tables.get("flags")
     if exclusions is not None and len(exclusions):
         caption = "Everything that was collected and left out, with the rule and the reason."
-        blocks.append(tables.exclusion_counts(exclusions))
-        listed = tables.second_look(exclusions, sessions, caption, "Rule")
+        blocks.append(estimate_tables.exclusion_counts(exclusions))
+        listed = estimate_tables.second_look(exclusions, sessions, caption, "Rule")
         blocks.append(Fold(["The exclusions one by one"], [listed]))
     elif exclusions is not None:
         blocks.append(Paragraph(["Nothing that was collected was left out."]))
     if flags is not None and len(flags):
         caption = "Used, but worth a second look; nothing here was left out."
-        blocks.append(tables.second_look(flags, sessions, caption, "Flag"))
+        blocks.append(estimate_tables.second_look(flags, sessions, caption, "Flag"))
     if "sample_quality" in results.tables:
         blocks += further.samples(results.tables["sample_quality"], sessions)
     if "scales" in results.tables:
-        blocks += described.prorated(results.tables["scales"])
+        blocks += descriptives.prorated(results.tables["scales"])
     if "reliability" in results.tables:
-        blocks += described.reliability(results.tables["reliability"], sessions)
+        blocks += descriptives.reliability(results.tables["reliability"], sessions)
     return [*blocks, *_alarms(results)]
 
 
 def _alarms(results: Results) -> list[Any]:
     """Name negative controls in which a difference was shown, and fits at the edge of what can be fitted."""
     blocks: list[Any] = []
-    found = [answers.answer(row, results.context) for row in results.rows if answers.is_control(row)]
-    alarms = [one for one in found if one[0] == answers.SHOWN]
+    found = [
+        interpretation.answer(row, results.context) for row in results.rows if interpretation.is_control(row)
+    ]
+    alarms = [one for one in found if one[0] == interpretation.SHOWN]
     if alarms:
         text = "A difference was shown in a negative control, where none is expected; look at this first:"
         blocks += [Paragraph([text]), Listing(alarms)]
     singular: list[tuple[str, Text]] = []
     for row in results.rows:
         if words.given(row["family"]) and words.given(row["singular"]) and row["singular"]:
-            name = tables.row_name(row, words.row_term(row))
+            name = estimate_tables.row_name(row, words.row_term(row))
             note = words.remark(row["note"], results.context.sessions)
             singular.append(("", [f"{name} ({row['key']}): {note}"]))
     if singular:
@@ -109,7 +113,7 @@ def _alarms(results: Results) -> list[Any]:
 
 
 def _sensitivity(results: Results) -> list[Any]:
-    blocks = sensitivity.blocks(results.rows, results.variants, results.context)
+    blocks = robustness.blocks(results.rows, results.variants, results.context)
     if blocks:
         blocks = [*figures(results, "specification_curve", "influence"), *blocks]
     blocks += figures(results, "power")
@@ -120,7 +124,7 @@ def _sensitivity(results: Results) -> list[Any]:
 
 def _dictionary(results: Results) -> list[Any]:
     table = results.tables.get("dictionary")
-    return described.dictionary(table) if table is not None else []
+    return descriptives.dictionary(table) if table is not None else []
 
 
 def _estimates(results: Results) -> list[Any]:
@@ -135,7 +139,7 @@ def _estimates(results: Results) -> list[Any]:
         ),
         Fold(
             ["Every coefficient of every model"],
-            [tables.all_estimates(results.rows)],
+            [estimate_tables.all_estimates(results.rows)],
             "estimates.tsv",
         ),
     ]

@@ -6,8 +6,8 @@ from importlib import metadata
 from typing import Any
 
 from pniflow import __version__
-from pniflow.report.parts import Paragraph, Row, Table
-from pniflow.report.references import Bibliography
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Paragraph, Row, Table
 
 _PACKAGES = (
     "numpy",

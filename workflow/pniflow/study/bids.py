@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pniflow.errors import InputError
 from pniflow.files import read_text
-from pniflow.study.belonging import named, require_known, sessions_of
 from pniflow.study.fields import Field, require_allowed
+from pniflow.study.linkage import named, require_known, sessions_of
 from pniflow.study.rawtables import RawTable, inside, read_raw
 from pniflow.study.records import Records
 

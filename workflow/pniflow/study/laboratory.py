@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pniflow.errors import InputError, listing
-from pniflow.study.belonging import named, sessions_of
 from pniflow.study.fields import Field
+from pniflow.study.linkage import named, sessions_of
 from pniflow.study.rawtables import inside, numbers, read_raw
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
-from pniflow.questionnaires.answers import refuse_out_of_range, reverse
 from pniflow.questionnaires.keys import Key, recoded
-from pniflow.questionnaires.scoring import score_scale
+from pniflow.questionnaires.response_matrices import refuse_out_of_range, reverse
+from pniflow.questionnaires.score_questionnaires import score_scale
 from pniflow.study.rawtables import numbers
 from pniflow.study.records import Records
 from pniflow.study.sources import Sources

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pniflow.errors import InputError, listing, nearest
-from pniflow.study.belonging import named, require_sessions, sessions_of
 from pniflow.study.fields import Field, require_allowed
+from pniflow.study.linkage import named, require_sessions, sessions_of
 from pniflow.study.rawtables import inside, read_raw
 from pniflow.study.records import Records, affixes_of, wide_columns
 

@@ -1,0 +1,1 @@
+"""Laboratory assays, such as hair cortisol: values to analysed measures."""

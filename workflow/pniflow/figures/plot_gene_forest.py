@@ -1,0 +1,156 @@
+"""The score's genes one by one: each gene's estimate with its interval, component by component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pniflow import files, words
+from pniflow.config import read_study
+from pniflow.figures import style
+from pniflow.figures.plot_ctra_heatmap import COMPONENTS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TITLE = "Genes of the CTRA score, one by one"
+_NAMES, _TOP, _ROW = 16.0, 20.0, 2.35  # mm: where the genes' names end, top of the forest, height of a gene
+_MOST = 3  # predictors beside each other
+Row = Mapping[str, Any]
+
+
+def plot_gene_forest(*, genes: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
+    """Draw each gene's estimate with its interval in the direction of expression, one column per predictor.
+
+    Parameters
+    ----------
+    genes : Path
+        Estimates by gene (contract gene_estimates).
+    study : Path
+        study.yaml.
+    figure, image, description : Path
+        The figure as SVG, as PNG, and its caption as JSON.
+    """
+    about = read_study(study)
+    rows = [
+        row
+        for row in words.records(files.read_table(genes, "gene_estimates"))
+        if words.given(row["estimate"]) and row["component"] in COMPONENTS
+    ]
+    paths = {"figure": figure, "image": image, "description": description}
+    if not rows:
+        sentence = "No gene of the score could be related to a predictor in this study."
+        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
+        return
+    sessions = words.session_words(about)
+    days = list(sessions)
+    terms = sorted(  # sessions in time's order, whatever that of their names
+        dict.fromkeys(row["term"] for row in rows),
+        key=lambda term: days.index(words.term_of(term).of) if words.term_of(term).of in days else -1,
+    )
+    shown = terms[:_MOST]
+    ordered = order_genes(rows, shown[0])
+    with style.drawing():
+        drawn = _draw(rows, shown, ordered, sessions)
+        text = _describe(rows, terms, ordered, sessions, about["simulated"])
+        style.save(drawn, text, **paths)
+
+
+def order_genes(rows: Sequence[Row], term: str) -> list[str]:
+    """Return the genes component by component, in each from the smallest estimate to the largest."""
+    known = {row["gene"]: row["estimate"] for row in rows if row["term"] == term}
+    component = {row["gene"]: row["component"] for row in rows}
+    return sorted(
+        component, key=lambda gene: (list(COMPONENTS).index(component[gene]), known.get(gene, np.inf), gene)
+    )
+
+
+def predictor(term: str, sessions: Mapping[str, str]) -> str:
+    """Return what a column of the forest shows."""
+    if words.term_of(term, len(sessions)).kind in ("change", "joint"):
+        return words.predictor(term, sessions)
+    return f"per unit of {words.label(term).short}"
+
+
+def _draw(
+    rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Mapping[str, str]
+) -> Figure:
+    from matplotlib.lines import Line2D
+
+    tall = _ROW * len(genes)
+    wide = (style.ONE_COLUMN - _NAMES - 2) / len(terms)
+    titles = [style.wrapped(predictor(term, sessions), wide, 5) for term in terms]
+    top = _TOP + 2.6 * max(title.count("\n") for title in titles)
+    drawn = style.new_figure(style.ONE_COLUMN, top + tall + 14)
+    component = {row["gene"]: row["component"] for row in rows}
+    handles = {}
+    for number, term in enumerate(terms):
+        axes = style.axes_at(drawn, _NAMES + number * wide, top, wide - 3, tall)
+        style.forest(axes, genes)
+        axes.set_ylim(len(genes) - 0.5, -0.5)
+        axes.tick_params(axis="y", labelleft=number == 0, labelsize=style.SMALLEST)
+        for text in axes.get_yticklabels():
+            text.set_color(COMPONENTS[component[text.get_text()]])
+        for name, colour in COMPONENTS.items():
+            part = [row for row in rows if row["term"] == term and row["component"] == name]
+            if part:
+                style.intervals(
+                    axes,
+                    [genes.index(row["gene"]) for row in part],
+                    [[_or_nan(row[end]) for end in ("estimate", "conf_low", "conf_high")] for row in part],
+                    colour,
+                    filled=[words.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in part],
+                    size=2.8,
+                )
+                sign = "+" if part[0]["weight"] > 0 else words.MINUS
+                handles[f"{sign} {name}"] = Line2D([], [], color=colour, linewidth=2.5)
+        unit = next(row["unit"] for row in rows if row["term"] == term)
+        axes.set_title(titles[number], weight="bold", size=6.5)
+        style.few_ticks(axes, wide)
+        axes.set_xlabel(f"expression ({unit})\nright: more")
+    drawn.legend(
+        handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(0, 1 - 4 / (top + tall + 14)),
+        ncols=3, handlelength=1, columnspacing=1, title="Component and its weight in the score",
+        title_fontsize=6.2, alignment="left",
+    )  # fmt: skip
+    return drawn
+
+
+def _or_nan(value: Any) -> float:
+    return float(value) if words.given(value) else np.nan
+
+
+def _describe(
+    rows: Sequence[Row],
+    terms: Sequence[str],
+    genes: Sequence[str],
+    sessions: Mapping[str, str],
+    simulated: bool,
+) -> dict[str, Any]:
+    parts, clear = [], 0
+    for term in terms[:_MOST]:
+        here = [row for row in rows if row["term"] == term]
+        clear += sum(words.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in here)
+        up = sum(row["estimate"] > 0 for row in here)
+        parts.append(f"{predictor(term, sessions)}: {up} of {words.plural(len(here), 'estimate')} above zero")
+    left_out = "; ".join(predictor(term, sessions) for term in terms[_MOST:])
+    caption = (
+        f"Estimates with 95 % intervals of {words.plural(len(genes), 'gene')} of the score, one by one, in"
+        " the direction of expression (right: more expression). A gene of weight + raises the score with its"
+        f" expression, one of weight {words.MINUS} lowers it; {words.CTRA_SIGN}. Filled: p adjusted over the"
+        f" genes below .05 ({words.plural(clear, 'estimate')}). Exploratory; the score is the prespecified"
+        " outcome."
+    )
+    if left_out:
+        caption += f" Not shown: {left_out}."
+    return style.describe(
+        title=_TITLE,
+        caption=caption,
+        alt=f"Forest plot of {words.plural(len(genes), 'gene')} by component. {'; '.join(parts)}.",
+        n=max(int(row["n_participants"]) for row in rows),
+        keys=[],
+        simulated=simulated,
+    )

@@ -1,0 +1,305 @@
+"""One model at every vertex or voxel: each is fitted and tested as a measure would be (`fit_columns`), in
+blocks; `familywise` adds the p-values over the whole map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pniflow.errors import InputError
+from pniflow.maps.familywise import Exchange, Space, exchange_of, familywise, shuffles_of
+from pniflow.mixed.inference import one_blas_thread
+from pniflow.models import planning, results
+from pniflow.models.analysis import design_groups, fit_columns
+from pniflow.models.design import Design
+from pniflow.models.sensitivity import resampling
+from pniflow.models.specification import Model, Plan
+from pniflow.models.study_data import Cohort
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Reader = Callable[[slice], Array]  # columns of the map -> (n, width) values on the design's rows
+
+BLOCK = 8192  # elements fitted at once
+
+
+@dataclass(frozen=True)
+class MapTest:
+    """One tested term of one model over a map; arrays are (V,), NaN where nothing could be fitted.
+
+    Attributes
+    ----------
+    permuted : array
+        t of the permutation test (of complete pairs, or of persons' means), whose largest value counts.
+    p_fwe, p_tfce : array
+        Family-wise p over the whole map; NaN where the term cannot be permuted.
+    row : mapping
+        The columns of the results tables that hold for the whole map.
+    """
+
+    model: Model
+    term: str
+    estimate: Array
+    std_error: Array
+    df: Array
+    statistic: Array
+    p_value: Array
+    singular: NDArray[np.bool_]
+    permuted: Array
+    p_fwe: Array
+    p_tfce: Array
+    row: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Name of the test as people see it."""
+        return f"{self.model.name}/{self.row['outcome']}/{self.term}"
+
+
+def map_cohort(
+    cohort: Cohort, index: pd.DataFrame, exclusions: pd.DataFrame, outcome: str
+) -> tuple[Cohort, int]:
+    """Return the cohort with a further measure: the place of each row's scan in the array of maps.
+
+    Parameters
+    ----------
+    index : DataFrame
+        `scan`, `participant_id`, `session_id`, and `place` in the array.
+    exclusions : DataFrame
+        Contract `exclusions`: scans that the cohort leaves out are left out here.
+    outcome : str
+        `surface.<measure>` or `voxels.<measure>`.
+
+    Returns
+    -------
+    cohort : Cohort
+    unused : int
+        Scans that passed and stand for no row of the cohort.
+    """
+    out = set(exclusions["item"])
+    names = ["scan {}", "thickness of scan {}"] if outcome.endswith(".thickness") else ["scan {}"]
+    kept = index[[not any(name.format(scan) in out for name in names) for scan in index["scan"]]]
+    person = {name: code for code, name in enumerate(cohort.participants)}
+    session = {name: code for code, name in enumerate(cohort.sessions)}
+    rows = {
+        (who, when): row
+        for row, (who, when) in enumerate(zip(cohort.person.tolist(), cohort.session.tolist(), strict=True))
+    }
+    places = np.full(len(cohort.person), np.nan)
+    unused = 0
+    for who, when, place in zip(kept["participant_id"], kept["session_id"], kept["place"], strict=True):
+        row = rows.get((person.get(who, -1), session.get(when, -1)))
+        if row is None:
+            unused += 1
+        else:
+            places[row] = place
+    return (
+        replace(
+            cohort,
+            measures={**cohort.measures, outcome: places},
+            domains={**cohort.domains, outcome: "imaging"},
+            units={**cohort.units, outcome: ""},
+        ),
+        unused,
+    )
+
+
+def fit_maps(
+    plan: Plan,
+    over: str,
+    measure: str,
+    cohort: Cohort,
+    maps: NDArray[np.float32],
+    space: Space,
+    *,
+    permutations: int,
+    threads: int = 1,
+    block: int = BLOCK,
+    resources: Path | None = None,
+) -> tuple[list[MapTest], list[str]]:
+    """Fit all models of a kind of map.
+
+    Parameters
+    ----------
+    over, measure : str
+        `surface` or `voxels`, and what its values are.
+    cohort : Cohort
+        With the scans' places, see `map_cohort`.
+    maps : (scans, V) array
+        May be mapped from a file.
+    permutations, threads, block : int
+        Shuffles of persons; threads for TFCE; elements fitted at once (no result depends on the last two).
+
+    Returns
+    -------
+    tests : list of MapTest
+        Models and terms in the order of models.yaml.
+    left_out : list of str
+        Models that the study cannot have, with the reason.
+
+    Raises
+    ------
+    InputError
+        As for models of measures; a tested term with several coefficients; no element with values.
+    """
+    outcome = f"{over}.{measure}"
+    chosen = tuple(model for model in plan.maps if model.outcomes == (outcome,))
+    planned, lacking = planning.planned(replace(plan, models=chosen), cohort, resources)
+    tests = []
+    for model in planned:
+        where = f"{plan.source}: model '{model.name}'"
+        try:
+            groups, unfitted = design_groups(model, cohort, plan)
+        except InputError as error:
+            raise InputError(f"{where}: {error}.") from None
+        if unfitted:
+            note, people, rows = unfitted[outcome]
+            raise InputError(f"{where} cannot be fitted to {rows} scans of {people} participants: {note}.")
+        design = groups[0][0]
+        scans = cohort.measures[outcome][design.rows].astype(int)
+
+        sessions = len(np.unique(cohort.session[design.rows]))
+        with one_blas_thread():
+            tests += fit_map(
+                model,
+                design,
+                _reader(maps, scans),
+                maps.shape[1],
+                plan,
+                space,
+                sessions,
+                permutations,
+                threads,
+                block,
+            )
+    return tests, [f"{one['model']}: {one['reason']}" for one in lacking]
+
+
+def _reader(maps: NDArray[np.float32], scans: NDArray[np.int_]) -> Reader:
+    return lambda columns: np.asarray(maps[:, columns])[scans].astype(float)
+
+
+def fit_map(
+    model: Model,
+    design: Design,
+    read: Reader,
+    size: int,
+    plan: Plan,
+    space: Space,
+    sessions: int,
+    permutations: int,
+    threads: int = 1,
+    block: int = BLOCK,
+) -> list[MapTest]:
+    """Fit one model to every element and test its terms; parameters as in `fit_maps`."""
+    terms, at = list(model.test), []
+    for term in terms:
+        if len(design.terms[term]) != 1:
+            raise InputError(
+                f"{plan.source}: model '{model.name}' tests '{term}', which has several coefficients; a map "
+                "shows one: test a term with two levels, or a number."
+            )
+        at.append(design.terms[term][0])
+    ways = [exchange_of(design, column, model.random, sessions) for column in at]
+    fitted, usable, reduced = _fitted(model, design, at, read, size, plan, ways, block)
+    result = []
+    for number, (term, way) in enumerate(zip(terms, ways, strict=True)):
+        shuffles, words = shuffles_of(way, reduced.get(way.of), permutations)
+        whole = np.full((3, size), np.nan)
+        if shuffles is not None:
+            whole[:, usable] = familywise(shuffles, space, usable, threads)
+        row = _row(model, plan, design, term, words, whole, int(usable.sum()))
+        estimate, std_error, df, statistic, p_value, singular = fitted[:, number]
+        result.append(
+            MapTest(
+                model=model,
+                term=term,
+                estimate=estimate,
+                std_error=std_error,
+                df=df,
+                statistic=statistic,
+                p_value=p_value,
+                singular=singular == 1,
+                permuted=whole[0],
+                p_fwe=whole[1],
+                p_tfce=whole[2],
+                row=row,
+            )
+        )
+    return result
+
+
+def _fitted(
+    model: Model,
+    design: Design,
+    at: Sequence[int],
+    read: Reader,
+    size: int,
+    plan: Plan,
+    ways: Sequence[Exchange],
+    block: int,
+) -> tuple[Array, NDArray[np.bool_], dict[str, Array]]:
+    """Fit every element, in blocks.
+
+    Returns
+    -------
+    fitted : (6, terms, V) array
+        Estimate, standard error, df, statistic, p, whether singular.
+    usable : (V,) array
+        Elements with values in all scans that are not all the same.
+    reduced : mapping of str to (persons, usable elements)
+        What the permutation tests of the terms need: `differences`, `means`.
+    """
+    hypotheses = list(np.eye(design.X.shape[1])[list(at)][:, None])
+    fitted = np.full((6, len(at), size), np.nan)
+    usable = np.zeros(size, dtype=bool)
+    wanted = {"differences": resampling.differences_of, "means": resampling.means_of}
+    reduced: dict[str, list[Array]] = {way.of: [] for way in ways if way.of}
+    for start in range(0, size, block):
+        values = read(slice(start, min(start + block, size)))
+        good = np.flatnonzero(np.isfinite(values).all(axis=0))
+        good = good[np.ptp(values[:, good], axis=0) > 0]
+        if not len(good):
+            continue
+        usable[start + good] = True
+        values = np.ascontiguousarray(values[:, good])
+        tests = fit_columns(design, values, hypotheses, model.random, plan.inference)
+        numbers = (tests.estimate, tests.std_error, tests.df, tests.statistic, tests.p_value)
+        fitted[:5, :, start + good] = np.stack(numbers)
+        fitted[5, :, start + good] = tests.singular[:, None]
+        for name, parts in reduced.items():
+            parts.append(wanted[name](design, values)[1])
+    if not usable.any():
+        raise InputError(
+            f"{plan.source}: model '{model.name}': no vertex or voxel has values that differ in all of its "
+            f"{len(design.rows)} scans."
+        )
+    return fitted, usable, {name: np.concatenate(parts, axis=1) for name, parts in reduced.items()}
+
+
+def _row(
+    model: Model, plan: Plan, design: Design, term: str, words: Sequence[str], whole: Array, size: int
+) -> dict[str, Any]:
+    """Return what holds for the whole map: names, counts, method, remarks."""
+    how, remark = words
+    method = results.method_name(model, plan)
+    tests = "p_fwe" if np.isnan(whole[2]).all() else "p_fwe (max-T) and p_tfce"
+    return results.row_of(
+        model,
+        plan,
+        model.outcomes[0].split(".", 1)[1],
+        term,
+        n_participants=design.people,
+        n_observations=len(design.rows),
+        elements=size,
+        method=f"{method}; {tests}: {how} over the whole map" if how else method,
+        note="; ".join(filter(None, (remark, *results.remarks(model, design, term)))),
+    )

@@ -1,0 +1,1 @@
+"""Mixed models: the engine, which imports numpy and scipy only."""

@@ -1,0 +1,130 @@
+"""A study's prespecified models: read, fitted, adjusted, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pniflow.files import read_table, write_table
+from pniflow.mixed import multiplicity
+from pniflow.mixed.inference import one_blas_thread
+from pniflow.models import clinical_change, planning, results
+from pniflow.models import diagnostics as diagnosis
+from pniflow.models.results import Row, frame_of
+from pniflow.models.sensitivity import variants
+from pniflow.models.sensitivity.refits import Sources
+from pniflow.models.specification import Plan, read_models
+from pniflow.models.study_data import read_cohort
+
+
+def fit_models(
+    *,
+    measures: Path,
+    participants: Path,
+    models: Path,
+    estimates: Path,
+    sensitivity: Path | None = None,
+    diagnostics: Path | None = None,
+    resources: Path | None = None,
+    excluded: Path | None = None,
+    scales: Path | None = None,
+    samples: Path | None = None,
+    assays: Path | None = None,
+) -> None:
+    """Fit the prespecified models of a study and adjust their tests within families.
+
+    Parameters
+    ----------
+    measures : Path
+        Tidy measures (contract measures).
+    participants : Path
+        Covariates of the participants (contract participants).
+    models : Path
+        Structured models (models.yaml).
+    estimates : Path
+        Written: the prespecified analysis (contract estimates).
+    sensitivity : Path, optional
+        Written: its variants (contract sensitivity).
+    diagnostics : Path, optional
+        Written: what was left out, family sizes, effect sizes, residuals, influence (contract diagnostics).
+    resources : Path, optional
+        Your own resources folder, for names of your own instruments and atlases.
+    excluded : Path, optional
+        Numbers that quality control left out (contract excluded_measures), for qc_failed_included.
+    scales : Path, optional
+        Questionnaire scores (contract scales), for half_rule_off.
+    samples : Path, optional
+        Blood samples (contract samples), for batch.
+    assays : Path, optional
+        Laboratory measures (contract assay_scores), for cortisol_censored.
+
+    Raises
+    ------
+    InputError
+        Bad input, in one sentence; nothing is written then.
+    """
+    plan = read_models(models)
+    sources = Sources(
+        measures=read_table(measures, "measures"),
+        participants=read_table(participants, "participants"),
+        excluded=read_table(excluded, "excluded_measures") if excluded else None,
+        scales=read_table(scales, "scales") if scales else None,
+        samples=read_table(samples, "samples") if samples else None,
+        assays=read_table(assays, "assay_scores") if assays else None,
+    )
+    cohort = read_cohort(sources.measures, sources.participants, plan.reference, plan.days, str(measures))
+    rows: list[Row] = []
+    varied: list[Row] = []
+    details: list[Row] = []
+    with one_blas_thread():
+        chosen, left_out = planning.planned(plan, cohort, resources)
+        analyses = []
+        for model in chosen:
+            own, fits = results.result_rows(model, cohort, plan)
+            base = {(row["outcome"], row["term"]): row for row in own}
+            analyses.append(variants.Prespecified(model, fits, base, cohort, plan, sources))
+            rows += own
+        adjust_families(rows, plan)
+        if sensitivity or diagnostics:
+            varied, details = _beside(analyses, rows, plan, resources)
+    write_table(frame_of(rows, "estimates"), estimates, "estimates")
+    if sensitivity:
+        write_table(frame_of(varied, "sensitivity"), sensitivity, "sensitivity")
+    if diagnostics:
+        details = [*diagnosis.left_out_rows(left_out), *diagnosis.family_rows(rows, plan), *details]
+        write_table(frame_of(details, "diagnostics"), diagnostics, "diagnostics")
+
+
+def _beside(
+    analyses: Sequence[variants.Prespecified], rows: Sequence[Row], plan: Plan, resources: Path | None
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of the sensitivity table and of the diagnostics table."""
+    varied: list[Row] = []
+    details: list[Row] = []
+    for family in plan.families.values():
+        more, remarks = variants.of_family(family, analyses, rows)
+        varied += more
+        details += remarks
+    for analysis in analyses:
+        details += diagnosis.row_counts(analysis.model, analysis.cohort)
+        for fit in analysis.fits:
+            details += diagnosis.effect_size_rows(fit, analysis.cohort)
+            details += diagnosis.residual_rows(fit, analysis.cohort)
+            details += clinical_change.reference_rows(fit, analysis.cohort, plan, resources)
+        more, remarks = variants.of_model(analysis)
+        varied += more
+        details += remarks
+    return varied, details
+
+
+def adjust_families(rows: Sequence[Row], plan: Plan) -> dict[str, int]:
+    """Fill in p_adjusted of the tested rows; return m of each family."""
+    sizes = {}
+    for name, family in plan.families.items():
+        tested = [row for row in rows if row["family"] == name]
+        p_values = [float(row.get("p_value", float("nan"))) for row in tested]
+        for row, adjusted in zip(tested, multiplicity.adjust(p_values, family.adjust), strict=True):
+            row["p_adjusted"] = adjusted
+        if tested:
+            sizes[name] = len(tested)
+    return sizes

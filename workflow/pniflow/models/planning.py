@@ -1,0 +1,224 @@
+"""What the study has: which models and outcomes can be planned, and which names are nowhere known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pniflow import resources
+from pniflow.errors import InputError, listing
+from pniflow.files import read_text, read_yaml
+from pniflow.models.specification import PERSON_MEAN, TIME, Model, Plan
+
+if TYPE_CHECKING:
+    from pniflow.models.study_data import Cohort
+
+# Measures whose names the stages before this one fix, by domain.
+_NAMED = {
+    "expression": (
+        "ctra",
+        "ctra_mean_z",
+        "ctra_mean_log2",
+        "ctra_balanced",
+        "ctra_without_antibody",
+        "ctra_without_interferon",
+        "ctra_without_near_floor",
+        "ctra_baseline_z",
+        "ctra_low_expression_filter",
+        "ctra_variance_filter",
+        "inflammatory",
+        "interferon",
+        "antibody",
+    ),
+    "imaging": (
+        "tiv",
+        "gm",
+        "wm",
+        "csf",
+        "wmh",
+        "mean_thickness",
+        "siqr",
+        "iqr",
+        "lesion_volume",
+        "lesion_count",
+    ),
+}
+_PREFIXED = {"log_": "assay", "log2_": "expression"}
+_ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
+
+
+def planned(
+    plan: Plan, cohort: Cohort, folder: Path | None = None
+) -> tuple[list[Model], list[dict[str, str]]]:
+    """Return the models the study can have, and what was left out with its reason.
+
+    A branch that the study does not have is not planned: its models and outcomes are listed and do not count
+    as tests. A name that neither the data nor any resource knows is an error.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The user's own resources.
+
+    Returns
+    -------
+    models : list of Model
+        With the outcomes the study has.
+    left_out : list of mapping
+        `model`, `outcome` (blank: the whole model), `reason`.
+    """
+    models, left_out = [], []
+    for name in plan.references:
+        _lacking(name, cohort, f"{plan.source}: `references`", folder)
+    for model in plan.models:
+        where = f"{plan.source}: model '{model.name}'"
+        reason = _lacking_branch(model, cohort)
+        lacking = {} if reason else {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
+        present = tuple(name for name, why in lacking.items() if why is None)
+        for name in model.variables if present else ():
+            reason = reason or _lacking(name, cohort, where, folder, covariate=True)
+        if reason:
+            left_out.append({"model": model.name, "outcome": "", "reason": reason})
+            continue
+        if present:
+            _check_further(model, cohort, where)
+            models.append(replace(model, outcomes=present))
+        for name, why in lacking.items():
+            if why is not None:
+                left_out.append({"model": model.name, "outcome": name, "reason": why})
+    return models, left_out
+
+
+def require_declared(plan: Plan, study: Mapping[str, Any], folder: Path | None = None) -> None:
+    """Refuse a covariate that study.yaml does not declare, before anything runs.
+
+    Only models with an outcome of a branch that the study has are looked at, and only names that no branch
+    could give: what the data hold is known when the cohort is there.
+    """
+    held = {
+        "questionnaire": bool(study["instruments"]),
+        "assay": bool(study["assays"]),
+        "expression": "expression" in study,
+        "imaging": any(key in study for key in ("cat12", "freesurfer", "lesions")),
+        "exposure": bool(study["exposures"]),
+    }
+    flags = {f"{name}_flag" for name in study["exposures"]}
+    declared = {*study["covariates"], *study["exposures"], *study["assays"], *flags}
+    own = None if folder is None else str(folder)
+    for model in plan.models:
+        bases = [name.removesuffix(PERSON_MEAN) for name in model.variables]
+        domains = {name: _domain(name, own)[0] for name in (*model.outcomes, *bases)}
+        there = {name: held.get(domain or "", True) for name, domain in domains.items()}
+        if (
+            model.requires
+            or not any(there[name] for name in model.outcomes)
+            or not all(map(there.get, bases))
+        ):
+            continue  # not planned: the study lacks a branch
+        for name in bases:
+            if name not in declared and domains[name] is None:
+                raise InputError(
+                    f"{plan.source}: model '{model.name}' has the term '{name}', which is no covariate of "
+                    f"study.yaml; {_nearest(name, declared)}declare it there under covariates, or take the "
+                    "term out in a models.yaml of your own beside config.yaml."
+                )
+
+
+def _check_further(model: Model, cohort: Cohort, where: str) -> None:
+    """Refuse subgroups that nobody knows, and time without the sessions' days."""
+    for name in model.subgroups:
+        if name not in cohort.covariates or cohort.covariates[name].levels is None:
+            raise InputError(f"{where} has the subgroup '{name}', which is not a categorical covariate.")
+    if any(TIME in term.variables for term in model.terms):
+        for session in cohort.sessions:
+            if session not in cohort.days:
+                raise InputError(
+                    f"{where} has the variable `time`, but defaults.session.days lacks '{session}'; add it."
+                )
+
+
+def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
+    if model.requires is None or model.requires in cohort.domains.values():
+        return None
+    if model.requires == "hippocampal_subfields":
+        if set(model.outcomes) & set(cohort.measures):
+            return None
+        held = sorted({name.partition(".")[0] for name in cohort.measures if "_subfields" in name})
+        if held:  # of the other stream of FreeSurfer, or of a version that has no head
+            return f"the study's hippocampal subfields ({listing(held)}) hold none of its outcomes"
+    return f"the study has no {model.requires.replace('_', ' ')} data"
+
+
+def _lacking(
+    name: str, cohort: Cohort, where: str, folder: Path | None, covariate: bool = False
+) -> str | None:
+    """Return why the study lacks a name, None where it has it; raise where nothing knows it."""
+    if name in cohort.measures or (covariate and cohort.has(name)):
+        return None
+    base = name.removesuffix(PERSON_MEAN) if covariate else name
+    domain, certain = _domain(base, None if folder is None else str(folder))
+    if domain is not None and domain not in cohort.domains.values():
+        return f"the study has no {domain} data ('{base}')"
+    if domain is not None and certain:
+        return f"the study has no measure '{base}'"
+    near = _nearest(base, [*cohort.measures, *(cohort.covariates if covariate else ())])
+    kind = "neither a measure nor a covariate" if covariate else "not a measure"
+    raise InputError(
+        f"{where} names '{name}', which is {kind} of this study; {near}correct the name or leave it out, "
+        "in a models.yaml of your own beside config.yaml."
+    )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f"there is {listing(close)}; " if close else ""
+
+
+def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
+    """Return the domain a name belongs to, and whether the name is surely one of it."""
+    for domain, names in _NAMED.items():
+        if name in names:
+            return domain, True
+    if name in _scales(folder):
+        return "questionnaire", True
+    if name.count(".") == 3:
+        atlas, group, _, metric = name.split(".")
+        return "imaging", (group, atlas, metric) in _groups(folder)
+    for prefix, domain in _PREFIXED.items():
+        if name.startswith(prefix):
+            return domain, False
+    return None, False
+
+
+@cache
+def _scales(folder: str | None) -> frozenset[str]:
+    """Names of all scales of all instruments."""
+    names: set[str] = set()
+    for path in resource_files("instruments", folder):
+        document = read_yaml(path)
+        scales = document.get("scales", {}) if isinstance(document, Mapping) else {}
+        names |= set(map(str, scales))
+    return frozenset(names)
+
+
+@cache
+def _groups(folder: str | None) -> frozenset[tuple[str, str, str]]:
+    """Region groups there are, each with its atlas and its metric."""
+    known: set[tuple[str, str, str]] = set()
+    for path in resource_files("atlases", folder):
+        if path.name == "groups.tsv":
+            lines = read_text(path).splitlines()
+            cells = (line.split("\t") for line in lines[1:])
+            known |= {(row[0], row[1], row[3]) for row in cells if len(row) > 3}
+    return frozenset(known)
+
+
+def resource_files(kind: str, folder: str | None) -> list[Path]:
+    """Return the files of a kind of resource, the user's own first."""
+    places = [*([Path(folder)] if folder else []), resources.shipped("resources")]
+    return [path for place in places for path in sorted((place / kind).glob("*.*"))]

@@ -1,0 +1,74 @@
+"""What the report is written from, and the choices of rows that several sections share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pniflow import words
+from pniflow.report.bibliography import Bibliography
+from pniflow.report.blocks import Picture
+from pniflow.report.interpretation import Context
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Results:
+    """Everything the report is written from.
+
+    Attributes
+    ----------
+    study : dict
+        The checked study.yaml.
+    rows : list of dict
+        Estimates, each with its key.
+    variants : dict
+        Key -> its rows of the sensitivity table.
+    domains : dict
+        Measure -> domain, of the measures there are.
+    tables : dict
+        Name -> table, of those that were given (flow, exclusions, table1, diagnostics, quality, ...).
+    figures : dict
+        Name -> figure.
+    """
+
+    study: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+    context: Context
+    variants: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    domains: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Picture] = field(default_factory=dict)
+    methods: Sequence[Any] = ()
+    software: Sequence[Any] = ()
+    claims: Sequence[Any] = ()
+    bibliography: Bibliography = field(default_factory=Bibliography)
+
+
+def figures(results: Results, *names: str) -> list[Any]:
+    """Return the figures of these names that there are."""
+    return [results.figures[name] for name in names if name in results.figures]
+
+
+def tested(results: Results, *kinds: str) -> list[Mapping[str, Any]]:
+    """Return the tested rows whose terms are of these kinds."""
+    return [row for row in results.rows if words.given(row["family"]) and words.row_term(row).kind in kinds]
+
+
+def is_ctra(row: Mapping[str, Any]) -> bool:
+    """Tell whether a row's outcome is the CTRA or a component."""
+    return bool(words.sign_note(row["outcome"]))
+
+
+def asked(family: str, rows: Sequence[Mapping[str, Any]], results: Results) -> str:
+    """Return the question of a family as a sentence."""
+    text = words.question(family, rows)
+    return text if text.endswith("?") else f"{text}."
+
+
+def is_imaging(results: Results, row: Mapping[str, Any]) -> bool:
+    """Tell whether a row's outcome was measured by MRI."""
+    return results.domains.get(row["outcome"]) == "imaging" or words.region_of(row["outcome"]) is not None

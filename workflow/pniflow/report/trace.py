@@ -1,0 +1,214 @@
+"""Where a number comes from: its row, its model in words, the files behind it, the command that made it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pniflow import files, words
+from pniflow.errors import InputError
+from pniflow.report import interpretation
+
+_INPUTS = {  # option of fit-models -> its file in the results
+    "measures": "cohort/measures.parquet",
+    "participants": "cohort/participants.tsv",
+    "excluded": "cohort/excluded_measures.parquet",
+    "scales": "questionnaires/scales.tsv",
+    "assays": "assays/assay_scores.tsv",
+    "samples": "study/samples.tsv",
+}
+_OUTPUTS = ("estimates", "sensitivity", "diagnostics")
+RULES = {  # table of the report -> the rule that writes it
+    **dict.fromkeys(("estimates", "sensitivity", "diagnostics"), "fit_models"),
+    **dict.fromkeys(("flow", "table1", "course", "inclusion", "exclusions"), "assemble_cohort"),
+    **dict.fromkeys(("flags", "dictionary"), "assemble_cohort"),
+    **dict.fromkeys(("scales", "reliability"), "score_questionnaires"),
+    "windows": "ingest_study",
+    "ctra_genes": "score_ctra",
+    "sample_quality": "assess_samples",
+    "over_genes": "fit_over_genes",
+    "gene_estimates": "fit_over_genes",
+    "design": "check_design",
+    "peaks": "fit_surface",
+    "clusters": "fit_surface",
+    "voxel_peaks": "fit_voxels",
+    "voxel_clusters": "fit_voxels",
+}
+Facts = list[tuple[str, str]]
+
+
+def trace(key: list[str], *, results: Path = Path("results"), models: Path | None = None) -> None:
+    """Print where estimates come from.
+
+    Parameters
+    ----------
+    key : list of str
+        Keys as the report shows them: model/outcome/term.
+    results : Path
+        The run's results folder.
+    models : Path, optional
+        models.yaml of the run; a simulated study's is found in the results.
+
+    Raises
+    ------
+    InputError
+        There is no such key; the sentence names the most similar ones.
+    """
+    path = results / "models" / "sensitivity.tsv"
+    variants = words.estimate_rows(files.read_table(path, "sensitivity")) if path.is_file() else []
+    # An outcome that the sensitivity analyses alone have is traced to the first of them, as in the report.
+    rows = {row["key"]: row for row in reversed(variants)}
+    rows |= {row["key"]: row for row in words.estimate_rows(_table(results, "estimates"))}
+    written = models or results / "raw" / "models.yaml"
+    plan = files.read_yaml(written) if written.is_file() else {}
+    measures = results / _INPUTS["measures"]
+    units = words.units_of(files.read_table(measures, "measures")) if measures.is_file() else {}
+    for one in key:
+        if one not in rows:
+            near = _nearest(one, list(rows))
+            hint = f"; the nearest are {', '.join(near)}" if near else ""
+            raise InputError(
+                f"{results}/models/estimates.tsv: there is no row {one}{hint}. A key is model/outcome/term;"
+                " all are listed in the report under all estimates."
+            )
+        others = [row for row in variants if row["key"] == one and row is not rows[one]]
+        facts = [*describe(rows[one], others, plan, units), *behind(results, written)]
+        print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
+
+
+def _nearest(key: str, known: Sequence[str]) -> list[str]:
+    """Return the keys that look like a key, else those that have a part of this name."""
+    near = difflib.get_close_matches(key, known, 3, 0.4)
+    return near or [one for one in known if key.lower() in one.lower()][:3]
+
+
+def _table(results: Path, name: str) -> Any:
+    return files.read_table(results / "models" / f"{name}.tsv", name)
+
+
+def describe(
+    row: Mapping[str, Any],
+    variants: Sequence[Mapping[str, Any]],
+    plan: Mapping[str, Any],
+    units: Mapping[str, str],
+) -> Facts:
+    """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
+    label = words.label(row["outcome"])
+    unit = words.unit_of(row["outcome"], units)
+    facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
+    sign = words.sign_note(row["outcome"], words.row_term(row).of)
+    facts += [("sign", sign)] if sign else []
+    model = find_model(str(row["model"]), plan)
+    if model:
+        facts.append(("model, as planned", str(row["model"])))
+        facts += [_pair(line) for line in formula(model, plan)]
+    for name, value in row.items():
+        if name not in ("key", "model", "outcome", "term") and words.given(value):
+            facts.append((name, str(value)))
+    for one in variants:
+        said = f"{words.number(one['estimate'], 4)}, {words.p_phrase(one['p_value'])}"
+        facts.append((f"sensitivity, {one['variant']}", said))
+    return facts
+
+
+def tallies(rows: Sequence[Mapping[str, Any]], alpha: float) -> dict[str, Facts]:
+    """Return what is counted of each family ("primary/pro_change") and of each role ("primary/")."""
+    found: dict[str, Facts] = {}
+    for family, some in interpretation.families(rows).items():
+        role = some[0]["role"] or ""
+        facts = [(row["key"], _outcome(row, alpha)) for row in some]
+        found[f"{role}/{family}"] = facts
+        found.setdefault(f"{role}/", []).extend(facts)
+    return found
+
+
+def _outcome(row: Mapping[str, Any], alpha: float) -> str:
+    verdict = interpretation.verdict(row, alpha)
+    if verdict == interpretation.NONE:
+        return "not estimable"
+    adjusted = [words.p_phrase(row["p_adjusted"], "adjusted p")] if words.given(row["p_adjusted"]) else []
+    shown = "shown" if verdict == interpretation.SHOWN else "not shown"
+    return ", ".join([shown, words.p_phrase(row["p_value"]), *adjusted])
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.strip().partition(": ")
+    return name, value
+
+
+def behind(results: Path, models: Path | None = None) -> Facts:
+    """Return the files behind the estimates with their SHA-256, the rule that wrote them and its command.
+
+    Names are those inside the results folder: the same wherever it lies.
+    """
+    # An expression table without a score was not used.
+    unused = () if (results / "expression" / "ctra_scores.tsv").is_file() else ("samples",)
+    there = {
+        name: path for name, path in _INPUTS.items() if (results / path).is_file() and name not in unused
+    }
+    facts = [(f"input {path}", digest(results / path)) for path in there.values()]
+    if models and models.is_file():
+        facts.append((f"input {models.name}", digest(models)))
+    facts.append(("output models/estimates.tsv", digest(results / "models" / "estimates.tsv")))
+    options = [f"--{name} results/{path}" for name, path in there.items()]
+    options += ["--models models.yaml", *(f"--{name} results/models/{name}.tsv" for name in _OUTPUTS)]
+    return [
+        *((name, value) for name, value in facts if value),
+        ("rule", "fit_models (snakemake -n -p --forcerun fit_models prints the command as it runs)"),
+        ("command", f"pniflow fit-models {' '.join(options)}"),
+    ]
+
+
+def digest(path: Path) -> str:
+    """Return a file's SHA-256, "" for none."""
+    return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else ""
+
+
+def find_model(name: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the planned model of a name, with `for_each` filled in."""
+    for model in plan.get("models", []):
+        choices = model.get("for_each", {})
+        filled: list[dict[str, str]] = [{}]
+        for word, values in choices.items():
+            filled = [{**known, word: value} for known in filled for value in values]
+        for values in filled:
+            written = model["name"]
+            for word, value in values.items():
+                written = written.replace("{" + word + "}", value)
+            if written == name:
+                return {**model, "values": values}
+    return None
+
+
+def formula(model: Mapping[str, Any], plan: Mapping[str, Any], *, words_only: bool = False) -> list[str]:
+    """Return a planned model in words: fixed terms, random intercept, sample, method.
+
+    With `words_only` a predictor that stands for several keeps its word in braces.
+    """
+    defaults = plan.get("defaults", {})
+    values = {word: f"{{{word}}}" for word in model["values"]} if words_only else model["values"]
+    fixed = ", ".join(_term(term, values) for term in model["fixed"])
+    random = model.get("random", defaults.get("random", []))
+    method = defaults.get("method", {})
+    sample = {**defaults.get("sample", {}), **model.get("sample", {})}
+    return [
+        f"  fixed: intercept{', ' if fixed else ''}{fixed}",
+        "  random:"
+        f" {'intercept per ' + ', '.join(part['intercept'] for part in random) if random else 'none'}",
+        "  sample:"
+        f" {', '.join(str(value).replace('_', ' ') for value in sample.values()) or 'all available'}",
+        f"  method: {', '.join(str(value).replace('_', ' ') for value in method.values()) or 'not recorded'}",
+    ]
+
+
+def _term(term: Any, values: Mapping[str, str]) -> str:
+    if isinstance(term, Mapping):
+        (kind, of), *_ = term.items()
+        named = [values.get(str(one), str(one)) for one in (of if isinstance(of, list) else [of])]
+        if kind == "split":
+            return f"{named[0]} split into within and between persons"
+        return f"{' by '.join(named)}{'' if kind in ('variable', 'interaction') else f' ({kind})'}"
+    return values.get(str(term), str(term))
