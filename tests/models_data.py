@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from called import call
 from pniflow.models.fit_models import fit_models
 
 SESSIONS = ("ses-pre", "ses-post")
@@ -94,7 +95,7 @@ def fitted(
 ) -> dict[str, pd.DataFrame]:
     """Fit and read the three tables back."""
     outputs = {name: folder / f"{name}.tsv" for name in ("estimates", "sensitivity", "diagnostics")}
-    fit_models(**written(folder, measures, participants, models), **outputs, **options)
+    call(fit_models, **written(folder, measures, participants, models), **outputs, **options)
     return {name: pd.read_csv(path, sep="\t") for name, path in outputs.items()}
 
 

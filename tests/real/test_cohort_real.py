@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from called import call
 from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.files import read_table
 from pniflow.study.ingest_study import ingest_study
@@ -25,7 +26,8 @@ def test_flow_of_a_real_trial(real_data: Path, tmp_path: Path) -> None:
     """The counts were taken from the tree's list of sessions by hand."""
     (tmp_path / "study.yaml").write_text(STUDY)
     ingest_study(study=tmp_path / "study.yaml", data=real_data / "bids", out=tmp_path / "study")
-    assemble_cohort(
+    call(
+        assemble_cohort,
         study=tmp_path / "study.yaml",
         participants=tmp_path / "study/participants.tsv",
         sessions=tmp_path / "study/sessions.tsv",

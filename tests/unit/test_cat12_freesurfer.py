@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
+from called import call
 from pniflow import words
 from pniflow.cohort.observations import of_freesurfer
 from pniflow.errors import InputError
@@ -183,7 +184,7 @@ def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Pat
 """
     )
     diagnostics = tmp_path / "diagnostics.tsv"
-    fit_models(**tables, models=models, estimates=estimates, diagnostics=diagnostics)
+    call(fit_models, **tables, models=models, estimates=estimates, diagnostics=diagnostics)
     assert set(read_table(estimates, "estimates")["model"]) == {"change_gm"}
     told = read_table(diagnostics, "diagnostics")
     told = told[told["table"] == "models_left_out"].set_index("model")["note"]

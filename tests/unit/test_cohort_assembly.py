@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from called import call
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.contracts import contract
@@ -19,7 +20,7 @@ from pniflow.files import read_table
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The assembled four."""
     paths = write_study(tmp_path_factory.mktemp("cohort"))
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     return paths["out"]
 
 
@@ -188,7 +189,7 @@ def test_outputs_are_in_order_of_participant_time_and_measure_whatever_the_order
         head, *rows = text.splitlines()
         turned[name] = "\n".join([head, *rows[::-1]])
     paths = write_study(tmp_path / "turned", **turned)
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     for path in sorted(cohort.iterdir()):
         assert (paths["out"] / path.name).read_bytes() == path.read_bytes(), path.name
     frame = read_table(cohort / "measures.parquet")
@@ -218,7 +219,7 @@ HEADS = [
 def test_freesurfers_numbers_join_and_share_the_gate_of_the_image(tmp_path: Path) -> None:
     """B's second image is rated 55 % by CAT12: FreeSurfer's number is left out too, and kept."""
     paths = write_study(tmp_path / "fs", freesurfer=freesurfer_rows(*HEADS))
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     head = "freesurfer_subfields_long.hippocampal_head.left.volume"
     assert values(paths["out"], head) == {("A", "ses-pre"): 1.5, ("A", "ses-post"): 1.25}
     assert values(paths["out"], head, "excluded_measures") == {("B", "ses-post"): 1.75}
@@ -241,14 +242,14 @@ def test_freesurfers_versions_are_not_mixed_and_two_folders_of_one_scan_are_refu
     with pytest.raises(
         InputError, match=r"mix .* of freesurfer_subfields_long .T1_v21: A1.long; T1_v22: A2.long"
     ):
-        assemble_cohort(**paths)
-    assemble_cohort(**paths, allow_mixed_versions=True)
+        call(assemble_cohort, **paths)
+    call(assemble_cohort, **paths, allow_mixed_versions=True)
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     assert flow[flow["branch"] == "freesurfer"]["note"].str.contains("MIXED, accepted").any()
     twice = ("A9", *HEADS[0][1:])
     paths = write_study(tmp_path / "fs", freesurfer=freesurfer_rows(HEADS[0], twice))
     with pytest.raises(InputError, match=r"participant A has 2 folders of FreeSurfer at session ses-pre"):
-        assemble_cohort(**paths)
+        call(assemble_cohort, **paths)
 
 
 PROTOCOL = """participant_id session_id suffix voxel_x voxel_y voxel_z orientation handedness \
@@ -263,7 +264,7 @@ receive_coil source within_person in_study
 def test_images_measured_in_another_way_are_flagged(tmp_path: Path) -> None:
     """C's second image was not processed, so its scanner is compared with nothing; FLAIR is no T1w."""
     paths = write_study(tmp_path / "same", protocol=PROTOCOL.format("VE11C", "echo_time_differs"))
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     flags = read_table(paths["out"] / "flags.tsv", "flags")
     mine = flags[flags["item"].str.startswith("image ")]
     assert mine[["session_id", "item", "rule", "reason"]].to_numpy().tolist() == [
@@ -277,8 +278,8 @@ def test_another_scanner_software_is_refused_by_naming_the_images_unless_allowed
     with pytest.raises(
         InputError, match=r"mix versions of the scanner's software .VE11C: A_pre; XA30: A_post"
     ):
-        assemble_cohort(**paths)
-    assemble_cohort(**paths, allow_mixed_versions=True)
+        call(assemble_cohort, **paths)
+    call(assemble_cohort, **paths, allow_mixed_versions=True)
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     note = flow[(flow["branch"] == "imaging") & (flow["step"] == "complete")]["note"].iloc[0]
     assert "MIXED, accepted" in note
@@ -295,7 +296,7 @@ def test_a_study_without_records_takes_its_people_from_samples_and_scans(tmp_pat
         tmp_path / "bare", study, participants="participant_id", sessions="participant_id session_id day",
         scales=None, assays=None, lesions=None,
     )  # fmt: skip
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     people = read_table(paths["out"] / "participants.tsv", "participants")
     assert people["participant_id"].tolist() == ["A", "B", "C"]
     assert count(paths["out"], "enrolled", "all") == 3
@@ -309,7 +310,7 @@ def test_a_study_with_questionnaires_alone_is_a_cohort_too(tmp_path: Path) -> No
     study = STUDY[: STUDY.index("assays:")]
     only = dict.fromkeys(["assays", "samples", "ctra", "scans", "quality", "globals", "lesions"])
     paths = write_study(tmp_path / "asked", study, **only)
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     measures = read_table(paths["out"] / "measures.parquet", "measures")
     assert set(measures["measure"]) == {"pss10", "mfis"}
     assert read_table(paths["out"] / "excluded_measures.parquet", "excluded_measures").empty
@@ -322,9 +323,9 @@ def test_mixed_versions_are_flagged_when_allowed(tmp_path: Path) -> None:
     paths = write_study(tmp_path / "mixed", globals=globals)
     expected = r"mix CAT12 versions \(12.8.1_2042: .*rsub-B_pre; 12.9_2550: rsub-B_post\)"
     with pytest.raises(InputError, match=expected):
-        assemble_cohort(**paths)
+        call(assemble_cohort, **paths)
     assert not paths["out"].exists()
-    assemble_cohort(**paths, allow_mixed_versions=True)
+    call(assemble_cohort, **paths, allow_mixed_versions=True)
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
     assert "MIXED, accepted by cat12.allow_mixed_versions" in note
@@ -339,7 +340,7 @@ def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> N
         "2.5 12.8.1_2042\n        rsub-B_pre", "2.5 26.0_3250\n        rsub-B_pre"
     )
     paths = write_study(tmp_path / "defined", globals=globals)
-    assemble_cohort(**paths, allow_mixed_versions=True)
+    call(assemble_cohort, **paths, allow_mixed_versions=True)
     assert values(paths["out"], "mean_thickness") == {}
     assert values(paths["out"], "mean_thickness", "excluded_measures") == {}
     assert values(paths["out"], "tiv")[("A", "ses-pre")] == 1401
@@ -367,10 +368,10 @@ def test_what_reports_say_of_lesions_must_be_what_the_study_says(
     study = STUDY.replace("lesion_handling: none", f"lesion_handling: {handling}")
     paths = write_study(tmp_path / "lesions", study, globals=globals)
     if says is None:
-        assemble_cohort(**paths)
+        call(assemble_cohort, **paths)
         return
     with pytest.raises(InputError, match=says):
-        assemble_cohort(**paths)
+        call(assemble_cohort, **paths)
 
 
 def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
@@ -380,12 +381,12 @@ def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
         "rsub-B_pre B ses-pre r v s true", "rsub-B_pre B ses-pre r v s false"
     )
     paths = write_study(tmp_path / "lone", **gone)
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     assert set(values(paths["out"], "tiv")) == {("A", "ses-pre"), ("A", "ses-post")}
     assert read_table(paths["out"] / "excluded_measures.parquet").empty
     rows = read_table(paths["out"] / "exclusions.tsv", "exclusions")
     assert rows.loc[rows["rule"] == "cross-sectional run", "item"].tolist() == ["scan rsub-B_pre"]
-    assemble_cohort(**paths, allow_mixed_versions=True)
+    call(assemble_cohort, **paths, allow_mixed_versions=True)
     assert ("B", "ses-pre") in values(paths["out"], "tiv")
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
@@ -399,7 +400,7 @@ def drop(text: str, word: str) -> str:
 
 def test_the_threshold_is_a_choice(tmp_path: Path) -> None:
     paths = write_study(tmp_path / "lenient")
-    assemble_cohort(**paths, minimum_quality=50)
+    call(assemble_cohort, **paths, minimum_quality=50)
     assert values(paths["out"], "tiv")[("B", "ses-post")] == 1500
     assert read_table(paths["out"] / "excluded_measures.parquet").empty
     assert count(paths["out"], "complete", "imaging") == 2

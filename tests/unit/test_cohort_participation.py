@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from called import call
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort.assemble_cohort import assemble_cohort
 from pniflow.files import read_json, read_table
@@ -52,7 +53,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, further in added.items()
     }
     paths = write_study(tmp_path_factory.mktemp("took_part"), STUDY.replace(old, COVARIATES[1:]), **tables)
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     return paths["out"]
 
 
@@ -167,7 +168,7 @@ def test_a_branch_that_everybody_is_in_is_not_contrasted(tmp_path: Path) -> None
     paths = write_study(
         tmp_path / "one", study, participants=people, scales=scales, sessions=sessions, **only
     )
-    assemble_cohort(**paths)
+    call(assemble_cohort, **paths)
     assert read_table(paths["out"] / "inclusion.tsv", "inclusion").empty
     assert status(paths["out"], "pss10") == {"complete": 1}
 

@@ -48,7 +48,7 @@ def drawn(folder: Path, table: pd.DataFrame) -> dict:
     study = {"title": "t", "simulated": True, "sessions": sessions}
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     plot_samples(
-        quality=folder / "q.tsv",
+        sample_quality=folder / "q.tsv",
         study=folder / "study.yaml",
         figure=folder / "f.svg",
         image=folder / "f.png",

@@ -16,14 +16,25 @@ from PIL import Image
 from scipy import stats
 
 import made_results as made
-from pniflow import figures
 from pniflow.figures import brain, style
-from pniflow.figures.plot_associations import baseline_spread, choose_slopes
-from pniflow.figures.plot_ctra_heatmap import standardized, used_genes
-from pniflow.figures.plot_paired_change import choose_outcomes, estimate_lines, mean_interval, with_contrasts
-from pniflow.figures.plot_quality import shares
-from pniflow.figures.plot_regions import choose_regions, in_percent, region_parts
-from pniflow.figures.plot_standardized_change import choose_effects, direction, intervals_of
+from pniflow.figures.plot_associations import baseline_spread, choose_slopes, plot_associations
+from pniflow.figures.plot_ctra_heatmap import plot_ctra_heatmap, standardized, used_genes
+from pniflow.figures.plot_flow import plot_flow
+from pniflow.figures.plot_paired_change import (
+    choose_outcomes,
+    estimate_lines,
+    mean_interval,
+    plot_paired_change,
+    with_contrasts,
+)
+from pniflow.figures.plot_quality import plot_quality, shares
+from pniflow.figures.plot_regions import choose_regions, in_percent, plot_regions, region_parts
+from pniflow.figures.plot_standardized_change import (
+    choose_effects,
+    direction,
+    intervals_of,
+    plot_standardized_change,
+)
 from pniflow.files import read_table, write_table
 from pniflow.words import estimate_rows
 
@@ -43,10 +54,10 @@ def draw_all(folder: Path, **study: object) -> dict[str, dict]:
         endings = {"figure": "svg", "image": "png", "description": "json"}
         return {part: folder / f"{name}.{ending}" for part, ending in endings.items()}
 
-    figures.plot_paired_change(**tables, **out("paired_change"))
-    figures.plot_associations(**tables, **out("associations"))
-    figures.plot_regions(**tables, **out("regions"))
-    figures.plot_ctra_heatmap(**blood, study=path, **out("ctra_heatmap"))
+    plot_paired_change(**tables, **out("paired_change"))
+    plot_associations(**tables, **out("associations"))
+    plot_regions(**tables, **out("regions"))
+    plot_ctra_heatmap(**blood, study=path, **out("ctra_heatmap"))
     return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
 
 
@@ -99,7 +110,7 @@ def test_simulated_data_say_so_on_the_picture(drawn, tmp_path):
         assert stamped(folder / f"{name}.png")
     out = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
     study = made.write_study(tmp_path, simulated=False)
-    figures.plot_associations(estimates=folder / "estimates.tsv", study=study, **out)
+    plot_associations(estimates=folder / "estimates.tsv", study=study, **out)
     assert json.loads(out["description"].read_text())["simulated"] is False
     assert not stamped(out["image"])
 
@@ -151,9 +162,9 @@ def test_no_estimates_make_a_sentence_instead_of_an_empty_picture(tmp_path):
     files = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
     both = {"estimates": tmp_path / "estimates.tsv", "study": study}
     for draw, tables in (
-        (figures.plot_paired_change, {**both, "measures": tmp_path / "measures.parquet"}),
-        (figures.plot_associations, both),
-        (figures.plot_regions, {**both, "measures": tmp_path / "measures.parquet"}),
+        (plot_paired_change, {**both, "measures": tmp_path / "measures.parquet"}),
+        (plot_associations, both),
+        (plot_regions, {**both, "measures": tmp_path / "measures.parquet"}),
     ):
         draw(**tables, **files)
         about = json.loads(files["description"].read_text())
@@ -171,7 +182,7 @@ def test_three_sessions_and_a_label_full_of_markup(tmp_path):
         made.measures(5, ("ses-pre", "ses-post", "ses-fu")), tmp_path / "measures.parquet", "measures"
     )
     files = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
-    figures.plot_paired_change(
+    plot_paired_change(
         measures=tmp_path / "measures.parquet", estimates=tmp_path / "estimates.tsv", study=study, **files
     )
     root = ElementTree.parse(files["figure"]).getroot()  # noqa: S314 (our own file)
@@ -345,7 +356,7 @@ def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
     frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
     write_table(frame, tmp_path / "flow.tsv", "flow")
     study = made.write_study(tmp_path)
-    figures.plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
+    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
     about = json.loads((tmp_path / "a.json").read_text())
     assert about["n"] == 9
     counted = "MRI usable of assessed, before: 6 of 8, after: 5 of 5, every session: 4"
@@ -407,7 +418,7 @@ def test_the_quality_figure_is_drawn_with_and_without_scans(tmp_path):
         ("without", frame[frame["domain"] != "imaging"]),
     ):
         write_table(table, tmp_path / f"{name}.parquet", "measures")
-        figures.plot_quality(
+        plot_quality(
             measures=tmp_path / f"{name}.parquet",
             participants=tmp_path / "participants.tsv",
             study=study,
@@ -438,7 +449,7 @@ def test_sessions_tested_together_are_drawn_with_their_f(tmp_path):
         "estimates": tmp_path / "estimates.tsv",
         "study": study,
     }
-    figures.plot_paired_change(**tables, **out_files(tmp_path))
+    plot_paired_change(**tables, **out_files(tmp_path))
     about = json.loads((tmp_path / "a.json").read_text())
     assert about["keys"] == ["change/pss10/session"]
     assert "sessions: F = 1.23; adj. p\u00a0=\u00a0.400, n = 21" in about["alt"]
@@ -503,7 +514,7 @@ def test_standardized_changes_of_three_sessions_are_drawn(tmp_path):
     )
     interval = ("effect_sizes", "change", None, "pss10", "session[ses-post]", "g_av", -0.96, -1.3, -0.6, None)
     write_table(pd.DataFrame([interval], columns=list(columns)), tmp_path / "diagnostics.tsv", "diagnostics")
-    figures.plot_standardized_change(
+    plot_standardized_change(
         estimates=tmp_path / "estimates.tsv", diagnostics=tmp_path / "diagnostics.tsv",
         study=made.write_study(tmp_path, sessions=SESSIONS), **out_files(tmp_path),
     )  # fmt: skip
@@ -521,7 +532,7 @@ def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
     frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
     write_table(frame, tmp_path / "flow.tsv", "flow")
     study = made.write_study(tmp_path, sessions=sessions)
-    figures.plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
+    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out_files(tmp_path))
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     assert picture.shape[1] == int(89 / 25.4 * 300)
     edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
@@ -535,7 +546,7 @@ def test_a_unit_is_that_of_the_data(tmp_path):
     table = made.measures(6)
     table.loc[table["measure"] == "log_hair_cortisol", "unit"] = "ln nmol/l"
     write_table(table, tmp_path / "measures.parquet", "measures")
-    figures.plot_paired_change(
+    plot_paired_change(
         measures=tmp_path / "measures.parquet",
         estimates=tmp_path / "estimates.tsv",
         study=made.write_study(tmp_path),

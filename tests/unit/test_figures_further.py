@@ -12,13 +12,23 @@ import pytest
 from PIL import Image
 
 import made_results as made
-from pniflow import figures, words
-from pniflow.figures.plot_associations import choose_slopes
-from pniflow.figures.plot_ctra_components import changes_of
-from pniflow.figures.plot_gene_forest import order_genes
-from pniflow.figures.plot_influence import choose_rows
-from pniflow.figures.plot_slopes import choose_pairs, deviations, person_means
-from pniflow.figures.plot_specification_curve import choices_of, choose_curves, names_of
+from pniflow import words
+from pniflow.figures.plot_associations import choose_slopes, plot_associations
+from pniflow.figures.plot_ctra_components import changes_of, plot_ctra_components
+from pniflow.figures.plot_ctra_heatmap import plot_ctra_heatmap
+from pniflow.figures.plot_gene_forest import order_genes, plot_gene_forest
+from pniflow.figures.plot_influence import choose_rows, plot_influence
+from pniflow.figures.plot_paired_change import plot_paired_change
+from pniflow.figures.plot_quality import plot_quality
+from pniflow.figures.plot_regions import plot_regions
+from pniflow.figures.plot_slopes import choose_pairs, deviations, person_means, plot_slopes
+from pniflow.figures.plot_specification_curve import (
+    choices_of,
+    choose_curves,
+    names_of,
+    plot_specification_curve,
+)
+from pniflow.figures.plot_windows import plot_windows
 from pniflow.files import write_table
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
@@ -120,22 +130,22 @@ def draw_all(folder: Path, people: int = 23, **changes: object) -> dict[str, dic
         path[name] = folder / file
         write_table(frame, path[name], contract)
     for draw, names in (
-        (figures.plot_paired_change, ("measures", "estimates")),
-        (figures.plot_associations, ("measures", "estimates")),
-        (figures.plot_regions, ("measures", "estimates")),
-        (figures.plot_slopes, ("measures", "estimates")),
-        (figures.plot_ctra_components, ("measures", "estimates")),
-        (figures.plot_quality, ("measures", "participants")),
-        (figures.plot_windows, ("windows",)),
-        (figures.plot_influence, ("sensitivity", "estimates")),
-        (figures.plot_specification_curve, ("sensitivity", "estimates", "measures")),
-        (figures.plot_gene_forest, ("genes",)),
+        (plot_paired_change, ("measures", "estimates")),
+        (plot_associations, ("measures", "estimates")),
+        (plot_regions, ("measures", "estimates")),
+        (plot_slopes, ("measures", "estimates")),
+        (plot_ctra_components, ("measures", "estimates")),
+        (plot_quality, ("measures", "participants")),
+        (plot_windows, ("windows",)),
+        (plot_influence, ("sensitivity", "estimates")),
+        (plot_specification_curve, ("sensitivity", "estimates", "measures")),
+        (plot_gene_forest, ("gene_estimates",)),
     ):
         name = draw.__name__.removeprefix("plot_")
         draw(**{key: path[key] for key in names}, study=study, **out(folder, name))
     blood = made.expression(folder, people)
     if sessions == ("ses-pre", "ses-post"):
-        figures.plot_ctra_heatmap(**blood, study=study, **out(folder, "ctra_heatmap"))
+        plot_ctra_heatmap(**blood, study=study, **out(folder, "ctra_heatmap"))
     found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")}
     return {name: about for name, about in found.items() if "caption" in about}
 
@@ -221,12 +231,12 @@ def test_a_study_without_results_says_so_in_a_sentence(tmp_path):
     both = {"estimates": tmp_path / "estimates.tsv", "measures": tmp_path / "measures.parquet"}
     varied = {"estimates": tmp_path / "estimates.tsv", "sensitivity": tmp_path / "sensitivity.tsv"}
     for draw, tables in (
-        (figures.plot_ctra_components, both),
-        (figures.plot_slopes, both),
-        (figures.plot_influence, varied),
-        (figures.plot_specification_curve, {**both, **varied}),
-        (figures.plot_windows, {"windows": tmp_path / "windows.tsv"}),
-        (figures.plot_gene_forest, {"genes": tmp_path / "genes.tsv"}),
+        (plot_ctra_components, both),
+        (plot_slopes, both),
+        (plot_influence, varied),
+        (plot_specification_curve, {**both, **varied}),
+        (plot_windows, {"windows": tmp_path / "windows.tsv"}),
+        (plot_gene_forest, {"gene_estimates": tmp_path / "genes.tsv"}),
     ):
         draw(**tables, study=study, **out(tmp_path, "a"))
         about = json.loads((tmp_path / "a.json").read_text())

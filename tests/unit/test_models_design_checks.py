@@ -11,8 +11,8 @@ from scipy import optimize, stats
 
 import made_results
 from models_data import one_model, study, written
-from pniflow import figures
 from pniflow.errors import InputError
+from pniflow.figures.plot_power import plot_power
 from pniflow.mixed.random_intercept import random_intercept
 from pniflow.models.check_design import check_design, detectable, null_outcomes, shifted
 
@@ -156,9 +156,7 @@ def test_the_figure_shows_the_tables_numbers(tmp_path):
     table = checks(tmp_path, *study(), models)
     out = {name: tmp_path / f"power.{end}" for name, end in (("figure", "svg"), ("image", "png"))}
     about = made_results.write_study(tmp_path)
-    figures.plot_power(
-        design=tmp_path / "design.tsv", study=about, description=tmp_path / "power.json", **out
-    )
+    plot_power(design=tmp_path / "design.tsv", study=about, description=tmp_path / "power.json", **out)
     words = json.loads((tmp_path / "power.json").read_text())
     own = table[table["method"] == "kenward_roger"]
     assert f"change {own['detectable_80'].iloc[0]:.2f} SD" in words["caption"]
@@ -173,9 +171,7 @@ def test_the_figure_of_several_iccs_joint_tests_and_nothing_to_show(tmp_path):
         checks(folder, *data, models, **declared)
         about = made_results.write_study(folder)
         out = {name: folder / f"power.{end}" for name, end in (("figure", "svg"), ("image", "png"))}
-        figures.plot_power(
-            design=folder / "design.tsv", study=about, description=folder / "power.json", **out
-        )
+        plot_power(design=folder / "design.tsv", study=about, description=folder / "power.json", **out)
         return json.loads((folder / "power.json").read_text())
 
     fixed = ["session", {"split": "gad7"}]

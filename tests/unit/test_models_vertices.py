@@ -17,6 +17,7 @@ from scipy import stats
 from scipy.sparse import csr_matrix
 
 import map_studies as made
+from called import call
 from pniflow.errors import InputError
 from pniflow.figures.plot_surface import plot_surface
 from pniflow.files import read_table, write_table
@@ -86,7 +87,8 @@ def test_a_vertex_is_fitted_as_a_measure_is(tmp_path: Path) -> None:
              for model in (made.change(), made.on_ctra())]  # fmt: skip
     document = files["models"].read_text().replace("max_t", "none")
     (tmp_path / "plain.yaml").write_text(document.split("models:")[0] + f"models: {json.dumps(plain)}\n")
-    fit_models(
+    call(
+        fit_models,
         measures=tmp_path / "with.parquet",
         participants=files["participants"],
         models=tmp_path / "plain.yaml",

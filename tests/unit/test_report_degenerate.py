@@ -12,6 +12,7 @@ from test_report_page import Page
 from test_report_paper import squeezed, text_of
 
 import made_results as made
+from called import call
 from pniflow.files import write_table
 from pniflow.report.render_report import render_report
 from pniflow.words import estimate_rows
@@ -110,7 +111,8 @@ def report(request, tmp_path_factory) -> tuple[str, Page, str, pd.DataFrame]:
     folder = tmp_path_factory.mktemp("case")
     write_table(table, folder / "estimates.tsv", "estimates")
     write_table(measures, folder / "measures.parquet", "measures")
-    render_report(
+    call(
+        render_report,
         study=made.write_study(folder, **changes),
         estimates=folder / "estimates.tsv",
         measures=folder / "measures.parquet",
@@ -184,7 +186,7 @@ def test_names_of_files_and_keys_are_text_whatever_they_are(tmp_path):
     flow = [("enrolled", "all", None, 23, None)]
     write_table(pd.DataFrame(flow, columns=["step", "branch", "session_id", "n", "note"]), odd, "flow")
     study = made.write_study(tmp_path)
-    render_report(study=study, estimates=tmp_path / "estimates.tsv", flow=odd, out=tmp_path / "r.html")
+    call(render_report, study=study, estimates=tmp_path / "estimates.tsv", flow=odd, out=tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<b>" not in text
     assert odd.name.replace("\u202e", "⟨U+202E⟩") in Page(text).body

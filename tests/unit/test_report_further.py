@@ -10,6 +10,7 @@ import pytest
 from test_report_page import Page
 
 import made_results as made
+from called import call
 from pniflow import contracts, words
 from pniflow.files import write_table, write_text
 from pniflow.report import further
@@ -124,7 +125,8 @@ def test_a_table_stands_in_its_section(name, frame, section, said, tmp_path):
     paths = write(tmp_path, **{name: frame})
     write_table(made.estimates(), tmp_path / "estimates.tsv", "estimates")
     write_table(made.measures(), tmp_path / "measures.parquet", "measures")
-    render_report(
+    call(
+        render_report,
         study=made.write_study(tmp_path),
         estimates=tmp_path / "estimates.tsv",
         measures=tmp_path / "measures.parquet",
@@ -253,7 +255,8 @@ def test_every_number_equals_its_table_at_its_shown_rounding(tmp_path):
     paths = write(tmp_path, **frames)
     write_table(made.estimates(), tmp_path / "estimates.tsv", "estimates")
     write_table(made.measures(), tmp_path / "measures.parquet", "measures")
-    render_report(
+    call(
+        render_report,
         study=made.write_study(tmp_path),
         estimates=tmp_path / "estimates.tsv",
         measures=tmp_path / "measures.parquet",

@@ -15,6 +15,7 @@ import pytest
 from test_figures_drawing import NAMES, drawn_once
 
 import made_results as made
+from called import call
 from pniflow.errors import InputError
 from pniflow.files import read_table, write_table
 from pniflow.report.blocks import plain
@@ -244,7 +245,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def page(run, tmp_path_factory) -> Page:
     out = tmp_path_factory.mktemp("page") / "report.html"
-    render_report(**run, out=out)
+    call(render_report, **run, out=out)
     return Page(out.read_text(encoding="utf-8"))
 
 
@@ -474,7 +475,7 @@ def cells_of(page: Page, caption: str) -> list[list[str]]:
 def test_the_time_a_measure_looks_back_on_is_laid_against_the_intervention(run, tmp_path):
     sessions = {"ses-pre": {"label": "before", "day": 0}, "ses-post": {"label": "after", "day": 61}}
     study = made.write_study(tmp_path, sessions=sessions, intervention_days=[0, 56])
-    render_report(**{**run, "study": study}, out=tmp_path / "report.html")
+    call(render_report, **{**run, "study": study}, out=tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     rows = cells_of(page, "against those of the intervention (day 0 to 56).")
     assert rows[2][0] == "Multidimensional Assessment of Interoceptive Awareness, version 2"
@@ -503,7 +504,7 @@ def test_keys_not_verified_by_two_sources_are_named(run, tmp_path):
     names = ("gad7", "strain_count", "bdi2", "our_own_list")
     instruments = {name: {"fields": name + "_{item}"} for name in names}
     study = made.write_study(tmp_path, instruments=instruments)
-    render_report(**{**run, "study": study}, out=tmp_path / "report.html")
+    call(render_report, **{**run, "study": study}, out=tmp_path / "report.html")
     body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
     sentence = re.search(r"Scoring key not verified by two sources: ([^.]*)\.", body)
     assert sentence is not None
@@ -517,7 +518,7 @@ def test_keys_not_verified_by_two_sources_are_named(run, tmp_path):
 def test_without_their_tables_windows_and_scores_are_absent(run, tmp_path):
     given = {name: path for name, path in run.items() if name not in ("windows", "scales")}
     study = made.write_study(tmp_path, instruments={})
-    render_report(**{**given, "study": study}, out=tmp_path / "report.html")
+    call(render_report, **{**given, "study": study}, out=tmp_path / "report.html")
     body = Page((tmp_path / "report.html").read_text(encoding="utf-8")).body
     for text in ("looks back on", "rorated", "not verified by two sources"):
         assert text not in body
@@ -557,7 +558,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_the_same_bytes_in_another_folder(run, tmp_path):
     for name in ("one", "two"):
-        render_report(**run, out=tmp_path / name / "report.html")
+        call(render_report, **run, out=tmp_path / name / "report.html")
     assert (tmp_path / "one/report.html").read_bytes() == (tmp_path / "two/report.html").read_bytes()
 
 
@@ -582,7 +583,7 @@ def test_hostile_text_is_text(run, tmp_path):
     exclusions = read_table(run["exclusions"], "exclusions").assign(reason=HOSTILE)
     write_table(exclusions, tmp_path / "exclusions.tsv", "exclusions")
     changed = {name: tmp_path / Path(run[name]).name for name in ("estimates", "measures", "exclusions")}
-    render_report(**{**run, **changed, "study": study}, out=tmp_path / "report.html")
+    call(render_report, **{**run, **changed, "study": study}, out=tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "alert" not in "".join(script["text"] for script in page.all("script"))
     assert len(page.all("script")) == 1
@@ -598,7 +599,7 @@ def test_what_turns_a_line_round_is_named_instead(tmp_path):
     table = made.estimates().iloc[:1].assign(outcome="a\u202eb")
     write_table(table, tmp_path / "estimates.tsv", "estimates")
     study = made.write_study(tmp_path, title="one \u2067two")
-    render_report(study=study, estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html")
+    call(render_report, study=study, estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not set(text) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
     assert text.partition("<main")[2].count("a⟨U+202E⟩b") > 3
@@ -644,7 +645,8 @@ def test_an_absent_branch_is_named_once_and_leaves_no_gap(domains, sentence, gon
     write_table(table, tmp_path / "estimates.tsv", "estimates")
     write_table(measures, tmp_path / "measures.parquet", "measures")
     study = made.write_study(tmp_path)
-    render_report(
+    call(
+        render_report,
         study=study,
         estimates=tmp_path / "estimates.tsv",
         measures=tmp_path / "measures.parquet",
@@ -660,8 +662,11 @@ def test_an_absent_branch_is_named_once_and_leaves_no_gap(domains, sentence, gon
 
 def test_a_study_without_any_estimate_still_has_a_report(tmp_path):
     write_table(made.estimates().iloc[:0], tmp_path / "estimates.tsv", "estimates")
-    render_report(
-        study=made.write_study(tmp_path), estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html"
+    call(
+        render_report,
+        study=made.write_study(tmp_path),
+        estimates=tmp_path / "estimates.tsv",
+        out=tmp_path / "report.html",
     )
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No question was prespecified that the data of this study can answer." in page.body
@@ -700,7 +705,8 @@ def test_three_sessions_and_nothing_shown(tmp_path):
     ]
     write_table(pd.DataFrame(rows), tmp_path / "estimates.tsv", "estimates")
     write_table(made.measures(5, tuple(sessions)), tmp_path / "measures.parquet", "measures")
-    render_report(
+    call(
+        render_report,
         study=made.write_study(tmp_path, sessions=sessions),
         estimates=tmp_path / "estimates.tsv",
         measures=tmp_path / "measures.parquet",
@@ -784,7 +790,7 @@ def test_a_claim_on_two_sessions_is_compared_with_the_second_of_three():
 
 def test_a_study_that_names_no_publication_is_compared_with_none(run, tmp_path):
     alone = {name: value for name, value in run.items() if name != "published"}
-    render_report(**alone, out=tmp_path / "report.html")
+    call(render_report, **alone, out=tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "published claims" not in text
     assert "CMSC 2023" not in text
@@ -792,7 +798,7 @@ def test_a_study_that_names_no_publication_is_compared_with_none(run, tmp_path):
 
 def test_an_unknown_publication_is_one_sentence(run, tmp_path):
     with pytest.raises(InputError, match="there is no 'other_study'; known are reference_study"):
-        render_report(**{**run, "published": ["other_study"]}, out=tmp_path / "report.html")
+        call(render_report, **{**run, "published": ["other_study"]}, out=tmp_path / "report.html")
 
 
 def test_the_headline_in_the_terminal(run, tmp_path, capsys):

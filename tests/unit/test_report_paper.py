@@ -12,6 +12,7 @@ import pytest
 from test_report_page import HOSTILE, run  # noqa: F401 (fixture)
 
 import made_results as made
+from called import call
 from conftest import lacking
 from pniflow.report import pdf as printed
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
@@ -38,7 +39,7 @@ def squeezed(text: str) -> str:
 @pytest.fixture(scope="module")
 def both(run, tmp_path_factory) -> tuple[str, str, Path]:  # noqa: F811
     folder = tmp_path_factory.mktemp("both")
-    render_report(**run, out=folder / "report.html", pdf=folder / "report.pdf")
+    call(render_report, **run, out=folder / "report.html", pdf=folder / "report.pdf")
     return (folder / "report.html").read_text("utf-8"), text_of(folder / "report.pdf"), folder / "report.pdf"
 
 
@@ -93,7 +94,7 @@ def test_the_paper_is_tagged_titled_and_undated(both):
 
 def test_the_same_paper_in_another_folder(run, tmp_path):  # noqa: F811
     for name in ("one", "two"):
-        render_report(**run, out=tmp_path / name / "r.html", pdf=tmp_path / name / "r.pdf")
+        call(render_report, **run, out=tmp_path / name / "r.html", pdf=tmp_path / name / "r.pdf")
     assert (tmp_path / "one/r.pdf").read_bytes() == (tmp_path / "two/r.pdf").read_bytes()
 
 
@@ -269,7 +270,7 @@ def test_a_study_without_any_estimate_has_a_paper(tmp_path):
     made.write_table(made.estimates().iloc[:0], tmp_path / "estimates.tsv", "estimates")
     study = made.write_study(tmp_path, simulated=False)
     paths = {"out": tmp_path / "r.html", "pdf": tmp_path / "r.pdf"}
-    render_report(study=study, estimates=tmp_path / "estimates.tsv", **paths)
+    call(render_report, study=study, estimates=tmp_path / "estimates.tsv", **paths)
     text = text_of(paths["pdf"])
     assert "No question was prespecified" in text
     assert "SIMULATED" not in text

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import made_results as made
+from called import call
 from pniflow.errors import InputError
 from pniflow.files import read_yaml, write_table
 from pniflow.report.render_report import render_report
@@ -84,7 +85,8 @@ def test_the_page_shows_what_the_terminal_prints(results, root, tmp_path, capsys
     trace([KEY], results=results, models=plan)
     said = capsys.readouterr().out.splitlines()[2:-1]
     out = tmp_path / "report.html"
-    render_report(
+    call(
+        render_report,
         study=made.write_study(tmp_path),
         estimates=results / "models" / "estimates.tsv",
         sensitivity=results / "models" / "sensitivity.tsv",
@@ -117,7 +119,8 @@ def test_a_number_of_the_sensitivity_analyses_alone_has_its_trace(results, root,
     assert "\nvariant: other_atlases\n" in said
     assert "sensitivity, other_atlases" not in said
     out = tmp_path / "report.html"
-    render_report(
+    call(
+        render_report,
         study=made.write_study(tmp_path),
         estimates=models / "estimates.tsv",
         sensitivity=models / "sensitivity.tsv",

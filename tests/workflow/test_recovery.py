@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from called import call
 from pniflow.demo import observe, population, scores
 from pniflow.demo.scenario import Design, facets
 from pniflow.demo.simulation import Study, simulate
@@ -159,7 +160,8 @@ def test_planted_means_and_slopes_come_back_from_measures_to_1e_8(
     depleted = np.where(study.people.b_cell_depletion, "yes", "no")
     people = pd.DataFrame({"participant_id": design.labels, **covariates, "b_cell_depletion": depleted})
     write_table(people, tmp_path / "participants.tsv", "participants")
-    fit_models(
+    call(
+        fit_models,
         measures=tmp_path / "measures.parquet",
         participants=tmp_path / "participants.tsv",
         models=root / "config" / "models.yaml",

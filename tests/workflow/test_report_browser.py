@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import made_results as made
+from called import call
 from conftest import lacking
 from pniflow.files import write_table
 from pniflow.report.render_report import render_report
@@ -267,7 +268,7 @@ def test_hostile_text_does_nothing(browser, tmp_path):
     table = made.estimates().iloc[:6]
     table.loc[len(table)] = row
     write_table(table, tmp_path / "estimates.tsv", "estimates")
-    render_report(study=study, estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html")
+    call(render_report, study=study, estimates=tmp_path / "estimates.tsv", out=tmp_path / "report.html")
     with opened(browser, (tmp_path / "report.html").as_uri()) as page:
         shown = HOSTILE.replace("\u202e", "⟨U+202E⟩")
         assert page.locator("h1").inner_text() == shown

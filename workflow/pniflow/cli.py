@@ -14,13 +14,15 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pniflow import __version__
 from pniflow.errors import InputError, nearest
+from pniflow.figures.gallery import FIGURES
 from pniflow.resources import searched
+from pniflow.tables import READS, TABLES
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
@@ -47,22 +49,7 @@ COMMANDS = {
     "fit-over-genes": "pniflow.genes",
     "fit-surface": "pniflow.maps",
     "fit-voxels": "pniflow.maps",
-    "plot-paired-change": "pniflow.figures",
-    "plot-ctra-heatmap": "pniflow.figures",
-    "plot-associations": "pniflow.figures",
-    "plot-regions": "pniflow.figures",
-    "plot-flow": "pniflow.figures",
-    "plot-quality": "pniflow.figures",
-    "plot-samples": "pniflow.figures",
-    "plot-standardized-change": "pniflow.figures",
-    "plot-surface": "pniflow.figures",
-    "plot-power": "pniflow.figures",
-    "plot-ctra-components": "pniflow.figures",
-    "plot-windows": "pniflow.figures",
-    "plot-influence": "pniflow.figures",
-    "plot-slopes": "pniflow.figures",
-    "plot-gene-forest": "pniflow.figures",
-    "plot-specification-curve": "pniflow.figures",
+    **{f"plot-{name.replace('_', '-')}": "pniflow.figures" for name in FIGURES},
     "render-report": "pniflow.report",
     "summarize-results": "pniflow.report",
     "trace": "pniflow.report",
@@ -102,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(parser.parse_args(words[1:]))
     try:
         with searched(options["resources"] if named else options.pop("resources")):
-            function(**options)
+            function(**_gathered(options))
     except InputError as error:
         return _refused(str(error))
     except OSError as error:
@@ -131,6 +118,9 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
     texts = _parameter_texts(document)
     hints = typing.get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
+        if typing.get_origin(hints[name]) is Mapping:
+            _add_tables(parser, command)
+            continue
         required = parameter.default is inspect.Parameter.empty
         options = _options(hints[name])
         options["help"] = texts.get(name, "").replace("%", "%%")
@@ -146,6 +136,30 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
                 )
         parser.add_argument("--" + name.replace("_", "-"), dest=name, required=required, **options)
     return parser
+
+
+def _add_tables(parser: argparse.ArgumentParser, command: str) -> None:
+    """Give each table that a command reads an option, explained by its contract."""
+    needed, further = READS[command.replace("-", "_")]
+    for name in (*needed, *further):
+        help = TABLES[name].described().replace("%", "%%")
+        parser.add_argument(
+            TABLES[name].flag,
+            dest=f"tables.{name}",
+            required=name in needed,
+            type=Path,
+            metavar="PATH",
+            help=help,
+        )
+
+
+def _gathered(options: dict[str, Any]) -> dict[str, Any]:
+    """Return a command's options with those that are tables in one mapping, as its function takes them."""
+    named = {
+        name.removeprefix("tables."): options.pop(name) for name in [*options] if name.startswith("tables.")
+    }
+    given = {name: path for name, path in named.items() if path is not None}
+    return {**options, "tables": given} if named else options
 
 
 def _options(hint: Any) -> dict[str, Any]:

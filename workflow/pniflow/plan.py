@@ -18,6 +18,7 @@ from typing import Any
 
 from pniflow.config import checked, read_study
 from pniflow.errors import InputError, nearest
+from pniflow.modalities import MODALITIES, present
 from pniflow.models.planning import require_declared
 from pniflow.models.specification import read_models
 from pniflow.resources import find, shipped
@@ -28,19 +29,8 @@ _PLACEHOLDER = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")  # Snakemake's wildcards an
 
 # Keys of study.yaml that name a raw file or folder.
 _RAW_KEYS = (
-    "redcap.export",
-    "redcap.dictionary",
-    "participants.file",
-    "bids.paths",
-    "expression.matrix",
-    "expression.samples",
-    "expression.tx2gene",
-    "cat12.folder",
-    "cat12.scans",
-    "freesurfer.folder",
-    "images.folder",
-    "lesions.folder",
-    "lesions.file",
+    *("redcap.export", "redcap.dictionary", "participants.file", "bids.paths"),
+    *(key for one in MODALITIES for key in one.raw),
 )
 
 
@@ -56,6 +46,8 @@ class Plan:
         Where they are.
     raw : dict of str to str
         Key of study.yaml (`redcap.export`, `assays.hair_cortisol`) -> raw file or folder.
+    modalities : list of str
+        What the study has, by the names of `pniflow.modalities`.
     """
 
     config: dict[str, Any]
@@ -64,6 +56,7 @@ class Plan:
     models_file: str
     data_folder: str
     raw: dict[str, str]
+    modalities: list[str]
 
     def quantifications(self) -> list[str]:
         """Return the files of one sample each, as folders, files and patterns; empty where there are none."""
@@ -132,8 +125,9 @@ def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
             raise InputError(f"{os.path.relpath(config_file)}: report.{error}") from None
     raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
     models_file = own_models if Path(own_models).is_file() else shipped_models
-    require_declared(read_models(models_file), study, full["resources"])
-    return Plan(full, study, study_file, models_file, data, raw)
+    held = present(study, full)
+    require_declared(read_models(models_file), study, held, full["resources"])
+    return Plan(full, study, study_file, models_file, data, raw, held)
 
 
 def shipped_models_file() -> Path:

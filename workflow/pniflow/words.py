@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pniflow import modalities
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
 from pniflow.resources import find, own, shipped
@@ -24,21 +25,8 @@ LEVEL = f"95{NBSP}%"
 CTRA_SIGN = "higher CTRA = more adverse: more inflammatory, less interferon and antibody gene expression"
 COMPONENT_SIGN = "higher = more expression"
 CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
-BRANCHES = {
-    "questionnaires": "Questionnaires",
-    "assays": "Assays",
-    "expression": "Gene expression",
-    "imaging": "MRI",
-    "freesurfer": "FreeSurfer",
-    "lesions": "Lesions",
-}
-DOMAINS = {  # domain of a measure -> how its branch is called
-    "questionnaire": BRANCHES["questionnaires"],
-    "assay": BRANCHES["assays"],
-    "expression": BRANCHES["expression"],
-    "imaging": BRANCHES["imaging"],
-    "exposure": "Exposure",
-}
+# Domain of a measure -> how its branch is called.
+DOMAINS = {name: one.label for name, one in modalities.DOMAINS.items()} | {"exposure": "Exposure"}
 _COEFFICIENTS = re.compile(r"\bF test of (\d+) coefficients")
 _NAME = re.compile(
     r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"

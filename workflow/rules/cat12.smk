@@ -12,6 +12,8 @@ rule index_cat12:
         "<logs>/index_cat12.log",
     benchmark:
         "<benchmarks>/index_cat12.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -37,6 +39,8 @@ rule parse_cat12:
         "<logs>/parse_cat12/{batch}.log",
     benchmark:
         "<benchmarks>/parse_cat12/{batch}.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -65,6 +69,8 @@ rule gather_cat12:
         "<logs>/gather_cat12.log",
     benchmark:
         "<benchmarks>/gather_cat12.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -1,9 +1,11 @@
 # Cohort: every measure of every participant and session in one table, and what was left out.
 
+COHORT = read_by("assemble_cohort", MODALITIES)
+
 
 rule assemble_cohort:
     input:
-        **COHORT_TABLES,
+        **placed(COHORT),
         study=plan.study_file,
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
@@ -39,6 +41,8 @@ rule assemble_cohort:
         "<logs>/assemble_cohort.log",
     benchmark:
         "<benchmarks>/assemble_cohort.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -51,5 +55,5 @@ rule assemble_cohort:
     shell:
         "pniflow assemble-cohort --study {input.study}"
         " --participants {input.participants} --sessions {input.sessions}"
-        f"{flags(COHORT_TABLES)}"
+        f"{flags(COHORT)}"
         " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out} 2> {log}"

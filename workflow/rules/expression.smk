@@ -23,6 +23,8 @@ rule ingest_expression:
         "<logs>/ingest_expression.log",
     benchmark:
         "<benchmarks>/ingest_expression.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -58,6 +60,8 @@ rule normalize_expression:
         "<logs>/normalize_expression.log",
     benchmark:
         "<benchmarks>/normalize_expression.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -94,6 +98,8 @@ rule score_ctra:
         "<logs>/score_ctra.log",
     benchmark:
         "<benchmarks>/score_ctra.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -131,6 +137,8 @@ rule assess_samples:
         "<logs>/assess_samples.log",
     benchmark:
         "<benchmarks>/assess_samples.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -166,6 +174,8 @@ rule fit_over_genes:
         "<logs>/fit_over_genes.log",
     benchmark:
         "<benchmarks>/fit_over_genes.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -11,6 +11,8 @@ rule ingest_freesurfer:
         "<logs>/ingest_freesurfer.log",
     benchmark:
         "<benchmarks>/ingest_freesurfer.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:

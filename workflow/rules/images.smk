@@ -11,6 +11,8 @@ rule ingest_protocol:
         "<logs>/ingest_protocol.log",
     benchmark:
         "<benchmarks>/ingest_protocol.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -12,6 +12,8 @@ rule ingest_lesions:
         "<logs>/ingest_lesions.log",
     benchmark:
         "<benchmarks>/ingest_lesions.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:

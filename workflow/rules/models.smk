@@ -1,12 +1,11 @@
 # Models: the prespecified analyses and their sensitivity.
 
+FITTED = read_by("fit_models", MODALITIES)
+
 
 rule fit_models:
     input:
-        **MODEL_TABLES,
-        measures="<results>/cohort/measures.parquet",
-        participants="<results>/cohort/participants.tsv",
-        excluded="<results>/cohort/excluded_measures.parquet",
+        **placed(FITTED),
         models=plan.models_file,
     output:
         estimates=report(
@@ -26,6 +25,8 @@ rule fit_models:
         "<logs>/fit_models.log",
     benchmark:
         "<benchmarks>/fit_models.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -33,8 +34,7 @@ rule fit_models:
     message:
         "Mixed-effects models: the prespecified analyses and their sensitivity"
     shell:
-        "pniflow fit-models --measures {input.measures} --participants {input.participants}"
-        f" --excluded {{input.excluded}}{flags(MODEL_TABLES)}{RESOURCES}"
+        f"pniflow fit-models{flags(FITTED)}{RESOURCES}"
         " --models {input.models} --estimates {output.estimates}"
         " --sensitivity {output.sensitivity} --diagnostics {output.diagnostics} 2> {log}"
 
@@ -55,6 +55,8 @@ rule check_design:
         "<logs>/check_design.log",
     benchmark:
         "<benchmarks>/check_design.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -16,6 +16,8 @@ rule score_questionnaires:
         "<logs>/score_questionnaires.log",
     benchmark:
         "<benchmarks>/score_questionnaires.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -1,21 +1,17 @@
 # The report, as a page and on paper, which a reviewer can trace down to each number.
 
+REPORTED = read_by("render_report", MODALITIES)
+
 
 rule render_report:
     input:
-        **REPORT_TABLES,
+        **placed(REPORTED),
         study=plan.study_file,
         models=plan.models_file,
-        estimates="<results>/models/estimates.tsv",
-        sensitivity="<results>/models/sensitivity.tsv",
-        diagnostics="<results>/models/diagnostics.tsv",
-        measures="<results>/cohort/measures.parquet",
-        participants="<results>/cohort/participants.tsv",
-        flow="<results>/cohort/flow.tsv",
-        exclusions="<results>/cohort/exclusions.tsv",
-        table1="<results>/cohort/table1.tsv",
-        figures=collect("<results>/figures/{figure}.json", figure=FIGURES),
-        behind=[*MODEL_TABLES.values(), "<results>/cohort/excluded_measures.parquet"],
+        figures=[
+            f"<results>/figures/{figure.name}.json" for figure in drawn(MODALITIES)
+        ],
+        behind=placed(FITTED).values(),
     output:
         page=report(
             "<results>/report/report.html",
@@ -34,6 +30,8 @@ rule render_report:
         "<logs>/render_report.log",
     benchmark:
         "<benchmarks>/render_report.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -44,10 +42,7 @@ rule render_report:
         "Report"
     shell:
         "pniflow render-report --study {input.study} --models {input.models}"
-        " --estimates {input.estimates} --sensitivity {input.sensitivity} --diagnostics {input.diagnostics}"
-        " --measures {input.measures} --participants {input.participants}"
-        " --flow {input.flow} --exclusions {input.exclusions} --table1 {input.table1}"
-        f"{flags(REPORT_TABLES)}{RESOURCES} {{params.score}}{{params.published}}"
+        f"{flags(REPORTED)}{RESOURCES} {{params.score}}{{params.published}}"
         " --figures {input.figures} --out {output.page} --pdf {output.paper}"
         " --references {output.references} 2> {log}"
 

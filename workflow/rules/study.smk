@@ -16,6 +16,8 @@ rule ingest_study:
         "<logs>/ingest_study.log",
     benchmark:
         "<benchmarks>/ingest_study.jsonl"
+    group:
+        "tables"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -26,24 +28,3 @@ rule ingest_study:
     shell:
         f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}{RESOURCES}"
         " --out {params.out} --windows {output.windows} 2> {log}"
-
-
-rule score_assays:
-    input:
-        study=plan.study_file,
-        assays="<results>/study/assays.tsv",
-    output:
-        scores="<results>/assays/assay_scores.tsv",
-    log:
-        "<logs>/score_assays.log",
-    benchmark:
-        "<benchmarks>/score_assays.jsonl"
-    conda:
-        "../../envs/pniflow.yaml"
-    params:
-        code=code_digest("assays.score_assays"),
-    message:
-        "Laboratory values on the analysed scale, values below the detection limit counted"
-    shell:
-        "pniflow score-assays --assays {input.assays} --study {input.study}"
-        " --scores {output.scores} 2> {log}"

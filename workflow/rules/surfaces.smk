@@ -14,6 +14,8 @@ rule gather_surfaces:
         "<logs>/gather_surfaces.log",
     benchmark:
         "<benchmarks>/gather_surfaces.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -58,6 +60,8 @@ rule fit_surface:
         "<logs>/fit_surface.log",
     benchmark:
         "<benchmarks>/fit_surface.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     threads: 4
@@ -73,33 +77,3 @@ rule fit_surface:
         " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
         f" --threads {{threads}}{RESOURCES}"
         " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
-
-
-rule plot_surface:
-    input:
-        maps="<results>/models/surfaces/maps",
-        peaks="<results>/models/surfaces/peaks.tsv",
-        study=plan.study_file,
-    output:
-        figure=report(
-            "<results>/figures/surface.svg",
-            category="Figures",
-            caption="../report/surface.rst",
-            labels={"figure": "Estimates at every vertex"},
-        ),
-        image="<results>/figures/surface.png",
-        description="<results>/figures/surface.json",
-    log:
-        "<logs>/plot_surface.log",
-    benchmark:
-        "<benchmarks>/plot_surface.jsonl"
-    conda:
-        "../../envs/pniflow.yaml"
-    params:
-        code=code_digest("figures.plot_surface"),
-    message:
-        "Figure: estimates at every vertex"
-    shell:
-        "pniflow plot-surface --maps {input.maps} --peaks {input.peaks} --study {input.study}"
-        " --figure {output.figure} --image {output.image}"
-        " --description {output.description} 2> {log}"

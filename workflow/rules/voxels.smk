@@ -14,6 +14,8 @@ rule gather_voxels:
         "<logs>/gather_voxels.log",
     benchmark:
         "<benchmarks>/gather_voxels.jsonl"
+    group:
+        "imaging"
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -48,6 +50,8 @@ rule fit_voxels:
         "<logs>/fit_voxels.log",
     benchmark:
         "<benchmarks>/fit_voxels.jsonl"
+    group:
+        "results"
     conda:
         "../../envs/pniflow.yaml"
     threads: 4

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pniflow.cohort.modalities import Branch
-from pniflow.cohort.roster import PLACE, Roster, enrol, with_numbers
+from pniflow.cohort.branches import Branch, Gathered, made
+from pniflow.cohort.roster import PLACE, enrol, with_numbers
 from pniflow.errors import InputError
+from pniflow.tables import read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,17 +20,7 @@ def assemble_cohort(
     study: Path,
     participants: Path,
     sessions: Path,
-    samples: Path | None = None,
-    scales: Path | None = None,
-    assays: Path | None = None,
-    ctra: Path | None = None,
-    scans: Path | None = None,
-    regions: Path | None = None,
-    globals: Path | None = None,
-    quality: Path | None = None,
-    freesurfer: Path | None = None,
-    lesions: Path | None = None,
-    protocol: Path | None = None,
+    tables: Mapping[str, Path],
     minimum_quality: float = 60.0,
     allow_mixed_versions: bool = False,
     out: Path,
@@ -46,24 +37,8 @@ def assemble_cohort(
         study.yaml.
     participants, sessions : path
         As ingested; empty tables where the study has no records (people are then those of samples and scans).
-    samples : path, optional
-        Blood samples.
-    scales : path, optional
-        Questionnaire scores.
-    assays : path, optional
-        Laboratory measures (assay scores).
-    ctra : path, optional
-        CTRA scores by sample; needs `samples`.
-    scans : path, optional
-        The index of scans; lists averages and unmatched scans.
-    regions, globals, quality : path, optional
-        What CAT12's files say of each scan.
-    freesurfer : path, optional
-        FreeSurfer's regions.
-    lesions : path, optional
-        Lesion load by participant and session.
-    protocol : path, optional
-        How the raw images were measured.
+    tables : mapping of str to path
+        What the stages made, by the names of `pniflow.tables`; `ctra` needs `samples`.
     minimum_quality : float
         Scans rated lower (SIQR, else IQR, in percent) are left out and listed.
     allow_mixed_versions : bool
@@ -81,32 +56,20 @@ def assemble_cohort(
     from pniflow.cohort.dictionary import dictionary, dictionary_table
     from pniflow.files import read_table, write_json, write_table
 
-    if ctra and not samples:
-        raise InputError(f"{ctra}: CTRA scores are joined through the samples table; give --samples too.")
+    if "ctra" in tables and "samples" not in tables:
+        raise InputError(
+            f"{tables['ctra']}: CTRA scores are joined through the samples table; give --samples too."
+        )
     described = config.read_study(study)
-    contracts = {
-        "samples": (samples, "samples"),
-        "scales": (scales, "scales"),
-        "assays": (assays, "assay_scores"),
-        "ctra": (ctra, "ctra_scores"),
-        "scans": (scans, "scans"),
-        "quality": (quality, "quality"),
-        "globals": (globals, "globals"),
-        "regions": (regions, "regions"),
-        "freesurfer": (freesurfer, "regions"),
-        "lesions": (lesions, "lesions"),
-        "protocol": (protocol, "protocol"),
-    }
-    paths = {name: path for name, (path, _) in contracts.items() if path is not None}
-    tables = {name: read_table(path, contracts[name][1]) for name, path in paths.items()}
+    held = {name: read(path, name) for name, path in tables.items()}
     places = {
-        paths[name]: _places(table) for name, table in tables.items() if set(PLACE) <= set(table.columns)
+        tables[name]: _places(table) for name, table in held.items() if set(PLACE) <= set(table.columns)
     }
     people = with_numbers(read_table(participants, "participants"), described["covariates"], participants)
     when = with_numbers(read_table(sessions, "sessions"), described["exposures"], sessions)
     roster = enrol(described, people, when, places, (participants, sessions))
-    branches = _branches(described, tables, paths, minimum_quality, allow_mixed_versions)
-    cohort = _joined(roster, branches, described, tables.get("protocol"))
+    gathered = Gathered(described, roster, held, tables, minimum_quality, allow_mixed_versions)
+    cohort = _joined(gathered, made(gathered))
     words = dictionary(described, cohort["measures"])
     out = Path(out)
     for name, table in cohort.items():
@@ -121,54 +84,14 @@ def _places(table: pd.DataFrame) -> pd.DataFrame:
     return table[PLACE].dropna().drop_duplicates()
 
 
-def _branches(
-    study: Mapping[str, Any],
-    tables: dict[str, pd.DataFrame],
-    paths: dict[str, Path],
-    minimum: float,
-    mixed: bool,
-) -> dict[str, Branch]:
-    """Make the branches that the study declares or has rows of."""
-    import pandas as pd
-
-    from pniflow.cohort import exclusions as left_out
-    from pniflow.cohort import modalities as branches
-    from pniflow.cohort import scans
-
-    def there(table: str, section: str) -> bool:
-        return table in tables and (len(tables[table]) > 0 or bool(study.get(section)))
-
-    lesions = study.get("cat12", {}).get("lesion_handling", "not recorded")
-    made = {}
-    if there("scales", "instruments"):
-        made["questionnaires"] = branches.questionnaires(tables["scales"])
-    if there("assays", "assays"):
-        made["assays"] = branches.assays(tables["assays"])
-    if there("samples", "expression"):
-        made["expression"] = branches.expression(tables["samples"], tables.get("ctra"), paths)
-    if any(there(name, "cat12") for name in ("scans", "quality", "globals", "regions")):
-        made["imaging"] = branches.imaging(tables, paths, minimum, mixed, lesions)
-    if there("freesurfer", "freesurfer"):
-        rated = made["imaging"].exclusions if "imaging" in made else pd.DataFrame(columns=left_out.COLUMNS)
-        gated = rated[rated["rule"] == scans.GATE]
-        made["freesurfer"] = branches.freesurfer(tables["freesurfer"], gated, mixed, paths["freesurfer"])
-    if there("lesions", "lesions"):
-        made["lesions"] = branches.lesions(tables["lesions"])
-    return made
-
-
-def _joined(
-    roster: Roster,
-    branches: Mapping[str, Branch],
-    study: Mapping[str, Any],
-    protocol: pd.DataFrame | None,
-) -> dict[str, pd.DataFrame]:
+def _joined(gathered: Gathered, branches: Mapping[str, Branch]) -> dict[str, pd.DataFrame]:
     """Join the branches and describe the whole: contract -> table."""
     import pandas as pd
 
     from pniflow.cohort import exclusions as left_out
     from pniflow.cohort import flags, observations, participation, summaries
 
+    study, roster = gathered.study, gathered.roster
     assessed = {name: summaries.places(branch.assessed, roster) for name, branch in branches.items()}
     usable = {
         name: summaries.places(branch.measures.dropna(subset=["value"]), roster)
@@ -187,12 +110,8 @@ def _joined(
     none = pd.DataFrame(columns=[*observations.COLUMNS, "rule"], dtype=object)
     steps = flags.changes(measures, roster)
     odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(steps), flags.of_retest(steps)]
-    used = {name: branch.used for name, branch in branches.items() if branch.used is not None}
-    odd += [flags.of_assays(used["assays"])] if "assays" in used else []
-    odd += [flags.of_ratings(used["imaging"], roster)] if "imaging" in used else []
-    if "expression" in used:
-        odd += [flags.of_batches(used["expression"]), flags.of_scores(used["expression"])]
-    odd += [flags.of_protocol(protocol)] if protocol is not None else []
+    odd += [flag for branch in branches.values() for flag in branch.flags]
+    odd += [flags.of_protocol(gathered.tables["protocol"])] if "protocol" in gathered.tables else []
     units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}
     return {
         "measures": measures,

@@ -11,13 +11,14 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import direction_words
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = "Associations within and between persons"
+_TITLE = FIGURES["associations"].title
 _KINDS = {
     "within": "Within persons\n(session to\nsession)",
     "between": "Between\npersons\n(their means)",

@@ -11,6 +11,7 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import (
     above_words,
     draw_panel,
@@ -21,7 +22,7 @@ from pniflow.figures.plot_paired_change import (
     with_contrasts,
 )
 
-_TITLE = "CTRA score and its components"
+_TITLE = FIGURES["ctra_components"].title
 _MEASURES = ("ctra", *words.CTRA_COMPONENTS)
 
 

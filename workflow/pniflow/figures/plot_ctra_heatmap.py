@@ -11,6 +11,7 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import mean_interval
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE = "CTRA genes by person and session"
+_TITLE = FIGURES["ctra_heatmap"].title
 COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
 _NAMES, _TOP = 18.0, 34.0  # mm: where the genes' names end, where the heatmap begins
 _NARROW = 12.0  # mm: below it a session's name stands upright above its block
@@ -29,7 +30,7 @@ def plot_ctra_heatmap(
     *,
     expression: Path,
     samples: Path,
-    scores: Path,
+    ctra: Path,
     genes: Path,
     study: Path,
     figure: Path,
@@ -44,7 +45,7 @@ def plot_ctra_heatmap(
         Normalized log2 expression, one row per gene, one column per sample.
     samples : Path
         Samples (contract samples).
-    scores : Path
+    ctra : Path
         CTRA scores (contract ctra_scores).
     genes : Path
         The genes of the score with component and weight, as score-ctra writes them.
@@ -55,7 +56,7 @@ def plot_ctra_heatmap(
     """
     about = read_study(study)
     paths = {"figure": figure, "image": image, "description": description}
-    score = files.read_table(scores, "ctra_scores").set_index("sample_id")["ctra"]
+    score = files.read_table(ctra, "ctra_scores").set_index("sample_id")["ctra"]
     who = files.read_table(samples, "samples")
     who = who[who["sample_id"].isin(score.index)].drop_duplicates(["participant_id", "session_id"])
     listed = used_genes(files.read_table(genes, "ctra_genes"))

@@ -11,11 +11,13 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
+from pniflow.modalities import BRANCHES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "Flow of participants"
+_TITLE = FIGURES["flow"].title
 _NAMES, _LINE, _LAST = 23.0, 11.0, 12.0  # mm: names of branches, height of a branch, last column
 _WORDED = 3  # sessions whose boxes have room for words
 _COURSE = ("course completed", "course not completed")
@@ -37,7 +39,7 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
     about = read_study(study)
     counts = counts_of(words.records(files.read_table(flow, "flow")))
     sessions = words.session_words(about)
-    branches = [name for name in words.BRANCHES if any(branch == name for _, branch, _ in counts)]
+    branches = [name for name in BRANCHES if any(branch == name for _, branch, _ in counts)]
     with style.drawing():
         width = style.ONE_COLUMN
         height = _first(sessions) + _LINE * len(branches)
@@ -90,7 +92,7 @@ def _draw_all(
         )  # fmt: skip
     for line, branch in enumerate(branches):
         y = first + _LINE * line
-        axes.text(0, y, words.BRANCHES[branch], ha="left", va="center", weight="bold")
+        axes.text(0, y, BRANCHES[branch], ha="left", va="center", weight="bold")
         axes.plot(across[[0, -1]], [y, y], color=style.GREY, linewidth=0.7, zorder=0)
         for x, session in zip(across, sessions, strict=False):
             here = {step: counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")}
@@ -137,7 +139,7 @@ def _describe(
         ]
         if len(sessions) > 1:
             per.append(f"every session: {counts.get(('complete', branch, ''), 0)}")
-        parts.append(f"{words.BRANCHES[branch]} usable of assessed, {', '.join(per)}")
+        parts.append(f"{BRANCHES[branch]} usable of assessed, {', '.join(per)}")
     course = "".join(
         f", {step}: {counts[step, 'all', '']}" for step in _COURSE if (step, "all", "") in counts
     )

@@ -11,23 +11,26 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_ctra_heatmap import COMPONENTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_TITLE = "Genes of the CTRA score, one by one"
+_TITLE = FIGURES["gene_forest"].title
 _NAMES, _TOP, _ROW = 16.0, 20.0, 2.35  # mm: where the genes' names end, top of the forest, height of a gene
 _MOST = 3  # predictors beside each other
 Row = Mapping[str, Any]
 
 
-def plot_gene_forest(*, genes: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
+def plot_gene_forest(
+    *, gene_estimates: Path, study: Path, figure: Path, image: Path, description: Path
+) -> None:
     """Draw each gene's estimate with its interval in the direction of expression, one column per predictor.
 
     Parameters
     ----------
-    genes : Path
+    gene_estimates : Path
         Estimates by gene (contract gene_estimates).
     study : Path
         study.yaml.
@@ -37,7 +40,7 @@ def plot_gene_forest(*, genes: Path, study: Path, figure: Path, image: Path, des
     about = read_study(study)
     rows = [
         row
-        for row in words.records(files.read_table(genes, "gene_estimates"))
+        for row in words.records(files.read_table(gene_estimates, "gene_estimates"))
         if words.given(row["estimate"]) and row["component"] in COMPONENTS
     ]
     paths = {"figure": figure, "image": image, "description": description}

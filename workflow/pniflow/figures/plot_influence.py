@@ -12,11 +12,12 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "Influence of single participants"
+_TITLE = FIGURES["influence"].title
 _ENDS = ("leave_one_out_lowest", "leave_one_out_highest")
 _P = "leave_one_out_largest_p"
 _MOST = 40

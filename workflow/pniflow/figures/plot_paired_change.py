@@ -13,13 +13,14 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE = "Change between the sessions"
+_TITLE = FIGURES["paired_change"].title
 _MOST_PANELS = 12
 _BESIDE, _PLOT = 17.5, 26.0  # mm: left of a panel, its height
 

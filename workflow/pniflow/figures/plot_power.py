@@ -11,11 +11,12 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "What this design can find"
+_TITLE = FIGURES["power"].title
 _OWN = ("kenward_roger", "satterthwaite", "ols_t")
 _KINDS = {  # name, colour, marker: neither colour nor marker alone carries the meaning
     "change": ("change", style.BLUE, "o"),

@@ -12,12 +12,13 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = "Data of each participant"
+_TITLE = FIGURES["quality"].title
 _FEW = 60  # with more participants their names are not written
 
 

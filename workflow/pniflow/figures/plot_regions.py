@@ -11,13 +11,14 @@ import numpy as np
 from pniflow import files, resources, words
 from pniflow.config import read_study
 from pniflow.figures import brain, style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import with_contrasts
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_TITLE = "Brain regions by hemisphere"
+_TITLE = FIGURES["regions"].title
 _SIDES = {  # colour, marker, place beside the row's middle
     "left": (style.BLUE, "o", -0.24),
     "right": (style.VERMILLION, "s", 0.0),

@@ -12,12 +12,13 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = "Quality of the blood samples"
+_TITLE = FIGURES["samples"].title
 _FEW = 8  # more flagged samples are counted, not named
 
 
@@ -57,12 +58,12 @@ PANELS = (
 )
 
 
-def plot_samples(*, quality: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
+def plot_samples(*, sample_quality: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
     """Draw each blood sample's library size, detected genes, reference genes and profile, and name flags.
 
     Parameters
     ----------
-    quality : Path
+    sample_quality : Path
         Sample quality (contract sample_quality).
     study : Path
         study.yaml.
@@ -71,7 +72,7 @@ def plot_samples(*, quality: Path, study: Path, figure: Path, image: Path, descr
     """
     about = read_study(study)
     paths = {"figure": figure, "image": image, "description": description}
-    table = files.read_table(quality, "sample_quality")
+    table = files.read_table(sample_quality, "sample_quality")
     excluded = table["excluded"].notna() if "excluded" in table else table["sample_id"].isna()
     table, left = table[~excluded], int(excluded.sum())
     panels = [panel for panel in PANELS if table[panel.column].notna().any()]

@@ -11,13 +11,14 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import choose_slopes
 from pniflow.figures.plot_paired_change import estimate_lines, values_of, with_direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "Associations, person by person"
+_TITLE = FIGURES["slopes"].title
 _MOST = 4  # pairs of panels
 _LINE = 46.5  # mm: height of a pair
 _COLOURS = {"within": style.BLUE, "between": style.VERMILLION}

@@ -12,13 +12,14 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import baseline_spread
 from pniflow.figures.plot_paired_change import direction_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "Main estimates under every declared choice"
+_TITLE = FIGURES["specification_curve"].title
 _CURVE = "specification_curve: "
 _NO_CHOICES = ("leave_one_out", "equivalence", "sign_flip", "permute", "specification_curve")
 _KINDS = ("change", "within", "between", "pooled")

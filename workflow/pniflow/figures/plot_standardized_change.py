@@ -12,12 +12,13 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import with_contrasts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "Standardized change of each measure"
+_TITLE = FIGURES["standardized_change"].title
 _MOST = 60
 _LOOKS = {  # colour and marker, so that neither alone carries the meaning
     "towards better": (style.BLUE, "o"),

@@ -12,13 +12,14 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import brain, style
+from pniflow.figures.gallery import FIGURES
 from pniflow.imaging.cat12.overlays import read_gifti
 from pniflow.imaging.cat12.template import HALVES, VERTICES, map_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_TITLE = "Estimates at every vertex of the cortex"
+_TITLE = FIGURES["surface"].title
 _MOST = 3  # tests drawn, a page of one column; further ones stand in the tables and files
 _LEVEL = 0.05
 _VIEWS = (("left", False), ("right", False), ("left", True), ("right", True))

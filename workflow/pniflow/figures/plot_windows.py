@@ -12,11 +12,12 @@ import numpy as np
 from pniflow import files, words
 from pniflow.config import read_study
 from pniflow.figures import style
+from pniflow.figures.gallery import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TITLE = "What each measure looks back on"
+_TITLE = FIGURES["windows"].title
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 Row = Mapping[str, Any]
 

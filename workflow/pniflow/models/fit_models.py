@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pniflow.files import read_table, write_table
+from pniflow.files import write_table
 from pniflow.mixed import multiplicity
 from pniflow.mixed.inference import one_blas_thread
 from pniflow.models import clinical_change, planning, results
@@ -15,30 +15,25 @@ from pniflow.models.sensitivity import variants
 from pniflow.models.sensitivity.refits import Sources
 from pniflow.models.specification import Plan, read_models
 from pniflow.models.study_data import read_cohort
+from pniflow.tables import read
 
 
 def fit_models(
     *,
-    measures: Path,
-    participants: Path,
+    tables: Mapping[str, Path],
     models: Path,
     estimates: Path,
     sensitivity: Path | None = None,
     diagnostics: Path | None = None,
     resources: Path | None = None,
-    excluded: Path | None = None,
-    scales: Path | None = None,
-    samples: Path | None = None,
-    assays: Path | None = None,
 ) -> None:
     """Fit the prespecified models of a study and adjust their tests within families.
 
     Parameters
     ----------
-    measures : Path
-        Tidy measures (contract measures).
-    participants : Path
-        Covariates of the participants (contract participants).
+    tables : mapping of str to Path
+        By the names of `pniflow.tables`: measures and participants; and what some sensitivity analyses need:
+        excluded (qc_failed_included), scales (half_rule_off), samples (batch), assays (cortisol_censored).
     models : Path
         Structured models (models.yaml).
     estimates : Path
@@ -49,14 +44,6 @@ def fit_models(
         Written: what was left out, family sizes, effect sizes, residuals, influence (contract diagnostics).
     resources : Path, optional
         Your own resources folder, for names of your own instruments and atlases.
-    excluded : Path, optional
-        Numbers that quality control left out (contract excluded_measures), for qc_failed_included.
-    scales : Path, optional
-        Questionnaire scores (contract scales), for half_rule_off.
-    samples : Path, optional
-        Blood samples (contract samples), for batch.
-    assays : Path, optional
-        Laboratory measures (contract assay_scores), for cortisol_censored.
 
     Raises
     ------
@@ -64,15 +51,9 @@ def fit_models(
         Bad input, in one sentence; nothing is written then.
     """
     plan = read_models(models)
-    sources = Sources(
-        measures=read_table(measures, "measures"),
-        participants=read_table(participants, "participants"),
-        excluded=read_table(excluded, "excluded_measures") if excluded else None,
-        scales=read_table(scales, "scales") if scales else None,
-        samples=read_table(samples, "samples") if samples else None,
-        assays=read_table(assays, "assay_scores") if assays else None,
-    )
-    cohort = read_cohort(sources.measures, sources.participants, plan.reference, plan.days, str(measures))
+    sources = Sources(**{name: read(path, name) for name, path in tables.items()})
+    source = str(tables["measures"])
+    cohort = read_cohort(sources.measures, sources.participants, plan.reference, plan.days, source)
     rows: list[Row] = []
     varied: list[Row] = []
     details: list[Row] = []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
+from pniflow.modalities import DOMAINS, MODALITIES
 from pniflow.models.specification import PERSON_MEAN, TIME, Model, Plan
 
 if TYPE_CHECKING:
@@ -18,33 +19,8 @@ if TYPE_CHECKING:
 
 # Measures whose names the stages before this one fix, by domain.
 _NAMED = {
-    "expression": (
-        "ctra",
-        "ctra_mean_z",
-        "ctra_mean_log2",
-        "ctra_balanced",
-        "ctra_without_antibody",
-        "ctra_without_interferon",
-        "ctra_without_near_floor",
-        "ctra_baseline_z",
-        "ctra_low_expression_filter",
-        "ctra_variance_filter",
-        "inflammatory",
-        "interferon",
-        "antibody",
-    ),
-    "imaging": (
-        "tiv",
-        "gm",
-        "wm",
-        "csf",
-        "wmh",
-        "mean_thickness",
-        "siqr",
-        "iqr",
-        "lesion_volume",
-        "lesion_count",
-    ),
+    domain: [name for one in MODALITIES if one.domain == domain for name in one.measures]
+    for domain in DOMAINS
 }
 _PREFIXED = {"log_": "assay", "log2_": "expression"}
 _ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
@@ -92,30 +68,27 @@ def planned(
     return models, left_out
 
 
-def require_declared(plan: Plan, study: Mapping[str, Any], folder: Path | None = None) -> None:
+def require_declared(
+    plan: Plan, study: Mapping[str, Any], modalities: Iterable[str], folder: Path | None = None
+) -> None:
     """Refuse a covariate that study.yaml does not declare, before anything runs.
 
     Only models with an outcome of a branch that the study has are looked at, and only names that no branch
     could give: what the data hold is known when the cohort is there.
     """
-    held = {
-        "questionnaire": bool(study["instruments"]),
-        "assay": bool(study["assays"]),
-        "expression": "expression" in study,
-        "imaging": any(key in study for key in ("cat12", "freesurfer", "lesions")),
-        "exposure": bool(study["exposures"]),
-    }
+    there = {one.domain for one in MODALITIES if one.name in set(modalities)}
+    held = {**{domain: domain in there for domain in DOMAINS}, "exposure": bool(study["exposures"])}
     flags = {f"{name}_flag" for name in study["exposures"]}
     declared = {*study["covariates"], *study["exposures"], *study["assays"], *flags}
     own = None if folder is None else str(folder)
     for model in plan.models:
         bases = [name.removesuffix(PERSON_MEAN) for name in model.variables]
         domains = {name: _domain(name, own)[0] for name in (*model.outcomes, *bases)}
-        there = {name: held.get(domain or "", True) for name, domain in domains.items()}
+        known = {name: held.get(domain or "", True) for name, domain in domains.items()}
         if (
             model.requires
-            or not any(there[name] for name in model.outcomes)
-            or not all(map(there.get, bases))
+            or not any(known[name] for name in model.outcomes)
+            or not all(map(known.get, bases))
         ):
             continue  # not planned: the study lacks a branch
         for name in bases:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
+from pniflow.modalities import BRANCHES
 from pniflow.report.blocks import TO, Fold, Number, Paragraph, Row, Table, Text
 from pniflow.report.methods import instrument
 from pniflow.study.recall_windows import intervention_days
@@ -112,7 +113,7 @@ def inclusion(table: pd.DataFrame) -> list[Any]:
     for row in words.records(table[table["domain"] == "characteristic"]):
         if row["branch"] != branch:
             branch = row["branch"]
-            lines.append(Row([words.BRANCHES.get(branch, branch)], [], group=True))
+            lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
         key = f"{row['branch']}/{row['variable']}/{row['session_id'] or ''}/{row['level'] or ''}"
         name = words.label(row["variable"]).long + (f": {row['level']}" if row["level"] else "")
         decimals = 2 if row["level"] else 1

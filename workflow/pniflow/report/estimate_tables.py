@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
+from pniflow.modalities import BRANCHES
 from pniflow.report import blocks
 from pniflow.report.blocks import Number, Row, Table, Text
 from pniflow.report.interpretation import Context, sign_words, tally, unit_words
@@ -128,9 +129,7 @@ def flow_steps(flow: pd.DataFrame, sessions: Mapping[str, str]) -> Table:
     for row in words.records(flow):
         if row["branch"] != branch:
             branch = row["branch"]
-            lines.append(
-                Row([words.BRANCHES.get(branch, "Study" if branch == "all" else branch)], [], group=True)
-            )
+            lines.append(Row([BRANCHES.get(branch, "Study" if branch == "all" else branch)], [], group=True))
         names = [sessions.get(name, name) for name in str(row["session_id"] or "").split("+") if name]
         where = " and ".join(names) if names else ("no session" if row["step"] == "set of sessions" else "")
         n: Text = _flow_number(row) if words.given(row["n"]) else ["not recorded"]

@@ -24,7 +24,7 @@ def change(results: Results) -> list[Any]:
         return []
     labels = list(results.context.sessions.values())
     order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
-    blocks = figures(results, "paired_change", "standardized_change")
+    blocks = figures(results, "change")
     blocks.append(Paragraph(estimate_tables.reading_note(rows, results.context), "note"))
     for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Differences ({order}); family {family}, {some[0]['role']}."
@@ -51,7 +51,7 @@ def ctra(results: Results) -> list[Any]:
         counted: list[Any] = ["The score uses ", _genes(used, "used"), " of ", _genes(len(genes), "all")]
         blocks.append(Paragraph([*counted, f" {noun} of the set{left_out}"]))
         blocks += _left_out_by_filters(genes[genes["status"] == "used"])
-    blocks += figures(results, "ctra_components", "ctra_heatmap", "gene_forest")
+    blocks += figures(results, "ctra")
     rows = [row for row in tested(results, "change", "joint") if is_ctra(row)]
     if rows:
         blocks.append(
@@ -105,7 +105,7 @@ def associations(results: Results) -> list[Any]:
         " so."
     )
     note = Paragraph(estimate_tables.reading_note(rows, results.context), "note")
-    blocks = [Paragraph([text]), *figures(results, "slopes", "associations"), note]
+    blocks = [Paragraph([text]), *figures(results, "associations"), note]
     for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Slopes; family {family}, {some[0]['role']}."
         blocks.append(estimate_tables.estimates_table(some, results.context, [caption]))
@@ -130,4 +130,4 @@ def mri(results: Results) -> list[Any]:
     for family, some in interpretation.families(rows).items():
         caption = f"{asked(family, some, results)} Family {family}, {some[0]['role']}."
         blocks.append(estimate_tables.estimates_table(some, results.context, [caption]))
-    return [*blocks, *figures(results, "surface"), *maps]
+    return [*blocks, *figures(results, "maps"), *maps]

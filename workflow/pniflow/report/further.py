@@ -5,13 +5,12 @@ They are shown as their columns come: a column that a later version adds is show
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pniflow import contracts, files, words
+from pniflow import contracts, words
 from pniflow.report.blocks import TO, Fold, Number, Paragraph, Row, Table, Text
-from pniflow.resources import shipped
+from pniflow.tables import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +40,6 @@ _ANALYSES = {
 }
 
 
-_CONTRACTS = {
-    "design": "design_checks",
-    "voxel_peaks": "peaks",
-    "voxel_clusters": "clusters",
-    "freesurfer": "regions",
-}
 _SHOWN = {
     "over_genes": "analysis term estimate conf_low conf_high std_error p_value p_permutation n_participants"
     " n_genes evidence",
@@ -61,25 +54,6 @@ _SHOWN = {
     " n_participants",
 }
 _OWN = ("kenward_roger", "satterthwaite", "ols_t")  # inference of the prespecified analysis
-
-
-def has_contract(name: str) -> bool:
-    """Tell whether a table has a contract in `workflow/schemas`."""
-    return (shipped("schemas") / f"{_CONTRACTS.get(name, name)}.table.yaml").is_file()
-
-
-def read(path: Path, name: str) -> pd.DataFrame:
-    """Read a table by the contract of its name; without one, columns of numbers are numbers."""
-    import pandas as pd
-
-    if has_contract(name):
-        return files.read_table(path, _CONTRACTS.get(name, name))
-    table = files.read_table(path)
-    for column in table.columns:
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        if (numbers.notna() == table[column].notna()).all() and numbers.notna().any():
-            table[column] = numbers
-    return table
 
 
 def samples(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
@@ -154,7 +128,7 @@ def design(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
         return []
     effects = sorted(effect for effect in own["effect"].unique() if effect)
     grouped: dict[tuple[Any, ...], dict[float, tuple[str, Mapping[str, Any]]]] = {}
-    keys = _keys(own, "design", [])
+    keys = _keys(own, "design")
     for key, row in zip(keys, words.records(own), strict=True):
         place = (row["outcomes"], row["term"], row["icc"], row["effect_unit"])
         grouped.setdefault(place, {})[row["effect"]] = (key, row)
@@ -238,7 +212,7 @@ def listed(
                and not pd.api.types.is_bool_dtype(table[column])]  # fmt: skip
     paired = {"conf_low", "conf_high"} <= set(numbers)
     columns = [column for column in kept if not (paired and column == "conf_high")]
-    keys = _keys(table, name, [column for column in kept if column not in numbers])
+    keys = _keys(table, name)
     lines = []
     for key, row in zip(keys[:_MOST], words.records(table.head(_MOST)), strict=True):
         for column, write in (said or {}).items():
@@ -252,9 +226,9 @@ def listed(
     return Table([caption], titles, lines, places, [note] if note else ())
 
 
-def _keys(table: pd.DataFrame, name: str, texts: Sequence[str]) -> list[str]:
-    """Return the key of each row: the primary key of the table's contract, else its texts."""
-    primary = contracts.contract(_CONTRACTS.get(name, name))["primaryKey"] if has_contract(name) else texts
+def _keys(table: pd.DataFrame, name: str) -> list[str]:
+    """Return the key of each row: the primary key of the table's contract."""
+    primary = contracts.contract(TABLES[name].schema)["primaryKey"]
     found = [column for column in primary if column in table]
     records = words.records(table[found]) if found else [{"row": place} for place in range(len(table))]
     return ["/".join("" if value is None else str(value) for value in row.values()) for row in records]

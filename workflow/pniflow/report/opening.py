@@ -6,19 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pniflow import words
+from pniflow.modalities import DOMAINS
 from pniflow.report import blocks as parts
 from pniflow.report import estimate_tables, interpretation
 from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Text
 from pniflow.report.interpretation import Context
 from pniflow.report.run_tables import Results
-
-_BRANCHES = {
-    "questionnaire": "questionnaires",
-    "assay": "laboratory assays",
-    "expression": "blood gene expression",
-    "imaging": "MRI",
-}
-
 
 _FEW = 8  # results that are named in the first sentences
 
@@ -153,7 +146,7 @@ def _capital(text: str) -> str:
 def absent_branches(results: Results) -> str:
     """Return one sentence that names the branches the study does not have; "" where it has all."""
     there = set(results.domains.values())
-    absent = [name for domain, name in _BRANCHES.items() if domain not in there]
+    absent = [one.phrase for domain, one in DOMAINS.items() if domain not in there]
     if not absent or not there:
         return ""
     listed = absent[0] if len(absent) == 1 else f"{', '.join(absent[:-1])} and no {absent[-1]}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files, words
 from pniflow.config import read_study
 from pniflow.errors import InputError
-from pniflow.report import further, published_claims, trace
+from pniflow.report import published_claims, trace
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Picture, Trace
 from pniflow.report.html import write_page
@@ -22,10 +22,12 @@ from pniflow.report.run_tables import Results
 from pniflow.report.sections import all_sections
 from pniflow.report.software import software
 from pniflow.resources import searched
+from pniflow.tables import TABLES, read
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ASIDE = ("estimates", "measures", "normalization")  # their numbers have traces of their own, or none
 # What matplotlib writes; a drawing without it is as wide and high as a page gives it.
 _SIZE = re.compile(rb'<svg[^>]*\bwidth="([0-9.]+)pt"[^>]*\bheight="([0-9.]+)pt"')
 
@@ -33,39 +35,11 @@ _SIZE = re.compile(rb'<svg[^>]*\bwidth="([0-9.]+)pt"[^>]*\bheight="([0-9.]+)pt"'
 def render_report(
     *,
     study: Path,
-    estimates: Path,
+    tables: Mapping[str, Path],
     out: Path,
     pdf: Path | None = None,
     references: Path | None = None,
     models: Path | None = None,
-    measures: Path | None = None,
-    sensitivity: Path | None = None,
-    diagnostics: Path | None = None,
-    participants: Path | None = None,
-    flow: Path | None = None,
-    exclusions: Path | None = None,
-    table1: Path | None = None,
-    genes: Path | None = None,
-    globals: Path | None = None,
-    quality: Path | None = None,
-    course: Path | None = None,
-    inclusion: Path | None = None,
-    flags: Path | None = None,
-    reliability: Path | None = None,
-    dictionary: Path | None = None,
-    windows: Path | None = None,
-    scales: Path | None = None,
-    normalization: Path | None = None,
-    sample_quality: Path | None = None,
-    over_genes: Path | None = None,
-    gene_estimates: Path | None = None,
-    design: Path | None = None,
-    peaks: Path | None = None,
-    clusters: Path | None = None,
-    voxel_peaks: Path | None = None,
-    voxel_clusters: Path | None = None,
-    freesurfer: Path | None = None,
-    protocol: Path | None = None,
     gene_set: str | None = None,
     variant: str | None = None,
     figures: list[Path] | None = None,
@@ -78,8 +52,8 @@ def render_report(
     ----------
     study : Path
         study.yaml.
-    estimates : Path
-        Estimates (contract estimates).
+    tables : mapping of str to Path
+        Tables of the run by their names in `pniflow.tables`: estimates, and what else there is.
     out : Path
         The report as one HTML file.
     pdf : Path, optional
@@ -88,34 +62,6 @@ def render_report(
         What the methods cite, as a BibTeX file.
     models : Path, optional
         models.yaml, by which the models were fitted.
-    measures, sensitivity, diagnostics, participants, flow, exclusions, table1 : Path, optional
-        Tables of the run by the contract of the same name.
-    genes : Path, optional
-        Genes of the CTRA score (contract ctra_genes).
-    globals, quality : Path, optional
-        Whole-brain numbers and quality of the scans.
-    course, inclusion, flags, reliability, dictionary : Path, optional
-        Descriptions by the contract of the same name.
-    windows : Path, optional
-        Days that each measure looks back on (contract windows).
-    scales : Path, optional
-        Scale scores (contract scales), of which those prorated and not scored are counted.
-    normalization : Path, optional
-        JSON that normalize-expression reports.
-    sample_quality : Path, optional
-        What speaks for and against each blood sample (contract sample_quality).
-    over_genes, gene_estimates : Path, optional
-        Analyses over the genes of the set, and gene by gene.
-    design : Path, optional
-        Errors and power of the design.
-    peaks, clusters : Path, optional
-        Peaks and clusters of the maps over the cortical surface.
-    voxel_peaks, voxel_clusters : Path, optional
-        Peaks and clusters of the maps voxel by voxel.
-    freesurfer : Path, optional
-        Regions of FreeSurfer's tables (contract regions).
-    protocol : Path, optional
-        How each image was measured (contract protocol).
     gene_set, variant : str, optional
         Gene set and variant of the CTRA score.
     figures : list of Path, optional
@@ -130,50 +76,15 @@ def render_report(
     InputError
         A table is absent or against its contract.
     """
-    given = {
-        "sensitivity": sensitivity,
-        "diagnostics": diagnostics,
-        "participants": participants,
-        "flow": flow,
-        "exclusions": exclusions,
-        "table1": table1,
-        "ctra_genes": genes,
-        "globals": globals,
-        "quality": quality,
-        "course": course,
-        "inclusion": inclusion,
-        "flags": flags,
-        "reliability": reliability,
-        "dictionary": dictionary,
-        "windows": windows,
-        "scales": scales,
-        "sample_quality": sample_quality,
-        "over_genes": over_genes,
-        "gene_estimates": gene_estimates,
-        "design": design,
-        "peaks": peaks,
-        "clusters": clusters,
-        "voxel_peaks": voxel_peaks,
-        "voxel_clusters": voxel_clusters,
-        "freesurfer": freesurfer,
-        "protocol": protocol,
-    }
     with searched(resources):
         documents = {
-            "normalization": files.read_json(normalization) if normalization else {},
             "plan": files.read_yaml(models) if models else {},
             "gene_set": gene_set,
             "variant": variant,
             "published": published or [],
         }
-        results = _results(
-            study,
-            estimates,
-            {name: further.read(path, name) for name, path in given.items() if path},
-            measures,
-            documents,
-            read_figures(figures or []),
-        )
+        held = {name: read(path, name) for name, path in tables.items()}
+        results = _results(study, held, documents, read_figures(figures or []))
         front: dict[str, Any] = {
             "title": results.study["title"],
             "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
@@ -181,8 +92,8 @@ def render_report(
             "sections": all_sections(results),
         }
         about: dict[str, Any] = {
-            "traces": _traces(results, given, documents["plan"]),
-            "behind": trace.behind(estimates.parent.parent, models),
+            "traces": _traces(results, tables, documents["plan"]),
+            "behind": trace.behind(tables["estimates"].parent.parent, models),
         }
     files.write_text(out, write_page(version=__version__, **about, **front))
     if references:
@@ -192,18 +103,15 @@ def render_report(
 
 
 def _results(
-    study: Path,
-    estimates: Path,
-    tables: Mapping[str, pd.DataFrame],
-    measures: Path | None,
-    documents: Mapping[str, Any],
-    figures: Mapping[str, Picture],
+    study: Path, held: dict[str, Any], documents: Mapping[str, Any], figures: Mapping[str, Picture]
 ) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    rows = words.estimate_rows(held["estimates"])
+    tables = {name: table for name, table in held.items() if name not in _ASIDE}
+    documents = {**documents, "normalization": held.get("normalization", {})}
     sessions = words.session_words(about)
-    units, domains, measured = _measures(measures, list(sessions))
+    units, domains, measured = _measures(held.get("measures"), list(sessions))
     variants: dict[str, list[dict[str, Any]]] = {}
     for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
         variants.setdefault(row["key"], []).append(row)
@@ -236,7 +144,7 @@ def _results(
     )
 
 
-def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[str, Any]) -> list[Trace]:
+def _traces(results: Results, given: Mapping[str, Path], plan: Mapping[str, Any]) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
     traces = [
         Trace(
@@ -258,29 +166,28 @@ def _traces(results: Results, given: Mapping[str, Path | None], plan: Mapping[st
         what = ("counted", f"{FIRMNESS[name]}, by their sensitivity analyses")
         traces.append(Trace(f"s{place}", f"sensitivity {name}", [what, *facts]))
     for name, path in given.items():
-        if path and name in trace.RULES:
-            shown = f"{path.parent.name}/{path.name}"
-            command = trace.RULES[name].replace("_", "-")
-            facts = [
-                ("file", shown),
-                ("sha256", trace.digest(path).removeprefix("sha256 ")),
-                ("rule", trace.RULES[name]),
-                (
-                    "command",
-                    f"pniflow {command} (snakemake -n -p --forcerun {trace.RULES[name]} prints it)",
-                ),
-            ]
-            traces.append(Trace(f"table-{name}", f"table {name}", facts))
+        if name in _ASIDE:
+            continue
+        rule = TABLES[name].rule
+        facts = [
+            ("file", f"{path.parent.name}/{path.name}"),
+            ("sha256", trace.digest(path).removeprefix("sha256 ")),
+            ("rule", rule),
+            (
+                "command",
+                f"pniflow {rule.replace('_', '-')} (snakemake -n -p --forcerun {rule} prints it)",
+            ),
+        ]
+        traces.append(Trace(f"table-{name}", f"table {name}", facts))
     return traces
 
 
 def _measures(
-    path: Path | None, sessions: Sequence[str]
+    table: pd.DataFrame | None, sessions: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
     """Return measure -> unit, measure -> domain and measure -> sessions with a value, in order of time."""
-    if path is None:
+    if table is None:
         return {}, {}, {}
-    table: pd.DataFrame = files.read_table(path, "measures")
     once = table.drop_duplicates("measure")
     known = set(table.dropna(subset=["value"])[["measure", "session_id"]].itertuples(index=False, name=None))
     measured = {name: [one for one in sessions if (name, one) in known] for name in once["measure"]}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pniflow import words
+from pniflow.figures.gallery import FIGURES
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Picture
 from pniflow.report.interpretation import Context
@@ -48,9 +49,13 @@ class Results:
     bibliography: Bibliography = field(default_factory=Bibliography)
 
 
-def figures(results: Results, *names: str) -> list[Any]:
-    """Return the figures of these names that there are."""
-    return [results.figures[name] for name in names if name in results.figures]
+def figures(results: Results, place: str) -> list[Any]:
+    """Return the figures of a place of the report that there are, in the order of the gallery."""
+    return [
+        results.figures[one.name]
+        for one in FIGURES.values()
+        if one.place == place and one.name in results.figures
+    ]
 
 
 def tested(results: Results, *kinds: str) -> list[Mapping[str, Any]]:

@@ -48,7 +48,7 @@ def _participants(results: Results) -> list[Any]:
             blocks.append(
                 Paragraph([number, f" {'person was' if number.text == '1' else 'persons were'} enrolled."])
             )
-        blocks += figures(results, "flow")
+        blocks += figures(results, "participants")
         blocks.append(
             Fold(["Every count of the flow"], [estimate_tables.flow_steps(flow, results.context.sessions)])
         )
@@ -69,7 +69,7 @@ def _participants(results: Results) -> list[Any]:
 
 
 def _quality(results: Results) -> list[Any]:
-    blocks, sessions = figures(results, "quality", "samples"), results.context.sessions
+    blocks, sessions = figures(results, "quality"), results.context.sessions
     exclusions, flags = results.tables.get("exclusions"), results.tables.get("flags")
     if exclusions is not None and len(exclusions):
         caption = "Everything that was collected and left out, with the rule and the reason."
@@ -115,8 +115,8 @@ def _alarms(results: Results) -> list[Any]:
 def _sensitivity(results: Results) -> list[Any]:
     blocks = robustness.blocks(results.rows, results.variants, results.context)
     if blocks:
-        blocks = [*figures(results, "specification_curve", "influence"), *blocks]
-    blocks += figures(results, "power")
+        blocks = [*figures(results, "robustness"), *blocks]
+    blocks += figures(results, "design")
     if "design" in results.tables:
         blocks += further.design(results.tables["design"], results.context.sessions)
     return blocks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,32 +12,10 @@ from typing import Any
 from pniflow import files, words
 from pniflow.errors import InputError
 from pniflow.report import interpretation
+from pniflow.tables import READS, TABLES
 
-_INPUTS = {  # option of fit-models -> its file in the results
-    "measures": "cohort/measures.parquet",
-    "participants": "cohort/participants.tsv",
-    "excluded": "cohort/excluded_measures.parquet",
-    "scales": "questionnaires/scales.tsv",
-    "assays": "assays/assay_scores.tsv",
-    "samples": "study/samples.tsv",
-}
+_INPUTS = {name: TABLES[name].path for name in itertools.chain(*READS["fit_models"])}
 _OUTPUTS = ("estimates", "sensitivity", "diagnostics")
-RULES = {  # table of the report -> the rule that writes it
-    **dict.fromkeys(("estimates", "sensitivity", "diagnostics"), "fit_models"),
-    **dict.fromkeys(("flow", "table1", "course", "inclusion", "exclusions"), "assemble_cohort"),
-    **dict.fromkeys(("flags", "dictionary"), "assemble_cohort"),
-    **dict.fromkeys(("scales", "reliability"), "score_questionnaires"),
-    "windows": "ingest_study",
-    "ctra_genes": "score_ctra",
-    "sample_quality": "assess_samples",
-    "over_genes": "fit_over_genes",
-    "gene_estimates": "fit_over_genes",
-    "design": "check_design",
-    "peaks": "fit_surface",
-    "clusters": "fit_surface",
-    "voxel_peaks": "fit_voxels",
-    "voxel_clusters": "fit_voxels",
-}
 Facts = list[tuple[str, str]]
 
 
@@ -153,7 +132,7 @@ def behind(results: Path, models: Path | None = None) -> Facts:
     if models and models.is_file():
         facts.append((f"input {models.name}", digest(models)))
     facts.append(("output models/estimates.tsv", digest(results / "models" / "estimates.tsv")))
-    options = [f"--{name} results/{path}" for name, path in there.items()]
+    options = [f"{TABLES[name].flag} results/{path}" for name, path in there.items()]
     options += ["--models models.yaml", *(f"--{name} results/models/{name}.tsv" for name in _OUTPUTS)]
     return [
         *((name, value) for name, value in facts if value),

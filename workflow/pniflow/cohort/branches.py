@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import pkgutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pniflow.cohort import exclusions as left_out
+from pniflow.cohort import flags as second_look
 from pniflow.cohort import observations
 from pniflow.cohort import scans as scanning
-from pniflow.cohort.roster import PLACE
+from pniflow.cohort.roster import PLACE, Roster
 from pniflow.errors import InputError, listing
+from pniflow.modalities import MODALITIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Tables = Mapping[str, "pd.DataFrame"]
-Paths = Mapping[str, Path]
+
+@dataclass(frozen=True)
+class Gathered:
+    """What the branches are made from.
+
+    Attributes
+    ----------
+    study : dict
+        The checked study.yaml.
+    roster : Roster
+        Who is in the study and at which sessions.
+    tables, paths : dict
+        Name (of `pniflow.tables`) -> table, and where it was read.
+    minimum_quality : float
+        Scans rated lower (in percent) are left out.
+    allow_mixed : bool
+        Go on where versions or analyses are mixed, and say so.
+    """
+
+    study: Mapping[str, Any]
+    roster: Roster
+    tables: Mapping[str, pd.DataFrame]
+    paths: Mapping[str, Path]
+    minimum_quality: float
+    allow_mixed: bool
+
+    def has(self, name: str, section: str) -> bool:
+        """Tell whether a table is there and has rows, or the study declares its section all the same."""
+        return name in self.tables and (len(self.tables[name]) > 0 or bool(self.study.get(section)))
+
+    @functools.cached_property
+    def scans(self) -> pd.DataFrame | None:
+        """All scans of CAT12, each with the rule that leaves it out; None without any."""
+        kinds = [name for name in ("scans", "quality", "globals", "regions") if name in self.tables]
+        if not any(self.has(name, "cat12") for name in kinds):
+            return None
+        listed = scanning.scan_list({self.paths[name]: self.tables[name] for name in kinds})
+        return scanning.sorted_out(listed, self.minimum_quality, self.allow_mixed)
 
 
 @dataclass(frozen=True)
@@ -36,8 +76,8 @@ class Branch:
         What the reader of the flow must know about the branch.
     excluded_measures : DataFrame, optional
         Numbers that a quality rule left out, with the rule.
-    used : DataFrame, optional
-        The scans or samples themselves.
+    flags : list of DataFrame
+        What is used but deserves a second look.
     """
 
     assessed: pd.DataFrame
@@ -45,24 +85,41 @@ class Branch:
     exclusions: pd.DataFrame
     note: str = ""
     excluded_measures: pd.DataFrame | None = None
-    used: pd.DataFrame | None = None
+    flags: Sequence[pd.DataFrame] = ()
 
 
-def questionnaires(scales: pd.DataFrame) -> Branch:
+def made(gathered: Gathered) -> dict[str, Branch]:
+    """Make the branches that the study declares or has rows of, in the order of the modalities."""
+    found = {one.branch: pkgutil.resolve_name(one.made_by)(gathered) for one in MODALITIES if one.branch}
+    return {name: branch for name, branch in found.items() if branch is not None}
+
+
+def questionnaires(gathered: Gathered) -> Branch | None:
     """Questionnaire scores; assessed is who answered at least one item."""
+    if not gathered.has("scales", "instruments"):
+        return None
+    scales = gathered.tables["scales"]
     answered = scales[scales["items_answered"] > 0]
     return Branch(answered[PLACE], observations.of_scales(scales), left_out.of_scales(scales))
 
 
-def assays(scores: pd.DataFrame) -> Branch:
+def assays(gathered: Gathered) -> Branch | None:
     """Laboratory measures; assessed is who was measured, be it below the limit or blank for its spread."""
+    if not gathered.has("assays", "assays"):
+        return None
+    scores = gathered.tables["assays"]
     if "cv_percent" not in scores:
         scores = scores.assign(cv_percent=float("nan"))
     measured = scores[scores["value"].notna() | scores["below_limit"] | scores["cv_percent"].notna()]
-    return Branch(measured[PLACE], observations.of_assays(scores), left_out.of_assays(scores), used=scores)
+    return Branch(
+        measured[PLACE],
+        observations.of_assays(scores),
+        left_out.of_assays(scores),
+        flags=[second_look.of_assays(scores)],
+    )
 
 
-def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths) -> Branch:
+def expression(gathered: Gathered) -> Branch | None:
     """CTRA scores of blood samples; without scores every sample is listed as not scored.
 
     Raises
@@ -70,6 +127,9 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
     InputError
         A score belongs to no sample, or two samples are of one participant-session.
     """
+    if not gathered.has("samples", "expression"):
+        return None
+    samples, scores, paths = gathered.tables["samples"], gathered.tables.get("ctra"), gathered.paths
     if scores is None:
         scores = samples.iloc[:0].reindex(columns=["sample_id", "ctra", "genes_used", "genes_missing"])
     strange = ~scores["sample_id"].isin(samples["sample_id"])
@@ -81,14 +141,16 @@ def expression(samples: pd.DataFrame, scores: pd.DataFrame | None, paths: Paths)
         )
     kept = samples[samples["excluded"].isna()] if "excluded" in samples else samples
     refuse_twice(kept, "sample_id", "blood samples", paths["samples"])
-    exclusions = left_out.of_samples(samples, scores)
     noted = kept.merge(scores.reindex(columns=["sample_id", "note"]), on="sample_id", how="left")
-    return Branch(samples[PLACE], observations.of_ctra(scores, samples), exclusions, used=noted)
+    return Branch(
+        samples[PLACE],
+        observations.of_ctra(scores, samples),
+        left_out.of_samples(samples, scores),
+        flags=[second_look.of_batches(noted), second_look.of_scores(noted)],
+    )
 
 
-def imaging(
-    tables: Tables, paths: Paths, minimum_quality: float, allow_mixed_versions: bool, lesion_handling: str
-) -> Branch:
+def imaging(gathered: Gathered) -> Branch | None:
     """Numbers of the scans that pass the quality gate.
 
     Raises
@@ -99,18 +161,19 @@ def imaging(
     """
     import pandas as pd
 
+    tables, paths, mixed = gathered.tables, gathered.paths, gathered.allow_mixed
+    listed = gathered.scans
+    if listed is None:
+        return None
     kinds = [name for name in ("scans", "quality", "globals", "regions") if name in tables]
-    listed = scanning.scan_list({paths[name]: tables[name] for name in kinds})
-    listed = scanning.sorted_out(listed, minimum_quality, allow_mixed_versions)
+    handling = gathered.study.get("cat12", {}).get("lesion_handling", "not recorded")
     processed = listed[listed["rule"].isna() | (listed["rule"] == scanning.GATE)]
     refuse_twice(processed, "scan", "scans", paths[kinds[0]])
-    globals, regions = tables.get("globals"), tables.get("regions")
-    if globals is not None:
-        scanning.refuse_other_handling(processed, globals, lesion_handling, paths["globals"])
-    note = scanning.compared(
-        processed, globals, regions, allow_mixed_versions, paths[kinds[-1]], tables.get("protocol")
-    )
-    numbers = observations.of_scans(processed, regions, globals)
+    whole, regions = tables.get("globals"), tables.get("regions")
+    if whole is not None:
+        scanning.refuse_other_handling(processed, whole, handling, paths["globals"])
+    note = scanning.compared(processed, whole, regions, mixed, paths[kinds[-1]], tables.get("protocol"))
+    numbers = observations.of_scans(processed, regions, whole)
     exclusions = [left_out.of_scans(listed)]
     if scanning.thickness_differs(processed):
         numbers = numbers[~numbers["measure"].str.endswith("thickness")]
@@ -120,7 +183,7 @@ def imaging(
     )
     numbers = numbers.assign(rule=gated)
     unrated = processed[["siqr_percent", "iqr_percent"]].isna().all(axis=1).sum()
-    note += f"; lesions before segmentation: {lesion_handling}"
+    note += f"; lesions before segmentation: {handling}"
     note += f"; image quality not recorded for {unrated} of {len(processed)} scans" if unrated else ""
     return Branch(
         listed.loc[~listed["average"], PLACE].dropna().drop_duplicates(),
@@ -128,23 +191,12 @@ def imaging(
         pd.concat(exclusions),
         note,
         numbers.dropna(subset=["rule"]),
-        processed[processed["rule"].isna()],
+        [second_look.of_ratings(processed[processed["rule"].isna()], gathered.roster)],
     )
 
 
-def freesurfer(regions: pd.DataFrame, gated: pd.DataFrame, allow_mixed_versions: bool, path: Path) -> Branch:
+def freesurfer(gathered: Gathered) -> Branch | None:
     """FreeSurfer's numbers; what CAT12 rated below the threshold is the same image, and is left out as well.
-
-    Parameters
-    ----------
-    regions : DataFrame
-        Contract regions, of FreeSurfer.
-    gated : DataFrame
-        participant_id, session_id, reason of the scans that the quality gate left out.
-    allow_mixed_versions : bool
-        Go on where versions or analyses are mixed, and say so.
-    path : Path
-        Where `regions` stands, for sentences.
 
     Raises
     ------
@@ -155,6 +207,9 @@ def freesurfer(regions: pd.DataFrame, gated: pd.DataFrame, allow_mixed_versions:
 
     from pniflow.imaging.comparability import mixed_versions
 
+    if not gathered.has("freesurfer", "freesurfer"):
+        return None
+    regions, path = gathered.tables["freesurfer"], gathered.paths["freesurfer"]
     scans = regions[["scan", *PLACE]].drop_duplicates("scan")
     matched = scans.dropna(subset=PLACE)
     held = regions[regions["scan"].isin(matched["scan"])]
@@ -162,10 +217,16 @@ def freesurfer(regions: pd.DataFrame, gated: pd.DataFrame, allow_mixed_versions:
     for _, same in given.groupby("atlas", observed=True, sort=True):
         refuse_twice(same, "scan", "folders of FreeSurfer", path)
     mixed = mixed_versions(scans.assign(cat_version=None), held)
-    if mixed and not allow_mixed_versions:
+    if mixed and not gathered.allow_mixed:
         raise InputError(scanning.refusal(mixed, path))
     numbers = observations.of_freesurfer(held)
-    left = matched.merge(gated[[*PLACE, "reason"]], on=PLACE).assign(rule=scanning.GATE)
+    rated = (
+        scans.iloc[:0].reindex(columns=[*PLACE, "rule", "reason"])
+        if gathered.scans is None
+        else gathered.scans
+    )
+    gated = rated.loc[rated["rule"] == scanning.GATE, [*PLACE, "reason"]]
+    left = matched.merge(gated, on=PLACE).assign(rule=scanning.GATE)
     lost = scans[scans[PLACE].isna().any(axis=1)]
     lost = lost.assign(
         rule="unmatched scan", reason="the name could not be matched to a participant and session"
@@ -180,8 +241,11 @@ def freesurfer(regions: pd.DataFrame, gated: pd.DataFrame, allow_mixed_versions:
     )
 
 
-def lesions(table: pd.DataFrame) -> Branch:
+def lesions(gathered: Gathered) -> Branch | None:
     """Lesion load."""
+    if not gathered.has("lesions", "lesions"):
+        return None
+    table = gathered.tables["lesions"]
     return Branch(
         table[PLACE], observations.of_lesions(table), table.iloc[:0].reindex(columns=left_out.COLUMNS)
     )

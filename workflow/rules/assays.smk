@@ -1,0 +1,24 @@
+# Laboratory values: from duplicates to analysed measures.
+
+
+rule score_assays:
+    input:
+        study=plan.study_file,
+        assays="<results>/study/assays.tsv",
+    output:
+        scores="<results>/assays/assay_scores.tsv",
+    log:
+        "<logs>/score_assays.log",
+    benchmark:
+        "<benchmarks>/score_assays.jsonl"
+    group:
+        "tables"
+    conda:
+        "../../envs/pniflow.yaml"
+    params:
+        code=code_digest("assays.score_assays"),
+    message:
+        "Laboratory values on the analysed scale, values below the detection limit counted"
+    shell:
+        "pniflow score-assays --assays {input.assays} --study {input.study}"
+        " --scores {output.scores} 2> {log}"
