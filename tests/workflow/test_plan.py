@@ -54,7 +54,7 @@ def test_every_rule_says_what_it_does_and_keeps_records(name: str) -> None:
     for rule, body in bodies(name).items():
         for directive in ("message:", "log:", "benchmark:", "conda:", "code=code_digest("):
             assert directive in body, (name, rule, directive)
-        command = rule.replace("_", "-") if rule else "plot-{figure.name.replace('_', '-')}"
+        command = rule.replace("_", "-") if rule else "{params.command}"
         assert re.search(rf"pniflow {re.escape(command)}[ {{]", body)
 
 

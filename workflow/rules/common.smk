@@ -57,6 +57,17 @@ CTRA_SCORE = (
 )
 
 
+def options_of(names):
+    """Return what writes the options of tables once their places are known."""
+
+    def written(wildcards, input):
+        return "".join(
+            f" {TABLES[name].flag} {shlex.quote(input[name])}" for name in names
+        )
+
+    return written
+
+
 def word(path):
     """Write a path as one word of a shell command, braces kept from Snakemake's formatting."""
     return shlex.quote(path).replace("{", "{{").replace("}", "}}")

@@ -27,12 +27,14 @@ for figure in drawn(MODALITIES):
         conda:
             "../../envs/pniflow.yaml"
         params:
+            command=f"plot-{figure.name.replace('_', '-')}",
+            tables=options_of(figure.reads),
             caption=figure.caption.format(**config["expression"]["ctra"]),
             code=code_digest(f"figures.plot_{figure.name}"),
         message:
             f"Figure: {figure.title}"
         shell:
-            f"pniflow plot-{figure.name.replace('_', '-')}{flags(figure.reads)}"
-            " --study {input.study} --figure {output.figure} --image {output.image}"
-            " --description {output.description}"
+            # Written when the job runs, after the loop: what differs by figure is a parameter.
+            "pniflow {params.command}{params.tables} --study {input.study}"
+            " --figure {output.figure} --image {output.image} --description {output.description}"
             f"{RESOURCES} 2> {{log}}"
