@@ -129,9 +129,9 @@ READS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("estimates",),
         (
             *("sensitivity", "diagnostics", "measures", "participants", "flow", "exclusions", "table1"),
-            *("course", "inclusion", "flags", "dictionary", "windows", "design", "scales", "reliability"),
-            *("ctra_genes", "normalization", "sample_quality", "over_genes", "gene_estimates"),
-            *("globals", "quality", "peaks", "clusters", "voxel_peaks", "voxel_clusters"),
+            *("ctra_genes", "normalization", "globals", "quality", "course", "inclusion", "flags"),
+            *("reliability", "dictionary", "windows", "scales", "sample_quality", "over_genes"),
+            *("gene_estimates", "design", "peaks", "clusters", "voxel_peaks", "voxel_clusters"),
             *("freesurfer", "protocol"),
         ),
     ),

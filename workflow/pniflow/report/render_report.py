@@ -27,7 +27,9 @@ from pniflow.tables import TABLES, read
 if TYPE_CHECKING:
     import pandas as pd
 
-_ASIDE = ("estimates", "measures", "normalization")  # their numbers have traces of their own, or none
+_ASIDE = ("estimates", "measures", "normalization")  # not shown as tables
+# Tables of which no number of the report is a cell.
+_UNTRACED = (*_ASIDE, "participants", "globals", "quality", "freesurfer", "protocol")
 # What matplotlib writes; a drawing without it is as wide and high as a page gives it.
 _SIZE = re.compile(rb'<svg[^>]*\bwidth="([0-9.]+)pt"[^>]*\bheight="([0-9.]+)pt"')
 
@@ -166,7 +168,7 @@ def _traces(results: Results, given: Mapping[str, Path], plan: Mapping[str, Any]
         what = ("counted", f"{FIRMNESS[name]}, by their sensitivity analyses")
         traces.append(Trace(f"s{place}", f"sensitivity {name}", [what, *facts]))
     for name, path in given.items():
-        if name in _ASIDE:
+        if name in _UNTRACED:
             continue
         rule = TABLES[name].rule
         facts = [
