@@ -53,8 +53,8 @@ PAIRS = (["session", "age"], ["age", "session"])
         (broken(fixed=["session + age"]), ["a_model", "'session + age'", "formula strings are not read"]),
         (broken(fixed=["session", {"split": "pss10 * age"}]), ["'pss10 * age'", "formula"]),
         (broken(outcomes=["pss10 ~ session"]), ["'pss10 ~ session'", "formula"]),
-        (broken(fixed="session"), ["`fixed` is 'session'", "[session]"]),
-        (broken(formula="pss10 ~ session"), ["a_model", "formula", "fixed"]),
+        (broken(fixed="session"), ["a_model.fixed' is 'session'", "[session]"]),
+        (broken(formula="pss10 ~ session"), ["a_model", "formula", "list its terms under `fixed`"]),
         (broken(outcomes=["__import__('os').system('true')"]), ["not a name"]),
         (broken(fixed=["session", {"splt": "pss10"}]), ["splt", "split"]),
         (
@@ -101,8 +101,8 @@ PAIRS = (["session", "age"], ["age", "session"])
         (broken(fixed=["session", {"variable": "age", "centre": "median"}]), ["centre", "'median'"]),
         (broken(fixed=["session", {"split": "gad7", "scale": "sd"}]), ["scale", "one of split"]),
         (
-            {"version": 1, "families": {"f": {"role": "primary"}}, "models": []},
-            ["family 'f'", "no method", "bh"],
+            {**broken(), "families": {"a_family": {"role": "primary"}}},
+            ["'families.a_family' lacks the key 'adjust'", "one of bh, holm, none"],
         ),
         ({"version": 2, "families": {"f": {"role": "primary", "adjust": "bh"}}, "models": []}, ["models"]),
         ("- a\n- b\n", ["a mapping"]),

@@ -9,8 +9,9 @@ import statsmodels.api as sm
 
 from models_data import fitted, one_model, row, study, wide
 from pniflow.models.design import build, variables_of
-from pniflow.models.specification import Model, Term, read_models
+from pniflow.models.specification import Model, read_models
 from pniflow.models.study_data import read_cohort
+from pniflow.models.terms import Interaction, MainEffect, Split
 
 
 def columns(terms, measures, participants, days=None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -30,14 +31,14 @@ def columns(terms, measures, participants, days=None) -> tuple[pd.DataFrame, pd.
 
 def test_session_is_later_minus_reference():
     measures, participants = study(people=5)
-    design, place = columns([Term("variable", ("session",))], measures, participants)
+    design, place = columns([MainEffect("session")], measures, participants)
     assert list(design.columns) == ["(intercept)", "session"]
     assert (design["session"] == (place["session_id"] == "ses-post")).all()
 
 
 def test_numeric_covariates_are_centred_on_participants_not_rows():
     measures, participants = study(people=5, drop={"ctra": [(0, "ses-post"), (1, "ses-post")]})
-    design, place = columns([Term("variable", ("age",))], measures, participants)
+    design, place = columns([MainEffect("age")], measures, participants)
     age = participants.set_index("participant_id")["age"]
     expected = place["participant_id"].map(age) - age.mean()
     np.testing.assert_allclose(design["age"], expected, rtol=1e-12)
@@ -45,7 +46,7 @@ def test_numeric_covariates_are_centred_on_participants_not_rows():
 
 def test_own_centre_and_scale():
     measures, participants = study(people=6)
-    terms = [Term("variable", ("age",), centre=45.0, scale=10.0), Term("variable", ("bmi",), scale="sd")]
+    terms = [MainEffect("age", centre=45.0, scale=10.0), MainEffect("bmi", scale="sd")]
     design, place = columns(terms, measures, participants)
     people = participants.set_index("participant_id")
     np.testing.assert_allclose(design["age"], (place["participant_id"].map(people["age"]) - 45) / 10)
@@ -56,16 +57,16 @@ def test_own_centre_and_scale():
 def test_two_levels_are_yes_minus_no_and_a_reference_can_be_named():
     measures, participants = study(people=6)
     depleted = participants.set_index("participant_id")["b_cell_depletion"]
-    plain, place = columns([Term("variable", ("b_cell_depletion",))], measures, participants)
+    plain, place = columns([MainEffect("b_cell_depletion")], measures, participants)
     assert (plain["b_cell_depletion"] == (place["participant_id"].map(depleted) == "yes")).all()
-    turned, _ = columns([Term("variable", ("b_cell_depletion",), reference="yes")], measures, participants)
+    turned, _ = columns([MainEffect("b_cell_depletion", reference="yes")], measures, participants)
     assert (turned["b_cell_depletion"] == 1 - plain["b_cell_depletion"]).all()
 
 
 def test_more_levels_have_a_column_each_but_the_reference():
     measures, participants = study(people=6)
     participants["site"] = ["b", "a", "c", "a", "b", "c"]
-    design, place = columns([Term("variable", ("site",))], measures, participants)
+    design, place = columns([MainEffect("site")], measures, participants)
     assert list(design.columns) == ["(intercept)", "site[b]", "site[c]"]
     site = place["participant_id"].map(participants.set_index("participant_id")["site"])
     assert (design["site[c]"] == (site == "c")).all()
@@ -85,7 +86,7 @@ def test_split_by_hand():
         columns=["participant_id", "session_id", "measure", "value"],
     ).assign(unit="", domain="questionnaire")
     participants = pd.DataFrame({"participant_id": list("abcd")})
-    design, place = columns([Term("split", ("pss10",))], measures, participants)
+    design, place = columns([Split("pss10")], measures, participants)
     # d has no CTRA and does not count: session means 19 and 15
     table = design.set_index([place["participant_id"], place["session_id"]])
     between = {"a": (1 + -1) / 2, "b": (7 + 1) / 2, "c": -8.0}
@@ -102,9 +103,9 @@ def test_interaction_is_the_product_of_the_columns():
     measures, participants = study(people=6)
     participants["site"] = ["b", "a", "c", "a", "b", "c"]
     terms = [
-        Term("variable", ("session",)),
-        Term("variable", ("site",)),
-        Term("interaction", ("session", "site")),
+        MainEffect("session"),
+        MainEffect("site"),
+        Interaction(("session", "site")),
     ]
     design, _ = columns(terms, measures, participants)
     assert list(design.columns[-2:]) == ["session:site[b]", "session:site[c]"]

@@ -387,7 +387,10 @@ def test_a_study_with_one_session_permutes_persons(tmp_path: Path) -> None:
 
 
 BAD_MODELS = {
-    "both": (made.change(outcomes=["pss10"]), r"has outcomes and surface; one of `outcomes`, `surface` and"),
+    "both": (
+        made.change(outcomes=["pss10"]),
+        r"change' needs exactly one of these keys: outcomes or",
+    ),
     "a word too many": (made.change(sensitivity=["cr2"]), "has `sensitivity`, which a model of a map cannot"),
     "nothing tested": (made.change(test={}), "name the terms under `test` that are to be mapped"),
     "a formula": (made.change(surface="thickness ~ age"), "surface' is 'thickness ~ age'; text of the form"),

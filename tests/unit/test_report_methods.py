@@ -12,6 +12,7 @@ import made_results as made
 from pniflow import words
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
+from pniflow.models.specification import read_models
 from pniflow.report import methods as module
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Link, Paragraph, plain
@@ -203,7 +204,7 @@ def test_exclusions_are_counted_by_rule():
 
 
 def test_each_family_has_its_models_in_words(root):
-    plan = read_yaml(root / "config" / "models.yaml")
+    plan = read_models(root / "config" / "models.yaml")
     rows = estimate_rows(made.estimates())
     (table,) = models_by_family(rows, plan)
     lines = {plain(row.head): [plain(cell) for cell in row.cells] for row in table.rows}

@@ -13,9 +13,10 @@ import pytest
 import made_results as made
 from called import call
 from pniflow.errors import InputError
-from pniflow.files import read_yaml, write_table
+from pniflow.files import write_table
+from pniflow.models.specification import read_models
 from pniflow.report.render_report import render_report
-from pniflow.report.trace import find_model, formula, trace
+from pniflow.report.trace import formula, trace
 from pniflow.tables import TABLES
 
 KEY = "ctra_on_pss10/ctra/pss10_within"
@@ -71,14 +72,15 @@ def test_a_word_that_is_no_key_says_where_keys_stand_and_names_some_with_it(resu
 
 
 def test_every_planned_model_is_found_under_its_written_name(root):
-    plan = read_yaml(root / "config" / "models.yaml")
-    model = find_model("ctra_on_maia2_trusting", plan)
+    plan = read_models(root / "config" / "models.yaml")
+    model = plan.model("ctra_on_maia2_trusting")
     assert model is not None
     assert formula(model, plan)[0] == (
-        "  fixed: intercept, session, maia2_trusting split into within and between persons, age, bmi,"
-        " b_cell_depletion"
+        "fixed",
+        "intercept, session, maia2_trusting split into within and between persons, age, bmi,"
+        " b_cell_depletion",
     )
-    assert find_model("ctra_on_nothing", plan) is None
+    assert plan.model("ctra_on_nothing") is None
 
 
 def test_the_page_shows_what_the_terminal_prints(results, root, tmp_path, capsys):

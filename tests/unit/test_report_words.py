@@ -10,9 +10,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import made_results as made
+from models_data import one_model
 from pniflow import words
+from pniflow.models.specification import read_models
 from pniflow.report import blocks as parts
 from pniflow.report import interpretation, opening
 from pniflow.report.bibliography import Bibliography
@@ -374,7 +377,7 @@ def test_limits_name_equal_counts_once(counts, says):
     assert any(text.startswith(f"Models rest {says}") for text in told)
 
 
-def test_what_lacks_the_same_data_is_counted_in_one_line():
+def test_what_lacks_the_same_data_is_counted_in_one_line(tmp_path):
     def row(model, outcome, note):
         return {
             "table": "models_left_out",
@@ -390,7 +393,10 @@ def test_what_lacks_the_same_data_is_counted_in_one_line():
     lost += [row("change", "pss10", "the study has no questionnaire data ('pss10')")]
     names = ("pss10", "gad7", "mfis", "phq9")
     lost += [row(f"ctra_on_{name}", "ctra", f"the study has no predictor ('{name}')") for name in names]
-    plan = {"models": [{"name": "ctra_on_{predictor}", "for_each": {"predictor": list(names)}, "fixed": []}]}
+    model = {"name": "ctra_on_{predictor}", "for_each": {"predictor": list(names)}, "random": []}
+    path = tmp_path / "models.yaml"
+    path.write_text(yaml.safe_dump(one_model(["ctra"], ["predictor"], **model)))
+    plan = read_models(path)
     study = {"design": "parallel", "intervention": "none", "sessions": {"ses-pre": {}}}
     blocks = methods(study, [], {"diagnostics": pd.DataFrame(lost)}, {"plan": plan}, Bibliography())
     assert [parts.plain(text) for _, text in blocks[-1].items] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def checked(document: Any, name: str, source: str) -> dict[str, Any]:
         key=lambda error: (len(error.absolute_path), str(error.absolute_path)),
     )
     if violations:
-        raise InputError(f"{source}: {_sentence(violations[0])}")
+        raise InputError(f"{source}: {_sentence(violations[0], document)}")
     return _filled(document, rules, rules)
 
 
@@ -135,24 +135,40 @@ _RULE_WORDS = {
 }
 
 
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error.absolute_path)
+def _place(path: Iterable[str | int], document: Any) -> str:
+    """Write a path with dots; an entry of a list by its name where it has one, else by its number."""
+    parts = []
+    for part in path:
+        document = document[part]
+        name = document.get("name") if isinstance(part, int) and isinstance(document, Mapping) else None
+        parts.append(name if isinstance(name, str) else str(part))
+    return ".".join(parts)
+
+
+def _sentence(error: Any, document: Any) -> str:
+    place = _place(error.absolute_path, document)
     where = f"the key '{place}'" if place else "the file"
     if error.parent is None and "propertyNames" in error.absolute_schema_path:
         where = f"a key in '{place}'" if place else "a key of the file"
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = sorted(str(key) for key in error.instance if key not in known)
+        for key in unknown:
+            if key in error.schema.get("instead", {}):
+                return f"{where} has the key '{key}', which is not read; {error.schema['instead'][key]}."
         near = nearest(unknown[0], known)
         return f"{where} has the unknown key '{unknown[0]}'{near}; known keys are {', '.join(known)}."
     if error.validator == "required":
         absent = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where} lacks the key '{absent}'; add it (config/README.md lists the keys)."
+        choices = error.schema.get("properties", {}).get(absent, {}).get("enum")
+        chosen = f", one of {', '.join(map(str, choices))}" if choices else ""
+        return f"{where} lacks the key '{absent}'; add it{chosen} (config/README.md lists the keys)."
     if error.validator == "type":
         types = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
         wanted = " or ".join(_TYPE_WORDS[kind] for kind in types)
         quote = f" (it is read as {_kind(error.instance)}: put it in quotes)" if types == ["string"] else ""
-        return f"{where} is {_shown(error.instance)}; {wanted} was expected{quote}."
+        listed = f": [{error.instance}]" if types == ["array"] and isinstance(error.instance, str) else ""
+        return f"{where} is {_shown(error.instance)}; {wanted} was expected{quote}{listed}."
     if error.validator == "enum":
         choices = ", ".join(map(str, error.validator_value))
         near = nearest(str(error.instance), map(str, error.validator_value))
@@ -160,6 +176,8 @@ def _sentence(error: Any) -> str:
     if error.validator == "oneOf" and all(set(one) == {"required"} for one in error.validator_value):
         names = " or ".join(" with ".join(one["required"]) for one in error.validator_value)
         return f"{where} needs exactly one of these keys: {names}."
+    if error.validator == "pattern" and "expected" in error.schema:
+        return f"{where} is {_shown(error.instance)}, {error.schema['expected']}."
     if error.validator in _RULE_WORDS:
         examples = error.schema.get("examples") if error.validator == "pattern" else None
         rule_words = "text such as '{}' was expected" if examples else _RULE_WORDS[error.validator]

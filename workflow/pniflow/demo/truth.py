@@ -1,6 +1,7 @@
 """What each prespecified model converges to: fitted on the simulator's own measures of a large population.
 
-The fit is written apart from `pniflow.models`: a random-intercept likelihood from sums of squares.
+The terms make their columns as they do for a study; the fit is written apart from `pniflow.mixed`: a
+random-intercept likelihood from sums of squares.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pniflow.demo import population, scores
 from pniflow.demo.observe import INSULA
 from pniflow.demo.scenario import DETECTION_LIMIT, Design, facets, genes
 from pniflow.demo.simulation import Study, simulate
-from pniflow.models.specification import BETWEEN_MINUS_WITHIN, PERSON_MEAN, read_models
+from pniflow.models.specification import BETWEEN_MINUS_WITHIN, read_models
+from pniflow.models.study_data import Variable
+from pniflow.models.terms import PERSON_MEAN, SESSION, Sample, parts_of
 
 if TYPE_CHECKING:
     from pniflow.models.specification import Model
@@ -57,22 +60,24 @@ def true_estimates(
 def _fitted(model: Model, measured: dict[str, np.ndarray], study: Study) -> list[dict[str, Any]]:
     """Fit one model to each of its outcomes; none where it asks for what is not simulated."""
     sources = {name.removesuffix(PERSON_MEAN) for name in model.variables} - vars(study.people).keys()
-    simple = all(term.kind in ("variable", "split") for term in model.terms)
-    if model.requires or not simple or not {*model.outcomes, *sources} <= measured.keys():
+    if model.requires or model.timed or not {*model.outcomes, *sources} <= measured.keys():
         return []
     person, session = np.indices((study.design.participants, study.design.sessions)).reshape(2, -1)
     variables = {name: _variable(name, measured, study) for name in model.variables}
+    variables[SESSION] = Variable(session.astype(float), study.design.session_ids)
     rows = []
     for outcome in model.outcomes:
         response = measured[outcome].ravel()
-        complete = np.isfinite(np.stack([response, *variables.values()])).all(axis=0)
-        kept = {name: values[complete] for name, values in variables.items()}
-        columns = _columns(model, kept, person[complete], session[complete], study.design)
+        complete = np.isfinite([response, *(one.values for one in variables.values())]).all(axis=0)
+        kept = np.flatnonzero(complete)
+        _, people = np.unique(person[kept], return_inverse=True)
+        parts = parts_of(model.terms, Sample(variables, kept, people, session[kept]))
+        columns = {name: values for part in parts.values() for name, values in part.columns.items()}
         design = np.column_stack(list(columns.values()))
-        estimate, influence = fit_random_intercept(response[complete], design, person[complete])
+        estimate, influence = fit_random_intercept(response[kept], design, people)
         contrasts = dict(zip(columns, np.eye(len(columns)), strict=True))
         if BETWEEN_MINUS_WITHIN in model.contrasts:
-            within, between = next(term.rows for term in model.terms if term.kind == "split")
+            within, between = model.halves[0]
             contrasts[BETWEEN_MINUS_WITHIN] = contrasts[between] - contrasts[within]
         for term, c in contrasts.items():
             row = {"model": model.name, "outcome": outcome, "term": term, "value": _short(c @ estimate)}
@@ -85,45 +90,18 @@ def _short(value: float | np.floating) -> float:
     return float(f"{value:.10g}")
 
 
-def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> np.ndarray:
+def _variable(name: str, measured: dict[str, np.ndarray], study: Study) -> Variable:
     """Return a variable on the rows participant by session."""
     if name.endswith(PERSON_MEAN):
         values = measured[name.removesuffix(PERSON_MEAN)]
         count = np.isfinite(values).sum(axis=1)
         mean = np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
-        return np.repeat(mean, study.design.sessions)
+        return Variable(np.repeat(mean, study.design.sessions))
     if name in measured:
-        return measured[name].ravel()
-    return np.repeat(getattr(study.people, name).astype(float), study.design.sessions)
-
-
-def _columns(
-    model: Model, variables: dict[str, np.ndarray], person: np.ndarray, session: np.ndarray, design: Design
-) -> dict[str, np.ndarray]:
-    """Return the columns of a model's design by the name of their row in the results."""
-    columns = {"(intercept)": np.ones(len(person))}
-    first = np.unique(person, return_index=True)[1]
-    for term in model.terms:
-        if term.name == "session":
-            later = (
-                [f"session[{name}]" for name in design.session_ids[1:]]
-                if design.sessions > 2
-                else ["session"]
-            )
-            columns |= {name: (session == k).astype(float) for k, name in enumerate(later, 1)}
-        elif term.kind == "split":
-            values = variables[term.name] - _group_means(variables[term.name], session)
-            between = _group_means(values, person)
-            columns |= dict(zip(term.rows, (values - between, between), strict=True))
-        else:
-            values = variables[term.name]
-            centre = 0 if term.name == "b_cell_depletion" else _group_means(values, person)[first].mean()
-            columns[term.name] = values - centre
-    return columns
-
-
-def _group_means(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    return (np.bincount(group, values) / np.maximum(np.bincount(group), 1))[group]
+        return Variable(measured[name].ravel())
+    values = getattr(study.people, name)
+    levels = ("no", "yes") if values.dtype == bool else None
+    return Variable(np.repeat(values.astype(float), study.design.sessions), levels)
 
 
 def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

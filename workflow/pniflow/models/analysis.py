@@ -58,7 +58,7 @@ def contrasts_of(model: Model, design: Design) -> tuple[list[str], list[Array]]:
             names += [design.columns[column] for column in columns]
             hypotheses += [identity[[column]] for column in columns]
     if BETWEEN_MINUS_WITHIN in model.contrasts:
-        within, between = next(term.rows for term in model.terms if term.kind == "split")
+        within, between = model.halves[0]
         names.append(BETWEEN_MINUS_WITHIN)
         hypotheses.append(identity[list(design.terms[between])] - identity[list(design.terms[within])])
     return names, hypotheses

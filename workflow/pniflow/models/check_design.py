@@ -24,8 +24,9 @@ from pniflow.models import planning
 from pniflow.models.analysis import contrasts_of, design_groups, fit_columns
 from pniflow.models.design import Design
 from pniflow.models.results import Row, frame_of
-from pniflow.models.specification import SESSION, Model, Plan, read_models
+from pniflow.models.specification import Model, Plan, read_models
 from pniflow.models.study_data import cohort_of
+from pniflow.models.terms import SESSION
 
 if TYPE_CHECKING:
     from pniflow.models.study_data import Cohort

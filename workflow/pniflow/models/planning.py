@@ -12,7 +12,8 @@ from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_text, read_yaml
 from pniflow.modalities import DOMAINS, MODALITIES
-from pniflow.models.specification import PERSON_MEAN, TIME, Model, Plan
+from pniflow.models.specification import Model, Plan
+from pniflow.models.terms import PERSON_MEAN
 
 if TYPE_CHECKING:
     from pniflow.models.study_data import Cohort
@@ -105,7 +106,7 @@ def _check_further(model: Model, cohort: Cohort, where: str) -> None:
     for name in model.subgroups:
         if name not in cohort.covariates or cohort.covariates[name].levels is None:
             raise InputError(f"{where} has the subgroup '{name}', which is not a categorical covariate.")
-    if any(TIME in term.variables for term in model.terms):
+    if model.timed:
         for session in cohort.sessions:
             if session not in cohort.days:
                 raise InputError(

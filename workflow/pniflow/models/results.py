@@ -14,8 +14,9 @@ from pniflow.mixed import effect_sizes
 from pniflow.mixed.student import two_sided_p
 from pniflow.models.analysis import Fit, fit_groups, joined
 from pniflow.models.design import Design
-from pniflow.models.specification import SESSION, Model, Plan
+from pniflow.models.specification import Model, Plan
 from pniflow.models.study_data import Cohort
+from pniflow.models.terms import SESSION
 
 if TYPE_CHECKING:
     import pandas as pd

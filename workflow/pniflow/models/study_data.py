@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
 from pniflow.files import read_table
-from pniflow.models.specification import PERSON_MEAN, SESSION, TIME, Plan
+from pniflow.models.specification import Plan
+from pniflow.models.terms import PERSON_MEAN, SESSION, TIME
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,11 @@ from pniflow import words
 from pniflow.report import methods_statistics as statistics
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text
-from pniflow.report.trace import find_model
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pniflow.models.specification import Plan
 
 _NORMALIZED = {
     "reference_genes": "by the mean of stable reference genes",
@@ -67,12 +68,12 @@ def methods(
     tables : dict
         Name -> table of the run.
     documents : dict
-        normalization: what normalize-expression reports; plan: models.yaml; gene_set, variant: the score.
+        normalization: what normalize-expression reports; plan: of read_models; gene_set, variant: the score.
     bibliography : Bibliography
         Gathers what is cited.
     """
     blocks: list[Any] = [Heading("Design", "methods-design"), Paragraph([_design(study)])]
-    plan = documents.get("plan") or {}
+    plan = documents.get("plan")
     parts: dict[tuple[str, str], Text] = {
         ("Questionnaires", "instruments"): _questionnaires(study, rows, tables, bibliography),
         ("Laboratory assays", "assays"): _assays(study, bibliography),
@@ -84,7 +85,7 @@ def methods(
     for (title, anchor), text in parts.items():
         if text:
             blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
-    blocks += statistics.models_by_family(rows, plan)
+    blocks += statistics.models_by_family(rows, plan) if plan else []
     rest: dict[tuple[str, str], Text] = {
         ("Multiple tests", "multiplicity"): statistics.multiplicity(rows, tables, bibliography),
         ("Maps", "maps"): statistics.mapped(tables, bibliography),
@@ -351,7 +352,7 @@ def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
     return [*text, ". Each is listed with its reason under quality and exclusions."]
 
 
-def _left_out(tables: Mapping[str, pd.DataFrame], plan: Mapping[str, Any]) -> list[str]:
+def _left_out(tables: Mapping[str, pd.DataFrame], plan: Plan | None) -> list[str]:
     """Return one line for each reason: the analyses by name where they are few, else counted by model."""
     table = tables.get("diagnostics")
     if table is None:
@@ -360,10 +361,10 @@ def _left_out(tables: Mapping[str, pd.DataFrame], plan: Mapping[str, Any]) -> li
     reasons: dict[str, list[tuple[str, str, str]]] = {}
     for model, outcome, note in zip(table["model"], table["outcome"], table["note"], strict=True):
         named = str(outcome) if words.given(outcome) else ""
-        planned = find_model(str(model), plan)
+        planned = plan.model(str(model)) if plan else None
         # A reason that names a measure itself is the same reason as that of the next measure.
         reason = re.sub(r" \('[^']*'\)", "", str(note)).replace(f"no measure '{named}'", "no such measure")
-        reasons.setdefault(reason, []).append((str(model), planned["name"] if planned else str(model), named))
+        reasons.setdefault(reason, []).append((str(model), planned.entry if planned else str(model), named))
     return [f"{_which(some)}: {reason}." for reason, some in reasons.items()]
 
 

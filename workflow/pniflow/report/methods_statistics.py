@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pniflow import words
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Number, Row, Table, Text
-from pniflow.report.trace import find_model, formula
+from pniflow.report.trace import coding, fixed, random
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pniflow.models.specification import Plan
 
 _ADJUSTED = {
     "bh": "Benjamini-Hochberg (false discovery rate)",
@@ -59,16 +61,13 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     return text
 
 
-def models_by_family(rows: Rows, plan: Mapping[str, Any]) -> list[Any]:
+def models_by_family(rows: Rows, plan: Plan) -> list[Any]:
     """Return a table of the models behind each family of tests, as planned and fitted."""
-    if not plan:
-        return []
     seen: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for row in rows:
-        model = find_model(str(row["model"]), plan) if words.given(row["family"]) else None
+        model = plan.model(str(row["model"])) if words.given(row["family"]) else None
         if model:
-            written = dict(line.strip().split(": ", 1) for line in formula(model, plan, words_only=True))
-            key = (model["name"], f"{written['fixed']}; random: {written['random']}")
+            key = (model.entry, f"{fixed(model.general)}; random: {random(model)}")
             families, outcomes = seen.setdefault(key, ({}, {}))
             families[f"{row['family']} ({row['role']})"] = None
             outcomes[words.label(row["outcome"]).short] = None
@@ -78,7 +77,8 @@ def models_by_family(rows: Rows, plan: Mapping[str, Any]) -> list[Any]:
     ]
     caption = [
         "The models and the families of tests they serve, as the models file names them: outcomes, fixed"
-        " terms (a name in braces stands for each of several predictors), random terms."
+        " terms (a name in braces stands for each of several predictors), random terms. Coding, where a"
+        f" term does not say another: {coding(plan)}."
     ]
     return [Table(caption, ["Model", "Families", "Outcomes", "Terms"], lines)] if lines else []
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files, words
 from pniflow.config import read_study
 from pniflow.errors import InputError
+from pniflow.models.specification import Plan, read_models
 from pniflow.report import published_claims, trace
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Picture, Trace
@@ -80,7 +81,7 @@ def render_report(
     """
     with searched(resources):
         documents = {
-            "plan": files.read_yaml(models) if models else {},
+            "plan": read_models(models) if models else None,
             "gene_set": gene_set,
             "variant": variant,
             "published": published or [],
@@ -146,7 +147,7 @@ def _results(
     )
 
 
-def _traces(results: Results, given: Mapping[str, Path], plan: Mapping[str, Any]) -> list[Trace]:
+def _traces(results: Results, given: Mapping[str, Path], plan: Plan | None) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
     traces = [
         Trace(

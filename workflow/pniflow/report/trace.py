@@ -11,6 +11,8 @@ from typing import Any
 
 from pniflow import files, words
 from pniflow.errors import InputError
+from pniflow.models.specification import Model, Plan, read_models
+from pniflow.models.terms import Term
 from pniflow.report import interpretation
 from pniflow.tables import READS, TABLES
 
@@ -42,7 +44,7 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
     rows = {row["key"]: row for row in reversed(variants)}
     rows |= {row["key"]: row for row in words.estimate_rows(_table(results, "estimates"))}
     written = models or results / "raw" / "models.yaml"
-    plan = files.read_yaml(written) if written.is_file() else {}
+    plan = read_models(written) if written.is_file() else None
     measures = results / _INPUTS["measures"]
     units = words.units_of(files.read_table(measures, "measures")) if measures.is_file() else {}
     for one in key:
@@ -71,7 +73,7 @@ def _table(results: Path, name: str) -> Any:
 def describe(
     row: Mapping[str, Any],
     variants: Sequence[Mapping[str, Any]],
-    plan: Mapping[str, Any],
+    plan: Plan | None,
     units: Mapping[str, str],
 ) -> Facts:
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
@@ -80,10 +82,9 @@ def describe(
     facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
     sign = words.sign_note(row["outcome"], words.row_term(row).of)
     facts += [("sign", sign)] if sign else []
-    model = find_model(str(row["model"]), plan)
-    if model:
-        facts.append(("model, as planned", str(row["model"])))
-        facts += [_pair(line) for line in formula(model, plan)]
+    model = plan.model(str(row["model"])) if plan else None
+    if plan and model:
+        facts += [("model, as planned", model.name), *formula(model, plan)]
     for name, value in row.items():
         if name not in ("key", "model", "outcome", "term") and words.given(value):
             facts.append((name, str(value)))
@@ -111,11 +112,6 @@ def _outcome(row: Mapping[str, Any], alpha: float) -> str:
     adjusted = [words.p_phrase(row["p_adjusted"], "adjusted p")] if words.given(row["p_adjusted"]) else []
     shown = "shown" if verdict == interpretation.SHOWN else "not shown"
     return ", ".join([shown, words.p_phrase(row["p_value"]), *adjusted])
-
-
-def _pair(line: str) -> tuple[str, str]:
-    name, _, value = line.strip().partition(": ")
-    return name, value
 
 
 def behind(results: Path, models: Path | None = None) -> Facts:
@@ -146,48 +142,32 @@ def digest(path: Path) -> str:
     return f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else ""
 
 
-def find_model(name: str, plan: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the planned model of a name, with `for_each` filled in."""
-    for model in plan.get("models", []):
-        choices = model.get("for_each", {})
-        filled: list[dict[str, str]] = [{}]
-        for word, values in choices.items():
-            filled = [{**known, word: value} for known in filled for value in values]
-        for values in filled:
-            written = model["name"]
-            for word, value in values.items():
-                written = written.replace("{" + word + "}", value)
-            if written == name:
-                return {**model, "values": values}
-    return None
-
-
-def formula(model: Mapping[str, Any], plan: Mapping[str, Any], *, words_only: bool = False) -> list[str]:
-    """Return a planned model in words: fixed terms, random intercept, sample, method.
-
-    With `words_only` a predictor that stands for several keeps its word in braces.
-    """
-    defaults = plan.get("defaults", {})
-    values = {word: f"{{{word}}}" for word in model["values"]} if words_only else model["values"]
-    fixed = ", ".join(_term(term, values) for term in model["fixed"])
-    random = model.get("random", defaults.get("random", []))
-    method = defaults.get("method", {})
-    sample = {**defaults.get("sample", {}), **model.get("sample", {})}
+def formula(model: Model, plan: Plan) -> Facts:
+    """Return a planned model in words, as a reader needs them to fit it again."""
+    mixed = f"reml, {plan.inference.replace('_', ' ')}"
     return [
-        f"  fixed: intercept{', ' if fixed else ''}{fixed}",
-        "  random:"
-        f" {'intercept per ' + ', '.join(part['intercept'] for part in random) if random else 'none'}",
-        "  sample:"
-        f" {', '.join(str(value).replace('_', ' ') for value in sample.values()) or 'all available'}",
-        f"  method: {', '.join(str(value).replace('_', ' ') for value in method.values()) or 'not recorded'}",
+        ("fixed", fixed(model.terms)),
+        ("coding", coding(plan)),
+        ("random", random(model)),
+        ("sample", f"{model.sample.replace('_', ' ')}, complete on model terms"),
+        ("method", mixed if model.random else "least squares"),
     ]
 
 
-def _term(term: Any, values: Mapping[str, str]) -> str:
-    if isinstance(term, Mapping):
-        (kind, of), *_ = term.items()
-        named = [values.get(str(one), str(one)) for one in (of if isinstance(of, list) else [of])]
-        if kind == "split":
-            return f"{named[0]} split into within and between persons"
-        return f"{' by '.join(named)}{'' if kind in ('variable', 'interaction') else f' ({kind})'}"
-    return values.get(str(term), str(term))
+def fixed(terms: Sequence[Term]) -> str:
+    """Return fixed terms in words, the intercept first."""
+    return ", ".join(["intercept", *(term.written() for term in terms)])
+
+
+def random(model: Model) -> str:
+    """Return a model's random terms in words."""
+    return "intercept per participant" if model.random else "none"
+
+
+def coding(plan: Plan) -> str:
+    """Return how variables are coded for which a term says nothing else."""
+    numeric = "minus their mean over participants" if plan.centred else "as they are"
+    return (
+        f"{f'session against {plan.reference}; ' if plan.reference else ''}numeric variables {numeric}; "
+        "categorical variables against the first of their levels by name"
+    )

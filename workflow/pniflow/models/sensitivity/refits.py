@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pniflow.errors import InputError
 from pniflow.models.analysis import Fit, fit_groups, joined
 from pniflow.models.results import Row, all_rows
-from pniflow.models.specification import PERSON_MEAN, SESSION, TIME, Model, Plan, Term
+from pniflow.models.specification import Model, Plan
 from pniflow.models.study_data import Cohort, Variable, read_cohort
+from pniflow.models.terms import PERSON_MEAN, SESSION, TIME, TIV, MainEffect, Split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,11 +158,11 @@ def _completers(model: Model, cohort: Cohort, sources: Sources) -> Variant:
 
 def _unadjusted(model: Model, cohort: Cohort, sources: Sources) -> Variant:
     wanted = {SESSION, TIME, *model.test}
-    wanted |= {part for term in model.terms if term.name in model.test for part in term.variables}
+    wanted |= {part for term in model.terms if term.name in model.test for part in term.factors}
     dropped = [
         term.name
         for term in model.terms
-        if not wanted & set(term.rows) and not (term.kind == "split" and model.contrasts)
+        if not wanted & set(term.rows) and not (term.halves and model.contrasts)
     ]
     if not dropped:
         raise NotPossible("the model has no covariates")
@@ -171,22 +172,18 @@ def _unadjusted(model: Model, cohort: Cohort, sources: Sources) -> Variant:
 def _without_terms(model: Model, names: Sequence[str]) -> Model:
     """Return the model without some terms, the interactions they enter and the tests of them."""
     gone = {row for term in model.terms if term.name in names for row in (term.name, *term.rows)}
-    kept = tuple(
-        term
-        for term in model.terms
-        if term.name not in names and not (term.kind == "interaction" and set(term.variables) & gone)
-    )
+    kept = tuple(term for term in model.terms if term.name not in names and not set(term.factors) & gone)
     rows = {row for term in kept for row in term.rows}
     return replace(
         model,
         terms=kept,
         test={row: family for row, family in model.test.items() if row in rows or row == "(intercept)"},
-        contrasts=model.contrasts if any(term.kind == "split" for term in kept) else {},
+        contrasts=model.contrasts if any(term.halves for term in kept) else {},
     )
 
 
 def _without_tiv(model: Model, cohort: Cohort, sources: Sources) -> Variant:
-    dropped = [term.name for term in model.terms if term.name.removesuffix(PERSON_MEAN) == "tiv"]
+    dropped = [term.name for term in model.terms if term.name.removesuffix(PERSON_MEAN) == TIV]
     if not dropped:
         raise NotPossible("the model has no TIV term")
     return Variant(_without_terms(model, dropped), cohort)
@@ -201,7 +198,7 @@ def _with_term(*names: str, split: bool = False) -> Callable[[Model, Cohort, Sou
             raise NotPossible(f"the study has no {' or '.join(names)}")
         if name in model.variables or model.outcomes == (name,):
             raise NotPossible(f"'{name}' is in the model already")
-        term = Term("split" if split else "variable", (name,))
+        term = Split(name) if split else MainEffect(name)
         outcomes = tuple(outcome for outcome in model.outcomes if outcome != name)
         return Variant(
             replace(model, terms=(*model.terms, term), outcomes=outcomes), cohort, note=f"with {name}"
@@ -220,7 +217,7 @@ def _leukocyte_markers(model: Model, cohort: Cohort, sources: Sources) -> Varian
     )
     if not names:
         raise NotPossible("the study has no leukocyte marker genes (log2_*)")
-    terms = tuple(Term("variable", (name,)) for name in names)
+    terms = tuple(MainEffect(name) for name in names)
     with_markers = replace(model, terms=(*model.terms, *terms), outcomes=_of_blood(model, cohort))
     return Variant(with_markers, cohort, note=f"with {', '.join(names)}")
 
@@ -318,7 +315,7 @@ def _batch(model: Model, cohort: Cohort, sources: Sources) -> Variant:
     codes = known["batch"].astype(str).map(levels.index).to_numpy(float)
     values[rows[rows >= 0]] = codes[rows >= 0]
     with_batch = replace(cohort, factors={**cohort.factors, "batch": Variable(values, levels)})
-    term = Term("variable", ("batch",))
+    term = MainEffect("batch")
     outcomes = _of_blood(model, cohort)
     return Variant(
         replace(model, terms=(*model.terms, term), outcomes=outcomes),

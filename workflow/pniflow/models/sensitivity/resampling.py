@@ -19,8 +19,9 @@ from pniflow.mixed.permutation import PermutationTests, freedman_lane, sign_flip
 from pniflow.models.analysis import Fit, contrasts_of, joined
 from pniflow.models.design import Design
 from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
-from pniflow.models.specification import SESSION, Plan
+from pniflow.models.specification import Plan
 from pniflow.models.study_data import Cohort
+from pniflow.models.terms import SESSION
 
 Array = NDArray[np.float64]
 ALL_ALIKE = "every pair has the same change: no t"

@@ -13,8 +13,9 @@ from pniflow.mixed.censored import fit_censored
 from pniflow.models.analysis import Fit, contrasts_of, fit_columns, joined
 from pniflow.models.design import Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
-from pniflow.models.specification import SESSION, Plan
+from pniflow.models.specification import Plan
 from pniflow.models.study_data import Cohort
+from pniflow.models.terms import SESSION
 
 Array = NDArray[np.float64]
 _SEED = 20240618  # of the bootstrap; every outcome and term starts from it

@@ -19,8 +19,9 @@ from pniflow.models.sensitivity.refits import (
     specification_rows,
     subgroup_rows,
 )
-from pniflow.models.specification import SESSION, Family, Model, Plan
+from pniflow.models.specification import Family, Model, Plan
 from pniflow.models.study_data import Cohort
+from pniflow.models.terms import SESSION
 
 
 @dataclass(frozen=True)
