@@ -141,7 +141,8 @@ def _place(path: Iterable[str | int], document: Any) -> str:
     for part in path:
         document = document[part]
         name = document.get("name") if isinstance(part, int) and isinstance(document, Mapping) else None
-        parts.append(name if isinstance(name, str) else str(part))
+        short = name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else ""
+        parts.append(short or str(part))
     return ".".join(parts)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pniflow import config
 from pniflow.errors import InputError, listing, repeated
 from pniflow.files import read_yaml
-from pniflow.models.terms import INTERCEPT, PERSON_MEAN, SESSION, TIME, Term, read_term
+from pniflow.models.terms import BETWEEN, INTERCEPT, PERSON_MEAN, SESSION, TIME, WITHIN, Term, read_term
 
 BETWEEN_MINUS_WITHIN = "between_minus_within"
 MAPS = ("surface", "voxels")  # keys of a model that is fitted at every vertex or voxel, and kinds of map
@@ -157,7 +157,7 @@ def _put(value: Any, chosen: Mapping[str, str]) -> Any:
         return ":".join(_put(part, chosen) for part in value.split(":"))
     if isinstance(value, str):
         for word, name in chosen.items():
-            for suffix in ("", "_within", "_between", PERSON_MEAN):
+            for suffix in ("", WITHIN, BETWEEN, PERSON_MEAN):
                 if value == word + suffix:
                     return name + suffix
         return value

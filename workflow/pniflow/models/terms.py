@@ -26,7 +26,7 @@ INTERCEPT = "(intercept)"
 SESSION = "session"
 TIME = "time"
 TIV = "tiv"
-PERSON_MEAN = "_person_mean"
+WITHIN, BETWEEN, PERSON_MEAN = "_within", "_between", "_person_mean"  # behind the name of a variable
 _CONSTANT = 1e-12  # a spread below this share of the largest value is none
 
 
@@ -262,7 +262,7 @@ class Split(_OfVariable):
 
     @property
     def halves(self) -> tuple[str, str]:
-        return f"{self.name}_within", f"{self.name}_between"
+        return self.name + WITHIN, self.name + BETWEEN
 
     def problem(self) -> str:
         if self.variable == SESSION:

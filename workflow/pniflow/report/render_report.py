@@ -80,7 +80,7 @@ def render_report(
         A table is absent or against its contract.
     """
     with searched(resources):
-        documents = {
+        documents: dict[str, Any] = {
             "plan": read_models(models) if models else None,
             "gene_set": gene_set,
             "variant": variant,
