@@ -1,14 +1,19 @@
-# make demo: the simulated demo study, from raw files to the report    make test: all checks and tests
+# make demo: the simulated demo study, from raw files to the report    make slurm: add what a Slurm cluster needs
+# make test: all checks and tests    make test-long: the tests with many more of their random cases (docs/robustness.md)
 # make bench: speed against peers and the long simulations (docs/benchmarks.md says what they gave)
 .POSIX:
-.PHONY: demo test bench env
+.PHONY: demo slurm test test-long bench all-uses
 
 BIN = .venv/bin
 
-demo: env
+demo:
+	@./bootstrap.sh
 	@$(BIN)/snakemake --cores all
 
-test: env
+slurm:
+	@./bootstrap.sh cluster
+
+test: all-uses
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -16,7 +21,7 @@ test: env
 	@$(BIN)/snakemake --lint
 	@$(BIN)/pytest --numprocesses auto --dist loadgroup
 
-bench: env .venv-peers
+bench: all-uses .venv-peers
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Packages that are only raced against; without them the race says so.
@@ -24,5 +29,5 @@ bench: env .venv-peers
 	@$(BIN)/python -m venv $@ && $@/bin/pip install --quiet --require-hashes -r benchmarks/peers.txt || rm -rf $@
 	@test ! -d $@ || touch $@
 
-env:
-	@./bootstrap.sh
+all-uses:
+	@./bootstrap.sh cluster development

@@ -1,11 +1,16 @@
 #!/bin/sh
-# Make .venv/ from requirements.lock and install this clone into it. Safe to repeat: nothing happens while the lock,
-# pyproject.toml and this script are what they were.
+# Make .venv/ from envs/run.lock and install this clone into it; `./bootstrap.sh cluster development` adds what those locks
+# hold. Safe to repeat: nothing happens while the locks, pyproject.toml and this script are what they were.
 set -eu
 cd "$(dirname "$0")"
 venv=${VENV:-.venv}
-want=$(cat requirements.lock pyproject.toml bootstrap.sh | cksum)
-[ "$(cat "$venv/.complete" 2>/dev/null)" = "$want" ] && exit 0
+
+sum() { cat "envs/$1.lock" pyproject.toml bootstrap.sh | cksum; }
+missing=
+for use in run "$@"; do
+  [ "$(cat "$venv/.complete-$use" 2>/dev/null)" = "$(sum "$use")" ] || missing="$missing $use"
+done
+[ -z "$missing" ] && [ -x "$venv/bin/python" ] && exit 0
 
 python=
 for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3; do
@@ -23,6 +28,7 @@ fi
 uv=$(command -v uv || true)
 if ! "$venv/bin/python" -c 'import sys' 2>/dev/null; then
   rm -rf "$venv"
+  missing="run $*"
   if "$python" -c 'import ensurepip' 2>/dev/null; then
     "$python" -m venv "$venv"
   elif [ -n "$uv" ]; then
@@ -35,15 +41,20 @@ if ! "$venv/bin/python" -c 'import sys' 2>/dev/null; then
   fi
 fi
 
-echo "Installing the locked environment into $venv (once; a minute or two) ..." >&2
-# --no-deps: the lock is complete, and t1prep is wanted for its surfaces only.
+echo "Installing the locked environment ($(echo $missing)) into $venv (once; a minute or two) ..." >&2
+locks=$(printf -- '-r envs/%s.lock ' $missing)
+# --no-deps: the locks are complete, and t1prep is wanted for its surfaces only.
 if [ -n "$uv" ]; then
-  "$uv" pip install --quiet --compile-bytecode --no-deps --require-hashes --python "$venv" -r requirements.lock
+  "$uv" pip install --quiet --compile-bytecode --no-deps --require-hashes --python "$venv" $locks
   "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv" --editable .
 else
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes $locks
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi
+# Of t1prep's 63 MB stay the 9 that are read: the 32k mesh, the atlases on it, one volume atlas, and an overlay for the tests.
+find "$venv"/lib/python*/site-packages/t1prep -type f ! -name __init__.py ! -name '?h.central.freesurfer.gii' \
+  ! -name '?h.inflated.freesurfer.gii' ! -name '?h.mc.freesurfer.gii' ! -name '?h.mask' ! -name '*.freesurfer.annot' \
+  ! -name 'Neuromorphometrics.*' ! -name '?h.thickness.Template_T1' -delete
 # Every job starts an interpreter: compiled once, whatever the environment says about bytecode.
 "$venv/bin/python" -m compileall -q workflow/pniflow
-printf %s "$want" >"$venv/.complete"
+for use in $missing; do sum "$use" >"$venv/.complete-$use"; done
