@@ -14,7 +14,6 @@ _PACKAGES = (
     "scipy",
     "pandas",
     "pyarrow",
-    "statsmodels",
     "nibabel",
     "matplotlib",
     "jinja2",
