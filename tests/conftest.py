@@ -39,6 +39,12 @@ def oracle() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of cases: inputs as people have them, with what must come out."""
+    return _folder("cases", "PNIFLOW_CASES")
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The clone."""
     return ROOT
