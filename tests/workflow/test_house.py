@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
@@ -21,13 +22,25 @@ sys.path.insert(0, str(ROOT / "envs"))
 
 
 def tracked() -> list[Path]:
-    """Return the files that git tracks, or in an export without git all files but the environment's."""
-    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    if listing.returncode == 0:
-        return [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    """Return the files that git tracks; in an archive or without git, those that .gitignore does not name."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+        if listing.returncode == 0:
+            return [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
     return [
-        path for path in ROOT.rglob("*") if path.is_file() and not {".venv", ".snakemake"} & set(path.parts)
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file()
+        and not any(fnmatch(part, name) for part in path.relative_to(ROOT).parts for name in ignored)
     ]
+
+
+def test_without_git_the_same_files_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tracked()
+    assert len(found) > 300
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert set(found) <= set(tracked())
 
 
 def dependencies() -> dict[str, set[str]]:
