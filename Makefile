@@ -21,6 +21,9 @@ test: all-uses
 	@$(BIN)/snakemake --lint
 	@$(BIN)/pytest --numprocesses auto --dist loadgroup
 
+test-long: all-uses
+	@PNIFLOW_LONG=1 $(BIN)/pytest --numprocesses auto --dist loadgroup -m "hypothesis or long"
+
 bench: all-uses .venv-peers
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 

@@ -6,10 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from workflow.runs import in_clone, said
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = os.environ.get("PNIFLOW_LONG") == "1"
+"""Many random cases, new ones in each run (`make test-long`); else few, the same in every run."""
+
+settings.register_profile("counts", max_examples=2000 if LONG else 20, derandomize=not LONG, deadline=None)
+settings.load_profile("counts")
 
 
 def lacking(part: str, why: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from scipy.io import savemat
 
 import cat12_files as made
+from conftest import LONG
 from pniflow.errors import InputError
 from pniflow.files import read_table
 from pniflow.imaging.cat12 import matfile
@@ -287,13 +288,14 @@ def test_a_bad_mat_file_fails_its_scan_and_no_other(tmp_path: Path, case: str) -
     assert list(read_table(tmp_path / "out" / "q.tsv", "quality")["status"]) == ["ok", "failed"]
 
 
+@pytest.mark.long
 def test_every_damaged_byte_of_a_mat_file_is_read_or_refused() -> None:
     """scipy's reader asks for gigabytes at some of them, and takes the whole process with it at others."""
     held = {"vol_TIV": 1400.0, "vol_abs_CGW": np.arange(5.0)}
     content = mat({"S": {"error": np.array(["one", "two"], object), "subjectmeasures": held}})
     refused = 0
     for place in range(128, len(content)):
-        for byte in (0, 14, 255):
+        for byte in range(256) if LONG else (0, 14, 255):
             try:
                 matfile.parse(content[:place] + bytes([byte]) + content[place + 1 :], "b.mat")
             except InputError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pniflow.errors import InputError
@@ -277,7 +277,6 @@ def test_the_command_prints_the_sentence_alone(tmp_path: Path, root: Path) -> No
 
 
 @given(content=st.binary(max_size=300))
-@settings(max_examples=60, deadline=None)
 def test_any_bytes_as_export_are_read_or_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
@@ -294,7 +293,6 @@ def test_any_bytes_as_export_are_read_or_refused_in_one_sentence(
     cell=st.text(max_size=20),
     column=st.sampled_from(["pss10_1", "age", "group", "record_id", "redcap_event_name"]),
 )
-@settings(max_examples=30, deadline=None)
 def test_any_text_in_a_cell_is_ingested_or_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, cell: str, column: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pniflow.assays.score_assays import score_assays
@@ -139,7 +139,6 @@ def test_the_same_table_takes_crp_beside_cortisol(tmp_path: Path) -> None:
     assert table["log_hair_cortisol", "ses-post"] == pytest.approx(math.log(5))
 
 
-@settings(max_examples=8, deadline=None)
 @given(st.lists(st.floats(0.01, 1000), min_size=1, max_size=8))
 def test_any_values_are_counted_below_the_limit_as_by_hand(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]

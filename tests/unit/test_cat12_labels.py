@@ -17,7 +17,7 @@ from pniflow.imaging.cat12 import document
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 from pniflow.imaging.cat12.report_xml import Report, globals_of, grade, percent, quality_of
 
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ON_ONE_PATH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARTS = ("ids", "names", "version", "comments", "data")
 
 
@@ -36,7 +36,7 @@ def regions_of(folder: Path, *atlases: str, kind: str = "catROIs") -> pd.DataFra
     return parse(folder, ("regions",))["regions"]
 
 
-@FEW
+@ON_ONE_PATH
 @given(
     order=st.permutations(PARTS),
     shape=st.sampled_from(["row", "column"]),
@@ -70,7 +70,7 @@ def test_order_shape_and_company_change_nothing(
         )
 
 
-@FEW
+@ON_ONE_PATH
 @given(
     numbers=st.lists(
         st.lists(st.floats(0, 9.99) | st.just(math.nan), min_size=4, max_size=4), min_size=3, max_size=3
@@ -97,7 +97,7 @@ def test_files_of_one_layout_keep_their_own_numbers(
     assert together["cat_version"].drop_duplicates().tolist() == [f"r{v}" for v in dict.fromkeys(versions)]
 
 
-@FEW
+@ON_ONE_PATH
 @given(measures=st.sets(st.sampled_from(["Vgm", "Vwm", "Vcsf", "Vwmh"]), min_size=1), order=st.randoms())
 def test_a_missing_measure_leaves_the_others_as_they_are(tmp_path: Path, measures: set[str], order) -> None:
     names = ["Left Hippocampus", "Right Hippocampus"]
@@ -337,7 +337,7 @@ def test_a_measure_in_both_label_files_is_refused(tmp_path: Path) -> None:
         parse(tmp_path / "two")
 
 
-@FEW
+@ON_ONE_PATH
 @given(order=st.permutations(range(5)))
 def test_the_order_of_a_reports_elements_changes_nothing(order: list[int]) -> None:
     """CAT12 writes subjectmeasures as the fifth element, CAT26 as the seventh."""

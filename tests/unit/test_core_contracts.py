@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pniflow import contracts
@@ -152,7 +152,6 @@ def test_a_long_cell_or_many_wrong_rows_stay_one_sentence() -> None:
     assert sentence(rows) == "row 2, column 'value' is 'x'; a number was expected (and 999 more rows)."
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=30)
 )

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from expression_files import column_of, write_samples
@@ -252,7 +252,6 @@ def test_scores_are_the_same_bytes_on_a_rerun(tmp_path):
     assert first == ((tmp_path / "scores.tsv").read_bytes(), (tmp_path / "genes.tsv").read_bytes())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(-20, 20), st.floats(0.05, 30), st.integers(2, 9))
 def test_a_genes_scale_and_level_do_not_matter_to_z(seed, shift, factor, samples):
     values = np.random.default_rng(seed).normal(size=(5, samples))

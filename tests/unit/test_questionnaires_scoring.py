@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -44,7 +44,6 @@ def assert_agrees(instrument: str, people: list[list[int | None]]) -> None:
 
 @pytest.mark.parametrize("instrument", INSTRUMENTS)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
 def test_any_responses_score_as_by_hand(instrument: str, data: st.DataObject) -> None:
     count, low, high, _, _ = FACTS[instrument]
     # One below the range stands for an item that was not answered.
@@ -138,7 +137,6 @@ HADS_FROM_THREE = {1, 3, 5, 6, 8, 10, 11, 13}
 
 
 @given(st.lists(st.integers(0, 3), min_size=14, max_size=14))
-@settings(max_examples=25, deadline=None)
 def test_hads_by_position_of_the_answer_is_hads_by_its_printed_points(positions: list[int]) -> None:
     key = read_key("hads")
     printed = [3 - place if item in HADS_FROM_THREE else place for item, place in enumerate(positions, 1)]
