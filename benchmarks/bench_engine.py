@@ -25,8 +25,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
 
-from pniflow.mixed.permutation import sign_flip
-from pniflow.mixed.random_intercept import RandomIntercept
+from pniflow.mixed import MixedModel, sign_flip
 
 PEOPLE = 23
 PEERS = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
@@ -83,10 +82,10 @@ def outcomes(
     return (rng.standard_normal((len(person), count), dtype=np.float32) + shared[person]).astype(dtype)
 
 
-def fit(prepared: RandomIntercept, block: np.ndarray, contrasts: np.ndarray | None = None) -> None:
+def fit(prepared: MixedModel, block: np.ndarray, tested: np.ndarray | None = None) -> None:
     """Estimates and both tests of the last term."""
-    done = prepared.fit(block, contrasts=contrasts)
-    _ = done.p_kr, done.p_satterthwaite
+    done = prepared.fit(block, None if tested is None else {"tested": tested})
+    _ = done.tests("kenward_roger"), done.tests("satterthwaite")
 
 
 def statsmodels_seconds(design: np.ndarray, person: np.ndarray, y: np.ndarray) -> float:
@@ -108,7 +107,7 @@ def script_seconds(command: list[str], script: str, folder: Path) -> float | Non
     return float(answer.stdout) if answer.returncode == 0 else None
 
 
-def compare(prepared: RandomIntercept, design: np.ndarray, person: np.ndarray, rounds: int = 3) -> None:
+def compare(prepared: MixedModel, design: np.ndarray, person: np.ndarray, rounds: int = 3) -> None:
     """Our seconds per outcome at 65,000 and the peers' on 20 outcomes, in turn; the fastest of each."""
     rng = np.random.default_rng(4)
     y = outcomes(rng, person, 65_000)
@@ -144,7 +143,7 @@ def small_studies() -> None:
     """One column to a whole cortical surface, at n = 46."""
     rng = np.random.default_rng(1)
     design, person = study(rng)
-    prepared = RandomIntercept(design, person)
+    prepared = MixedModel(design, {"person": person})
     tested = np.eye(4)[[3]]
     print(f"n = 46, {PEOPLE} x 2, terms: session, age, covariate; all four coefficients tested both ways")
     for count, times in ((1, 20), (400, 20), (65_000, 3)):
@@ -168,7 +167,7 @@ def large_study(total: int = 65_000, width: int = 2048) -> None:
     person, visit = person[keep], visit[keep]
     n = len(person)
     design = np.column_stack([np.ones(n), visit, rng.normal(45, 11, 2000)[person], rng.normal(size=n)])
-    prepared = RandomIntercept(design, person)
+    prepared = MixedModel(design, {"person": person})
     basis = np.ascontiguousarray(np.linalg.qr(design)[0].T)
     seconds = dict.fromkeys(("ours", "product", "pass"), 0.0)
     for start in range(0, total, width):

@@ -28,8 +28,7 @@ from pniflow.demo.scenario import Design, genes  # noqa: E402
 from pniflow.demo.simulation import Study  # noqa: E402
 from pniflow.demo.write_study import write_study  # noqa: E402
 from pniflow.files import read_json, read_table  # noqa: E402
-from pniflow.mixed.inference import one_blas_thread  # noqa: E402
-from pniflow.mixed.multiplicity import adjust  # noqa: E402
+from pniflow.mixed import adjust, one_blas_thread  # noqa: E402
 from pniflow.models.analysis import fit_groups  # noqa: E402
 from pniflow.models.design import Cohort, Variable  # noqa: E402
 from pniflow.models.specification import read_models  # noqa: E402
@@ -80,7 +79,7 @@ def fits_of(cohort: Cohort) -> dict[Key, tuple[float, float, float, float, bool]
                 for row, term in enumerate(fit.rows):
                     for column, outcome in enumerate(fit.outcomes):
                         numbers = (a[row, column] for a in (t.estimate, t.std_error, t.df, t.p_value))
-                        found[(model.name, outcome, term)] = (*numbers, bool(t.singular[column]))
+                        found[(model.name, outcome, term)] = (*numbers, bool(fit.fit.singular[column]))
     return found
 
 

@@ -55,9 +55,7 @@ def data() -> tuple[np.ndarray, object]:
 def step(name: str) -> float:
     """Run one step; return its processor seconds."""
     from pniflow.maps.familywise import Space, enhanced_p, enhancer
-    from pniflow.mixed.inference import one_blas_thread
-    from pniflow.mixed.permutation import sign_flips, tests_of
-    from pniflow.mixed.random_intercept import RandomIntercept
+    from pniflow.mixed import MixedModel, one_blas_thread, sign_flips, tests_of
 
     if name == "voxels":
         return volume()
@@ -68,9 +66,9 @@ def step(name: str) -> float:
     with one_blas_thread():
         if name == "fit":
             design = np.column_stack([np.ones(2 * PEOPLE), np.tile([0.0, 1.0], PEOPLE)])
-            engine = RandomIntercept(design, np.repeat(np.arange(PEOPLE), 2))
+            engine = MixedModel(design, {"person": np.repeat(np.arange(PEOPLE), 2)})
             for start in range(0, values.shape[1], 8192):
-                _ = engine.fit(values[:, start : start + 8192], contrasts=np.array([[0.0, 1.0]])).p_kr
+                engine.fit(values[:, start : start + 8192], {"session": np.array([0.0, 1.0])}).tests()
         elif name == "max_t":
             tests_of(sign_flips(change, flips=FLIPS, seed=1, exact=False))
         elif name == "tfce":
@@ -86,7 +84,7 @@ def volume() -> float:
 
     from pniflow.maps.familywise import Space, enhanced_p, enhancer
     from pniflow.maps.fit_voxels import neighbours
-    from pniflow.mixed.permutation import sign_flips
+    from pniflow.mixed import sign_flips
 
     rng = np.random.default_rng(0)
     place = np.indices((113, 137, 113)) - np.array([56, 68, 56])[:, None, None, None]

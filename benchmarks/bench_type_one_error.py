@@ -20,8 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
 
-from pniflow.mixed.permutation import sign_flip
-from pniflow.mixed.random_intercept import RandomIntercept
+from pniflow.mixed import MixedModel, sign_flip
 
 HERE = Path(__file__).resolve().parent
 NUMBERS, PAGE = HERE / "type_one_error.csv", HERE.parent / "docs" / "type_one_error.md"
@@ -72,13 +71,14 @@ def rejections(
         y = np.sqrt(icc) * rng.standard_normal((people, COLUMNS))[person]
         y += np.sqrt(1 - icc) * rng.standard_normal((len(person), COLUMNS))
         for matrix, tested in models.values():
-            rows = np.eye(matrix.shape[1])[list(tested.values())]
-            fit = RandomIntercept(matrix, person).fit(y, contrasts=rows)
+            contrasts = {term: np.eye(matrix.shape[1])[place] for term, place in tested.items()}
+            fit = MixedModel(matrix, {"person": person}).fit(y, contrasts)
+            satterthwaite = fit.tests("satterthwaite")
             interior = ~fit.singular
             p_values = {
-                "z": erfc(np.abs(fit.t_satterthwaite) / np.sqrt(2)),
-                "satterthwaite": fit.p_satterthwaite,
-                "kenward_roger": fit.p_kr,
+                "z": erfc(np.abs(satterthwaite.statistic) / np.sqrt(2)),
+                "satterthwaite": satterthwaite.p_value,
+                "kenward_roger": fit.tests("kenward_roger").p_value,
             }
             for place, term in enumerate(tested):
                 for method, p in p_values.items():

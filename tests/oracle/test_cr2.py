@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from pniflow.mixed.cr2 import cr2_tests
-from pniflow.mixed.random_intercept import random_intercept
+from mixed_fits import random_intercept
+from pniflow.mixed import cr2_tests
 
 CASES = (
     "sleepstudy_ri",

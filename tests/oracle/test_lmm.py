@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mixed_fits import lmm, random_intercept, term
 from pniflow import cli
-from pniflow.mixed.lmm import RandomTerm, lmm
-from pniflow.mixed.random_intercept import random_intercept
 
 CASES = (
     "chick_unbal",
@@ -123,7 +122,7 @@ def test_type_three_f_equals_the_stored_one(oracle, case):
     groups = [name for name in data.dtype.names if name[0] == "g"]
     joint = [np.array(rows, dtype=float) for rows in HYPOTHESES[case].values()]
     slope = data["x1"][:, None] if case == "sleepstudy_rs" else None
-    fits = [lmm(design, data["y"], [RandomTerm(name, data[name], slope) for name in groups], joint=joint)]
+    fits = [lmm(design, data["y"], [term(name, data[name], slope) for name in groups], joint=joint)]
     if len(groups) == 1 and slope is None:
         fits.append(random_intercept(design, data[groups[0]], data["y"], joint=joint))
     for fit in fits:

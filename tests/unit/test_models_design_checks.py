@@ -10,10 +10,10 @@ import pytest
 from scipy import optimize, stats
 
 import made_results
+from mixed_fits import random_intercept
 from models_data import one_model, study, written
 from pniflow.errors import InputError
 from pniflow.figures.plot_power import plot_power
-from pniflow.mixed.random_intercept import random_intercept
 from pniflow.models.check_design import check_design, detectable, null_outcomes, shifted
 
 SPLIT = ["session", {"split": "pss10"}, "age"]

@@ -8,7 +8,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from models_data import fitted, one_model, study
-from pniflow.mixed.multiplicity import adjust
+from pniflow.mixed import adjust
 
 
 def by_hand(p_values: list[float]) -> list[float]:

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from models_data import fitted, one_model, row, study, wide
-from pniflow.mixed.cr2 import cr2_tests
+from pniflow.mixed import cr2_tests
 
 MEASURES = ("pss10", "ctra", "ctra_balanced", "log2_CD3D", "log2_CD19")
 

@@ -23,7 +23,7 @@ from pniflow.figures.plot_surface import plot_surface
 from pniflow.files import read_table, write_table
 from pniflow.maps.familywise import Space, enhancer, familywise
 from pniflow.maps.fit_surface import fit_surface
-from pniflow.mixed.permutation import person_permutations, sign_flips
+from pniflow.mixed import person_permutations, sign_flips
 from pniflow.models.fit_lmm import fit_lmm
 from pniflow.models.fit_models import fit_models
 from pniflow.models.sensitivity.resampling import SEED

@@ -17,7 +17,7 @@ from pniflow.demo.write_cat12 import write_cat12, write_lesions
 from pniflow.demo.write_tables import PREFIXES, write_cortisol, write_counts, write_redcap
 from pniflow.errors import InputError
 from pniflow.files import write_json, write_text
-from pniflow.mixed.inference import one_blas_thread
+from pniflow.mixed import one_blas_thread
 from pniflow.resources import shipped
 
 LABELS = ("before", "after", "follow-up", "second follow-up", "third follow-up", "fourth follow-up")

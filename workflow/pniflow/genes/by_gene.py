@@ -8,7 +8,7 @@ import numpy as np
 
 from pniflow.contracts import field_names
 from pniflow.genes.gene_data import Data
-from pniflow.mixed.multiplicity import adjust
+from pniflow.mixed import MixedModel, adjust, two_sided_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,6 @@ def gene_estimates(data: Data, unit: str) -> pd.DataFrame:
     """
     import pandas as pd
     from scipy.special import stdtrit
-
-    from pniflow.mixed.student import two_sided_p
 
     shape = len(data.tested), len(data.genes)
     estimate, error, df = (np.full(shape, np.nan) for _ in range(3))
@@ -83,26 +81,7 @@ def fit_terms(data: Data, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     estimate, error, df : array, tested terms x outcomes
     note : array of str or None, outcomes
     """
-    if not data.repeated:
-        estimate, error, residual = least_squares(data.design, outcomes)
-        note = np.full(outcomes.shape[1], None, dtype=object)
-        return (
-            estimate[data.tested],
-            error[data.tested],
-            np.full(error[data.tested].shape, float(residual)),
-            note,
-        )
-    from pniflow.mixed.random_intercept import random_intercept
-
-    rows = np.eye(data.design.shape[1])[data.tested]
-    fit = random_intercept(data.design, data.people, outcomes, names=data.names, contrasts=rows)
-    return fit.estimate, fit.se_kr, fit.df_kr, np.array([text or None for text in fit.note], dtype=object)
-
-
-def least_squares(design: np.ndarray, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return estimates and standard errors (coefficients x outcomes), and the residual df."""
-    inverse = np.linalg.inv(design.T @ design)
-    estimate = inverse @ (design.T @ outcomes)
-    df = len(outcomes) - design.shape[1]
-    variance = np.sum((outcomes - design @ estimate) ** 2, axis=0) / df
-    return estimate, np.sqrt(np.multiply.outer(np.diag(inverse), variance)), df
+    model = MixedModel(data.design, {"participant": data.people} if data.repeated else None, names=data.names)
+    fit = model.fit(outcomes, {data.names[column]: {data.names[column]: 1.0} for column in data.tested})
+    tests, note = fit.tests(), np.array([text or None for text in fit.note], dtype=object)
+    return tests.estimate, tests.std_error, tests.df, note

@@ -20,7 +20,7 @@ from pniflow.files import write_table
 from pniflow.genes.by_gene import fit_terms, gene_estimates
 from pniflow.genes.gene_data import Data, gather, read_sheet
 from pniflow.genes.legacy_gls import fit_legacy, permutation_p
-from pniflow.mixed.student import two_sided_p
+from pniflow.mixed import MixedModel, two_sided_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,21 +141,21 @@ def _composite(data: Data) -> list[Row]:
 
 def _nested(data: Data) -> list[Row]:
     """Fit all genes with an intercept each, random intercepts of person and of person:session."""
-    from pniflow.mixed.lmm import RandomTerm, lmm
-
     samples, genes = data.values.shape
     design = np.hstack([np.tile(np.eye(genes), (samples, 1)), np.repeat(data.design[:, 1:], genes, axis=0)])
-    groups = [RandomTerm("sample", np.repeat(np.arange(samples), genes))]
-    if data.repeated:
-        groups.insert(0, RandomTerm("participant", np.repeat(data.people, genes)))
-    rows = np.eye(design.shape[1])[[genes - 1 + place for place in data.tested]]
-    fit = lmm(design, data.signed.ravel(), groups, contrasts=rows)
-    note = fit.note
-    if fit.covariances[-1][0, 0] == 0:
+    groups = {"participant": np.repeat(data.people, genes)} if data.repeated else {}
+    groups["sample"] = np.repeat(np.arange(samples), genes)
+    names = [*(f"gene {gene}" for gene in data.genes), *data.names[1:]]
+    contrasts = {data.names[place]: {data.names[place]: 1.0} for place in data.tested}
+    fit = MixedModel(design, groups, names=names).fit(data.signed.ravel(), contrasts)
+    note = fit.note[0]
+    if fit.covariances["sample"][0] == 0:
         note = "; ".join(
             filter(None, [note, "the person:session variance is zero, so this differs from the composite"])
         )
-    return _rows("nested_gene_model", data, fit.estimate, fit.se_kr, fit.df_kr, fit.p_kr, note or None)
+    tests = fit.tests()
+    numbers = (tests.estimate[:, 0], tests.std_error[:, 0], tests.df[:, 0], tests.p_value[:, 0])
+    return _rows("nested_gene_model", data, *numbers, note or None)
 
 
 def _bootstrap(data: Data, draws: int, seed: int) -> list[Row]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pniflow.mixed.inference import one_blas_thread
+from pniflow.mixed import one_blas_thread
 
 
 class LegacyFit(NamedTuple):

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.mixed.inference import one_blas_thread
-from pniflow.mixed.permutation import Shuffles, person_permutations, sign_flips, t_of, tests_of
+from pniflow.mixed import Shuffles, one_blas_thread, person_permutations, sign_flips, t_of, tests_of
 from pniflow.models import results
 from pniflow.models.design import Design
 from pniflow.models.sensitivity import resampling

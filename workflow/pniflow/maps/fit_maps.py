@@ -1,4 +1,4 @@
-"""One model at every vertex or voxel: each is fitted and tested as a measure would be (`fit_columns`), in
+"""One model at every vertex or voxel: each is fitted and tested as a measure would be (`mixed_model`), in
 blocks; `familywise` adds the p-values over the whole map.
 """
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pniflow.errors import InputError
 from pniflow.maps.familywise import Exchange, Space, exchange_of, familywise, shuffles_of
-from pniflow.mixed.inference import one_blas_thread
+from pniflow.mixed import one_blas_thread
 from pniflow.models import planning, results
-from pniflow.models.analysis import design_groups, fit_columns
+from pniflow.models.analysis import design_groups, mixed_model
 from pniflow.models.design import Design
 from pniflow.models.sensitivity import resampling
 from pniflow.models.specification import Model, Plan
@@ -258,7 +258,8 @@ def _fitted(
     reduced : mapping of str to (persons, usable elements)
         What the permutation tests of the terms need: `differences`, `means`.
     """
-    hypotheses = list(np.eye(design.X.shape[1])[list(at)][:, None])
+    engine = mixed_model(design, model.random)
+    contrasts = {design.columns[column]: {design.columns[column]: 1.0} for column in at}
     fitted = np.full((6, len(at), size), np.nan)
     usable = np.zeros(size, dtype=bool)
     wanted = {"differences": resampling.differences_of, "means": resampling.means_of}
@@ -271,10 +272,11 @@ def _fitted(
             continue
         usable[start + good] = True
         values = np.ascontiguousarray(values[:, good])
-        tests = fit_columns(design, values, hypotheses, model.random, plan.inference)
+        fit = engine.fit(values, contrasts)
+        tests = fit.tests(plan.inference)
         numbers = (tests.estimate, tests.std_error, tests.df, tests.statistic, tests.p_value)
         fitted[:5, :, start + good] = np.stack(numbers)
-        fitted[5, :, start + good] = tests.singular[:, None]
+        fitted[5, :, start + good] = fit.singular[:, None]
         for name, parts in reduced.items():
             parts.append(wanted[name](design, values)[1])
     if not usable.any():

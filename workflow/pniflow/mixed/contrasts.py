@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pniflow.mixed.crossproducts import Crossproducts
-from pniflow.mixed.inference import Array, FTest, kenward_roger_scale, satterthwaite_f_df
+from pniflow.mixed.inference import Array, kenward_roger_scale, satterthwaite_f_df
 from pniflow.mixed.maximum import chain
 from pniflow.mixed.variance_components import Evaluation
 
@@ -78,7 +78,7 @@ class ComponentInference:
         )
 
     def single(self, rows: Array, coefficients: Array) -> list[Array]:
-        """Estimates, standard errors and df of single contrasts, in the order of `LmmFit`."""
+        """Estimates, standard errors and df of single contrasts, in the order of `result.Solution`."""
         variance = np.einsum("rp,ps,rs->r", rows, self.inverse, rows)
         adjusted = np.einsum("rp,ps,rs->r", rows, self.adjusted, rows)
         return [
@@ -98,8 +98,8 @@ class ComponentInference:
         with np.errstate(divide="ignore"):
             return 2 / np.einsum("rm,mn,rn->r", gradient, covariance, gradient)
 
-    def joint(self, rows: Array, coefficients: Array) -> FTest:
-        """F tests of the hypothesis that all rows are zero."""
+    def joint(self, rows: Array, coefficients: Array) -> Array:
+        """F and df of the hypothesis that all rows are zero, in the order of `result.Solution`."""
         q, b = len(rows), rows @ coefficients
         variance = rows @ self.inverse @ rows.T
         values, vectors = np.linalg.eigh(variance)
@@ -113,5 +113,4 @@ class ComponentInference:
         a2 = np.einsum("mn,mrs,nsr->", self.expected, parts, parts)
         df_kr, scale = kenward_roger_scale(a1, a2, q)
         wald = b @ np.linalg.solve(rows @ self.adjusted @ rows.T, b) / self.sigma2
-        results = squared.mean(), satterthwaite_f_df(df), scale * wald / q, df_kr
-        return FTest(q, *(np.atleast_1d(value) for value in results))
+        return np.array([squared.mean(), satterthwaite_f_df(df), scale * wald / q, df_kr])

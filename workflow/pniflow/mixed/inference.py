@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ CONSTANT = "constant outcome"
 MISSING = "not estimable: the outcome has missing or infinite values"
 FEW_GROUPS = "not estimable: too few groups"
 FEW_REPEATS = "not estimable: too few repeated observations"
+NO_RESIDUAL = "not estimable: no residual degrees of freedom"
 NOT_ESTIMABLE = "not estimable"
 
 # A direction shorter than this share of its column counts as absent (a combination of other columns).
@@ -33,34 +35,6 @@ def upper_p(statistic: Array, df_numerator: float, df_denominator: Array) -> Arr
     return betainc(
         df_denominator / 2, df_numerator / 2, df_denominator / (df_denominator + df_numerator * statistic)
     )
-
-
-@dataclass(frozen=True)
-class FTest:
-    """F tests of one joint hypothesis, one value per outcome (or one).
-
-    Attributes
-    ----------
-    df_numerator : int
-    f_satterthwaite, df_satterthwaite, f_kr, df_kr : (P,) arrays
-        As lmerTest and (scaled F) pbkrtest give them.
-    """
-
-    df_numerator: int
-    f_satterthwaite: Array
-    df_satterthwaite: Array
-    f_kr: Array
-    df_kr: Array
-
-    @cached_property
-    def p_satterthwaite(self) -> Array:
-        """P of the Satterthwaite F."""
-        return upper_p(self.f_satterthwaite, self.df_numerator, self.df_satterthwaite)
-
-    @cached_property
-    def p_kr(self) -> Array:
-        """P of the Kenward-Roger F."""
-        return upper_p(self.f_kr, self.df_numerator, self.df_kr)
 
 
 @dataclass(frozen=True)
@@ -167,11 +141,14 @@ def satterthwaite_f_df(df: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def _threadpools() -> Any:
-    from threadpoolctl import ThreadpoolController
-
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
     return ThreadpoolController()
 
 
-def one_blas_thread() -> Any:
-    """Context in which BLAS uses one thread, so that its sums have one order."""
-    return _threadpools().limit(limits=1, user_api="blas")
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Context in which BLAS uses one thread, so that its sums have one order; needs threadpoolctl."""
+    pools = _threadpools()
+    return nullcontext() if pools is None else pools.limit(limits=1, user_api="blas")

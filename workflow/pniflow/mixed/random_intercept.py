@@ -1,215 +1,67 @@
-"""One random intercept, many outcomes: exact REML with Satterthwaite and Kenward-Roger inference.
+"""One random intercept, many outcomes at once: exact REML with Satterthwaite and Kenward-Roger inference.
 
-    fit = random_intercept(design, groups, outcomes, names=..., contrasts=..., joint=...)
-    fit.estimate, fit.se_kr, fit.df_kr, fit.t_kr, fit.p_kr, ...       # (contrasts, outcomes)
-    fit.sigma2, fit.person_variance, fit.icc, fit.singular, fit.note  # (outcomes,)
+    y = X b + u[group] + e,    var(e) = s2,    var(u) = lambda s2
 
-    prepared = RandomIntercept(design, groups, names)                 # for blocks of outcomes: prepare once,
-    prepared.fit(block, contrasts=...)                                # then fit each block
-
-Model of each outcome: y = X b + u[group] + e, var(e) = s2, var(u) = lambda s2. `reduction` turns an outcome
-into a handful of numbers, whatever the number of observations; `reml` is elementwise over outcomes, with
-the outcome as the last axis. No BLAS runs on outcomes, so an outcome's bytes do not depend on its
-neighbours, the block size, or threads.
+`reduction` turns an outcome into a handful of numbers, whatever the number of observations; `reml` is
+elementwise over outcomes, with the outcome as the last axis. No BLAS runs on outcomes, so an outcome's bytes
+do not depend on its neighbours, the block size, or threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pniflow.mixed.inference import CONSTANT, MISSING, NOT_ESTIMABLE, PERFECT, SINGULAR, Array, FTest
+from pniflow.mixed.inference import CONSTANT, MISSING, PERFECT, SINGULAR, Array
 from pniflow.mixed.reduction import ReducedDesign, reduce_design, summarize
-from pniflow.mixed.reml import infer, ml_loglik, solve_ratio
-from pniflow.mixed.student import two_sided_p
+from pniflow.mixed.reml import Variance, infer, ml_loglik, solve_ratio
 
 _NOTES = ("", SINGULAR, PERFECT, CONSTANT, MISSING)
 _ORDINARY, _SINGULAR, _PERFECT, _CONSTANT, _MISSING = range(5)
 _LARGE = 1e12  # lambda that stands for no residual variance
 
 
-def random_intercept(
-    design: Array,
-    groups: Any,
-    outcomes: Array,
-    *,
-    names: Sequence[str] | None = None,
-    contrasts: Array | None = None,
-    joint: Sequence[Array] = (),
-    ml: bool = False,
-) -> RandomInterceptFit:
-    """Fit y = X b + u[group] + e by REML to every outcome, with Satterthwaite and Kenward-Roger tests.
+class RandomIntercept:
+    """A design reduced once, to be fitted to any number of outcomes.
 
     Parameters
     ----------
     design : (n, p) array
-        X with its intercept column. Dependent columns are allowed: what they leave undetermined is NaN.
+        Dependent columns are allowed: what they leave undetermined is NaN.
     groups : n labels
-        The participant of each row.
-    outcomes : (n,) or (n, P) array
-        One column per outcome, any real dtype; computed in float64. A missing value makes the column NaN.
-    names : p names, optional
-        Of the design's columns, for notes.
-    contrasts : (q, p) array, optional
-        One tested combination of coefficients per row; the coefficients themselves where absent.
-    joint : list of (r, p) arrays, optional
-        Hypotheses L b = 0 tested by F; the rows of each L must be independent.
-    ml : bool
-        Also maximize the ML likelihood, for comparing models that differ in fixed effects.
-
-    Returns
-    -------
-    RandomInterceptFit
-
-    Raises
-    ------
-    ValueError
-        Shapes disagree, or the design is not finite.
+    names : p names of columns
     """
-    return RandomIntercept(design, groups, names).fit(outcomes, contrasts=contrasts, joint=joint, ml=ml)
+
+    def __init__(self, design: Array, groups: Any, names: Sequence[str]) -> None:
+        self.design = reduce_design(design, groups, names)
+        self.columns = self.design.columns
+
+    def solve(self, outcomes: Array) -> InterceptSolution:
+        """Fit every column of the (n, P) outcomes, of any real dtype; computed in float64."""
+        return InterceptSolution(self.design, outcomes)
 
 
 @dataclass(frozen=True)
-class RandomInterceptFit:
-    """Estimates of all outcomes. What is not estimable is NaN and has its words in the notes.
+class _Block:
+    """Some outcomes, reduced and fitted; the first `count` of the columns are outcomes."""
 
-    Attributes
-    ----------
-    estimate, se_reml, se_kr, df_satterthwaite, df_kr : (q, P) arrays
-        One row per contrast. At zero person variance df_satterthwaite is n - rank (as lmerTest), df_kr is
-        Kenward and Roger's (as pbkrtest). A perfect fit has estimates and nothing else.
-    sigma2, person_variance : (P,) arrays
-        Residual and random-intercept variance.
-    reml_loglik, ml_loglik : (P,) arrays
-        Log-likelihoods at their maxima, as lme4 counts them; ml_loglik is NaN unless asked for.
-    state : (P,) array of int8
-        0 ordinary, 1 singular, 2 perfect fit, 3 constant outcome, 4 missing values.
-    joint : list of FTest
-    design_note : str
-        What holds for every outcome: dependent columns, too few groups.
-    contrast_note : list of q str
-        "not estimable" for contrasts that the design does not determine.
-    """
+    fixed: Array
+    rest: Array
+    squares: Array
+    within: Array
+    ratio: Array
+    variance: Variance
+    state: NDArray[np.int_]
+    count: int
 
-    estimate: Array
-    se_reml: Array
-    se_kr: Array
-    df_satterthwaite: Array
-    df_kr: Array
-    sigma2: Array
-    person_variance: Array
-    reml_loglik: Array
-    ml_loglik: Array
-    state: np.ndarray
-    joint: list[FTest]
-    design_note: str
-    contrast_note: list[str]
-
-    @property
-    def singular(self) -> np.ndarray:
-        """Whether the person variance is zero, by outcome."""
-        return self.state == _SINGULAR
-
-    @property
-    def icc(self) -> Array:
-        """Share of the person variance, by outcome."""
-        return self.person_variance / (self.person_variance + self.sigma2)
-
-    @property
-    def note(self) -> np.ndarray:
-        """Words for each outcome; empty for an ordinary fit."""
-        words = ["; ".join(filter(None, (self.design_note, note))) for note in _NOTES]
-        return np.array(words, dtype=object)[self.state]
-
-    @cached_property
-    def t_satterthwaite(self) -> Array:
-        """Estimate over its REML standard error."""
-        return self.estimate / self.se_reml
-
-    @cached_property
-    def t_kr(self) -> Array:
-        """Estimate over its Kenward-Roger standard error."""
-        return self.estimate / self.se_kr
-
-    @cached_property
-    def p_satterthwaite(self) -> Array:
-        """Two-sided p with Satterthwaite's df."""
-        return two_sided_p(self.t_satterthwaite, self.df_satterthwaite)
-
-    @cached_property
-    def p_kr(self) -> Array:
-        """Two-sided p with Kenward and Roger's standard error and df."""
-        return two_sided_p(self.t_kr, self.df_kr)
-
-
-class RandomIntercept:
-    """A design reduced once, to fit any number of blocks of outcomes. Parameters as in `random_intercept`."""
-
-    def __init__(self, design: Array, groups: Any, names: Sequence[str] | None = None) -> None:
-        self.design = reduce_design(design, groups, names)
-
-    def fit(
-        self,
-        outcomes: Array,
-        *,
-        contrasts: Array | None = None,
-        joint: Sequence[Array] = (),
-        ml: bool = False,
-    ) -> RandomInterceptFit:
-        """Fit every column of `outcomes`; parameters as in `random_intercept`."""
-        design, columns = self.design, self.design.columns
-        outcomes = np.asarray(outcomes)
-        outcomes = outcomes[:, None] if outcomes.ndim == 1 else outcomes
-        if outcomes.ndim != 2 or len(outcomes) != len(design.order):
-            raise ValueError(
-                f"The outcomes must have one row for each of the design's {len(design.order)} rows."
-            )
-        tested = np.eye(len(columns.scale)) if contrasts is None else np.atleast_2d(contrasts)
-        known = columns.estimable(tested)
-        hypotheses = [np.atleast_2d(rows) for rows in joint]
+    @classmethod
+    def of(cls, design: ReducedDesign, outcomes: Array) -> _Block:
+        """Reduce outcomes and find each one's lambda (`ratio`)."""
         count = outcomes.shape[1]
-        tests = np.full((5, len(tested), count), np.nan)
-        f_tests = np.full((len(hypotheses), 4, count), np.nan)
-        scalars = np.full((4, count), np.nan)
-        state = np.zeros(count, dtype=np.int8)
-        if not design.unfit:
-            solvable = np.array([columns.estimable(rows).all() for rows in hypotheses], dtype=bool)
-            turn = design.to_coefficients
-            rows = tested[known][:, columns.kept] @ turn
-            sets = [hypotheses[k][:, columns.kept] @ turn for k in np.flatnonzero(solvable)]
-            for start in range(0, count, design.width):
-                block = slice(start, min(start + design.width, count))
-                fitted = _fit_block(design, outcomes[:, block], rows, sets, ml)
-                tests[:, known, block], f_tests[solvable, :, block], scalars[:, block], state[block] = fitted
-        estimate, se_reml, se_kr, df_satterthwaite, df_kr = tests
-        sigma2, person_variance, reml_loglik, ml_best = scalars
-        return RandomInterceptFit(
-            estimate=estimate,
-            se_reml=se_reml,
-            se_kr=se_kr,
-            df_satterthwaite=df_satterthwaite,
-            df_kr=df_kr,
-            sigma2=sigma2,
-            person_variance=person_variance,
-            reml_loglik=reml_loglik,
-            ml_loglik=ml_best,
-            state=state,
-            joint=[FTest(len(rows), *values) for rows, values in zip(hypotheses, f_tests, strict=True)],
-            design_note="; ".join(filter(None, (columns.note, design.unfit))),
-            contrast_note=["" if one else NOT_ESTIMABLE for one in known],
-        )
-
-
-def _fit_block(
-    design: ReducedDesign, outcomes: Array, rows: Array, sets: list[Array], ml: bool
-) -> tuple[Array, Array, Array, np.ndarray]:
-    """Fit one block: tests (5, q, w), F tests (J, 4, w), scalars (4, w) and states (w)."""
-    count = outcomes.shape[1]
-    with np.errstate(all="ignore"):
         data = summarize(design, outcomes, -(-count // 8) * 8)
         state = np.select(
             [data.missing, data.constant, data.perfect], [_MISSING, _CONSTANT, _PERFECT], _ORDINARY
@@ -220,11 +72,71 @@ def _fit_block(
         ratio = solve_ratio(squares, within, design.d, design.nu, design.df_residual)
         state[(state == _ORDINARY) & (ratio == 0)] = _SINGULAR
         ratio[state == _PERFECT] = _LARGE
-        tests, f_tests, scalars = infer(design, data, squares, within, ratio, rows, sets)
-        if ml:
-            scalars[3] = ml_loglik(design, squares, within)
-    nothing, perfect = state >= _CONSTANT, state == _PERFECT
-    tests[:, :, nothing] = tests[1:, :, perfect] = np.nan
-    f_tests[..., nothing | perfect] = scalars[:, nothing | perfect] = np.nan
-    keep = slice(0, count)
-    return tests[..., keep], f_tests[..., keep], scalars[:, keep], state[keep]
+        return cls(
+            fixed=data.fixed + design.ones[:, None] * data.origin,
+            rest=data.rest,
+            squares=squares,
+            within=within,
+            ratio=ratio,
+            variance=Variance.of(design, squares, within, ratio),
+            state=state,
+            count=count,
+        )
+
+    @property
+    def scalars(self) -> Array:
+        """Residual variance, variance between groups, REML log-likelihood: (3, w) array."""
+        sigma2 = self.variance.sigma2
+        return np.stack([sigma2, self.ratio * sigma2, self.variance.loglik])
+
+
+class InterceptSolution:
+    """The outcomes fitted; see `result.Solution`.
+
+    At zero variance between groups the df of Satterthwaite are n - rank (as lmerTest), those of Kenward and
+    Roger their own (as pbkrtest). A perfect fit has estimates and nothing else.
+    """
+
+    def __init__(self, design: ReducedDesign, outcomes: Array) -> None:
+        self.design = design
+        state = np.zeros(outcomes.shape[1], dtype=np.int8)
+        scalars = np.full((3, len(state)), np.nan)
+        self._blocks: list[tuple[slice, _Block]] = []
+        for start in () if design.unfit else range(0, len(state), design.width):
+            with np.errstate(all="ignore"):
+                block = _Block.of(design, outcomes[:, start : start + design.width])
+            here = slice(start, start + block.count)
+            self._blocks.append((here, block))
+            state[here] = block.state[: block.count]
+            scalars[:, here] = block.scalars[:, : block.count]
+        scalars[:, state >= _PERFECT] = np.nan
+        self.sigma2, between, self.reml_loglik = scalars
+        self.covariances = [between[:, None, None]]
+        self.singular = state == _SINGULAR
+        words = ["; ".join(filter(None, (design.columns.note, design.unfit, note))) for note in _NOTES]
+        self.note = np.array(words, dtype=object)[state]
+
+    def ml_loglik(self) -> Array:
+        """Return the largest ML log-likelihoods."""
+        found = np.full(len(self.sigma2), np.nan)
+        for here, block in self._blocks:
+            with np.errstate(all="ignore"):
+                found[here] = ml_loglik(self.design, block.squares, block.within)[: block.count]
+        return np.where(np.isnan(self.sigma2), np.nan, found)
+
+    def infer(self, rows: Array, sets: Sequence[Array]) -> tuple[Array, Array]:
+        """Test contrasts, as in `result.Solution`."""
+        turn, count = self.design.to_coefficients, len(self.sigma2)
+        rows, sets = rows @ turn, [part @ turn for part in sets]
+        single = np.full((5, len(rows), count), np.nan)
+        joint = np.full((len(sets), 4, count), np.nan)
+        for here, block in self._blocks:
+            with np.errstate(all="ignore"):
+                tests, f_tests = infer(
+                    self.design, block.fixed, block.rest, block.ratio, block.variance, rows, sets
+                )
+            nothing, perfect = block.state >= _CONSTANT, block.state == _PERFECT
+            tests[:, :, nothing] = tests[1:, :, perfect] = np.nan
+            f_tests[..., nothing | perfect] = np.nan
+            single[..., here], joint[..., here] = tests[..., : block.count], f_tests[..., : block.count]
+        return single, joint

@@ -13,12 +13,13 @@ against the R packages pbkrtest and lmerTest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pniflow.mixed.inference import Array, kenward_roger_scale, satterthwaite_f_df
-from pniflow.mixed.reduction import ReducedDesign, Summaries
+from pniflow.mixed.reduction import ReducedDesign
 
 _GRID = np.concatenate([[0.0], np.logspace(-4, 6, 21)])  # of lambda, in units of one over the mean eigenvalue
 
@@ -105,19 +106,21 @@ def ml_loglik(design: ReducedDesign, squares: Array, within: Array) -> Array:
 
 def infer(
     design: ReducedDesign,
-    data: Summaries,
-    squares: Array,
-    within: Array,
+    fixed: Array,
+    rest: Array,
     ratio: Array,
+    variance: Variance,
     rows: Array,
-    sets: list[Array],
-) -> tuple[Array, Array, Array]:
+    sets: Sequence[Array],
+) -> tuple[Array, Array]:
     """Estimates and tests at lambda = ratio.
 
     Parameters
     ----------
-    design, data : as reduced
-    squares, within, ratio : as `solve_ratio` takes and gives them
+    design, fixed, rest : as reduced
+    ratio : (w,) array
+    variance : Variance
+        At this ratio.
     rows : (q, p) array
         Single contrasts of the reduced coefficients.
     sets : list of (r, p) arrays
@@ -129,12 +132,9 @@ def infer(
         Estimate, REML standard error, Kenward-Roger standard error, Satterthwaite df, Kenward-Roger df.
     f_tests : (J, 4, w) array
         Satterthwaite F and its df, scaled Kenward-Roger F and its df.
-    scalars : (4, w) array
-        Residual variance, person variance, REML log-likelihood, room for the ML one.
     """
     size = np.append(design.size, 0.0)[:, None]
     f = 1 / (1 + ratio * size)
-    variance = _variance(design, squares, within, ratio)
     one_size = len(design.size) == 1  # then every part is diagonal in this basis
     share = np.einsum("cii->ci", design.share) if one_size else design.share
     total = _mix(share, f)
@@ -143,19 +143,18 @@ def infer(
         first=_mix(share, size * f**2),
         second=_mix(share, size**2 * f**3),
     )
-    fixed = data.fixed + design.ones[:, None] * data.origin
-    if len(data.rest):
-        pull = np.einsum("ciw,cw->iw", np.einsum("cik,kw->ciw", design.cross, data.rest), f)
-        fixed += matrices.inverse * pull if one_size else np.einsum("ijw,jw->iw", matrices.inverse, pull)
+    if len(rest):
+        pull = np.einsum("ciw,cw->iw", np.einsum("cik,kw->ciw", design.cross, rest), f)
+        fixed = fixed + (
+            matrices.inverse * pull if one_size else np.einsum("ijw,jw->iw", matrices.inverse, pull)
+        )
     tests = np.stack([np.einsum("ri,iw->rw", rows, fixed), *_single(matrices, variance, rows)])
     f_tests = [_joint(matrices, variance, c, np.einsum("ri,iw->rw", c, fixed)) for c in sets]
-    blank = np.full_like(ratio, np.nan)
-    scalars = np.stack([variance.sigma2, ratio * variance.sigma2, variance.loglik, blank])
-    return tests, np.array(f_tests).reshape(len(sets), 4, len(ratio)), scalars
+    return tests, np.array(f_tests).reshape(len(sets), 4, len(ratio))
 
 
 @dataclass(frozen=True)
-class _Variance:
+class Variance:
     """Residual variance and the information about (lambda, log s2), e0 and k above, by outcome."""
 
     n: int
@@ -167,31 +166,32 @@ class _Variance:
     observed: Array
     zero: np.ndarray
 
+    @classmethod
+    def of(cls, design: ReducedDesign, squares: Array, within: Array, ratio: Array) -> Variance:
+        """Build it from sums of squares and lambda, as `solve_ratio` takes and gives them."""
+        n, d, nu = design.df_residual, design.d, design.nu
+        h = 1 / (1 + d * ratio)
+        dh = d * h
+        sigma2 = (within + (squares * h).sum(axis=0)) / n
+        logdet = (nu * np.log1p(d * ratio)).sum(axis=0)
+        mean = (nu * dh).sum(axis=0) / n
+        tilt = (squares * h * dh).sum(axis=0) / sigma2 / n
+        bend = 2 * (squares * h * dh**2).sum(axis=0) / sigma2 - (nu * dh**2).sum(axis=0)
+        return cls(
+            n=n,
+            sigma2=sigma2,
+            loglik=-0.5 * (n * np.log(2 * np.pi * sigma2) + n + logdet + design.logdet),
+            expected_mean=mean,
+            expected=(nu * (dh - mean) ** 2).sum(axis=0) + (n - nu.sum()) * mean**2,
+            observed_mean=tilt,
+            observed=bend - n * tilt**2,
+            zero=ratio == 0,
+        )
+
     def df_satterthwaite(self, slope: Array) -> Array:
         """Satterthwaite df of contrasts with d log a / d lambda = slope; n - p where lambda is zero."""
         df = self.n * self.observed / (self.n * (slope - self.observed_mean) ** 2 + self.observed)
         return np.where(self.zero, float(self.n), df)
-
-
-def _variance(design: ReducedDesign, squares: Array, within: Array, ratio: Array) -> _Variance:
-    n, d, nu = design.df_residual, design.d, design.nu
-    h = 1 / (1 + d * ratio)
-    dh = d * h
-    sigma2 = (within + (squares * h).sum(axis=0)) / n
-    logdet = (nu * np.log1p(d * ratio)).sum(axis=0)
-    mean = (nu * dh).sum(axis=0) / n
-    tilt = (squares * h * dh).sum(axis=0) / sigma2 / n
-    bend = 2 * (squares * h * dh**2).sum(axis=0) / sigma2 - (nu * dh**2).sum(axis=0)
-    return _Variance(
-        n=n,
-        sigma2=sigma2,
-        loglik=-0.5 * (n * np.log(2 * np.pi * sigma2) + n + logdet + design.logdet),
-        expected_mean=mean,
-        expected=(nu * (dh - mean) ** 2).sum(axis=0) + (n - nu.sum()) * mean**2,
-        observed_mean=tilt,
-        observed=bend - n * tilt**2,
-        zero=ratio == 0,
-    )
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class _Matrices:
         )
 
 
-def _single(matrices: _Matrices, variance: _Variance, c: Array) -> tuple[Array, Array, Array, Array]:
+def _single(matrices: _Matrices, variance: Variance, c: Array) -> tuple[Array, Array, Array, Array]:
     """Standard errors (REML, Kenward-Roger) and df (Satterthwaite, Kenward-Roger): (q, w) each."""
     a, first, second = matrices.forms(c)
     slope, excess = first / a, 4 * second / variance.expected
@@ -240,7 +240,7 @@ def _single(matrices: _Matrices, variance: _Variance, c: Array) -> tuple[Array, 
     )
 
 
-def _joint(matrices: _Matrices, variance: _Variance, c: Array, estimate: Array) -> list[Array]:
+def _joint(matrices: _Matrices, variance: Variance, c: Array, estimate: Array) -> list[Array]:
     """Satterthwaite F and df, scaled Kenward-Roger F and df of the hypothesis that all of c is zero."""
     a, first, second = matrices.forms(c, joint=True)
     excess = 4 * second / variance.expected[:, None, None]

@@ -1,16 +1,14 @@
-"""One structured model fitted to all of its outcomes: result rows as plain mappings."""
+"""One structured model fitted to all of its outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.mixed.inference import NOT_ESTIMABLE, independent_columns, upper_p
-from pniflow.mixed.random_intercept import random_intercept
-from pniflow.mixed.student import two_sided_p
+from pniflow.mixed import Fit, MixedModel, Tests
 from pniflow.models.design import Design, build, complete_rows, variables_of
 from pniflow.models.specification import BETWEEN_MINUS_WITHIN, Model, Plan
 from pniflow.models.study_data import Cohort
@@ -21,145 +19,41 @@ TOO_FEW = "not estimable: too few pairs"
 
 
 @dataclass(frozen=True)
-class Tests:
-    """Estimates of all result rows and outcomes of one design; arrays are (rows, outcomes) or (outcomes,)."""
-
-    estimate: Array
-    std_error: Array
-    df: Array
-    statistic: Array
-    p_value: Array
-    icc: Array
-    singular: NDArray[np.bool_]
-    notes: list[list[str]]  # by row, by outcome
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A model fitted to outcomes that have the same rows."""
+class ModelFit:
+    """A model fitted to outcomes that have the same rows, with the tests of its result rows."""
 
     model: Model
     design: Design
     outcomes: tuple[str, ...]
     values: Array  # (n, outcomes)
-    rows: tuple[str, ...]
+    fit: Fit
     tests: Tests
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The names of the result rows."""
+        return self.tests.terms
 
-def contrasts_of(model: Model, design: Design) -> tuple[list[str], list[Array]]:
-    """Return the result rows of a design and, for each, its rows L of L b: one for a t, several for an F."""
-    names: list[str] = []
-    hypotheses: list[Array] = []
+
+def contrasts_of(model: Model, design: Design) -> dict[str, Array]:
+    """Return the result rows of a design and, for each, its L of L b = 0: one row for t, several for F."""
     identity = np.eye(len(design.columns))
+    found: dict[str, Array] = {}
     for term, columns in design.terms.items():
-        names.append(term)
-        hypotheses.append(identity[list(columns)])
+        found[term] = identity[list(columns)]
         if len(columns) > 1:
-            names += [design.columns[column] for column in columns]
-            hypotheses += [identity[[column]] for column in columns]
+            found |= {design.columns[column]: identity[[column]] for column in columns}
     if BETWEEN_MINUS_WITHIN in model.contrasts:
         within, between = model.halves[0]
-        names.append(BETWEEN_MINUS_WITHIN)
-        hypotheses.append(identity[list(design.terms[between])] - identity[list(design.terms[within])])
-    return names, hypotheses
-
-
-def fit_columns(
-    design: Design, values: Array, hypotheses: Sequence[Array], random: bool, inference: str
-) -> Tests:
-    """Fit every outcome and test every hypothesis: an intercept per person, or least squares.
-
-    Parameters
-    ----------
-    values : (n, outcomes) float
-    hypotheses : list of (r, p) float
-        r = 1 gives an estimate and t, more an F.
-    """
-    single = [index for index, rows in enumerate(hypotheses) if len(rows) == 1]
-    several = [index for index, rows in enumerate(hypotheses) if len(rows) > 1]
-    stacked = np.vstack([np.empty((0, design.X.shape[1])), *(hypotheses[index] for index in single)])
-    joint = [hypotheses[index] for index in several]
-    shape = (len(hypotheses), values.shape[1])
-    estimate, error, df, statistic, p_value = (np.full(shape, np.nan) for _ in range(5))
-    notes = [[""] * shape[1] for _ in hypotheses]
-    if not random:
-        return _least_squares(design, values, hypotheses)
-    fit = random_intercept(
-        design.X, design.person, values, names=design.columns, contrasts=stacked, joint=joint
-    )
-    kr = inference == "kenward_roger"
-    estimate[single] = fit.estimate
-    error[single] = fit.se_kr if kr else fit.se_reml
-    df[single] = fit.df_kr if kr else fit.df_satterthwaite
-    statistic[single] = fit.t_kr if kr else fit.t_satterthwaite
-    p_value[single] = fit.p_kr if kr else fit.p_satterthwaite
-    for index, test in zip(several, fit.joint, strict=True):
-        statistic[index] = test.f_kr if kr else test.f_satterthwaite
-        df[index] = test.df_kr if kr else test.df_satterthwaite
-        p_value[index] = test.p_kr if kr else test.p_satterthwaite
-    row_notes = dict(zip(single, fit.contrast_note, strict=True))
-    for index in range(shape[0]):
-        notes[index] = [joined(note, row_notes.get(index, "")) for note in fit.note]
-    return Tests(estimate, error, df, statistic, p_value, fit.icc, fit.singular, notes)
-
-
-def _least_squares(design: Design, values: Array, hypotheses: Sequence[Array]) -> Tests:
-    """Ordinary least squares with t and F on n - rank df, for studies with one session."""
-    columns = independent_columns(design.X, design.columns)
-    kept = columns.kept
-    basis, factor = np.linalg.qr(design.X[:, kept])
-    inverse = np.linalg.inv(factor.T @ factor)
-    # one outcome at a time, so that its bytes do not depend on its neighbours
-    outcomes = [np.ascontiguousarray(values[:, column]) for column in range(values.shape[1])]
-    fitted = [basis.T @ outcome for outcome in outcomes]
-    coefficients = np.stack([np.linalg.solve(factor, part) for part in fitted], axis=1)
-    residuals = [outcome - basis @ part for outcome, part in zip(outcomes, fitted, strict=True)]
-    df_residual = len(values) - len(kept)
-    shape = (len(hypotheses), values.shape[1])
-    estimate, error, df, statistic, p_value = (np.full(shape, np.nan) for _ in range(5))
-    notes = [[columns.note] * shape[1] for _ in hypotheses]
-    total = np.array([np.square(outcome - outcome.mean()).sum() for outcome in outcomes])
-    squares = np.array([np.square(residual).sum() for residual in residuals])
-    perfect = squares <= 1e-20 * np.maximum(total, 1e-300)
-    constant = total <= 1e-24 * np.array([np.square(outcome).sum() for outcome in outcomes])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = (
-            np.where(perfect | constant, np.nan, squares / df_residual)
-            if df_residual > 0
-            else np.nan * squares
+        found[BETWEEN_MINUS_WITHIN] = (
+            identity[list(design.terms[between])] - identity[list(design.terms[within])]
         )
-        for index, rows in enumerate(hypotheses):
-            if not columns.estimable(rows).all():
-                notes[index] = [joined(note, NOT_ESTIMABLE) for note in notes[index]]
-                continue
-            reduced = rows[:, kept]
-            effect, spread = reduced @ coefficients, reduced @ inverse @ reduced.T
-            df[index] = np.where(np.isnan(variance), np.nan, df_residual)
-            if len(rows) == 1:
-                estimate[index] = effect[0]
-                error[index] = np.sqrt(variance * spread[0, 0])
-                statistic[index] = estimate[index] / error[index]
-                p_value[index] = two_sided_p(statistic[index], df[index])
-            else:
-                statistic[index] = (
-                    np.einsum("ip,ij,jp->p", effect, np.linalg.inv(spread), effect) / variance / len(rows)
-                )
-                p_value[index] = upper_p(statistic[index], len(rows), df[index])
-    for column in np.flatnonzero(perfect | constant | (df_residual < 1)):
-        word = "constant outcome" if constant[column] else "perfect fit: no residual variance"
-        word = "not estimable: no residual degrees of freedom" if df_residual < 1 else word
-        for index in range(shape[0]):
-            notes[index][column] = joined(notes[index][column], word)
-    return Tests(
-        estimate,
-        error,
-        df,
-        statistic,
-        p_value,
-        np.full(shape[1], np.nan),
-        np.zeros(shape[1], dtype=bool),
-        notes,
-    )
+    return found
+
+
+def mixed_model(design: Design, random: bool) -> MixedModel:
+    """Return a design's model: an intercept per person, or least squares."""
+    return MixedModel(design.X, {"person": design.person} if random else None, names=design.columns)
 
 
 def joined(*notes: str | None) -> str:
@@ -172,7 +66,7 @@ def fit_groups(
     plan: Plan,
     keep: NDArray[np.bool_] | None = None,
     completers: bool = False,
-) -> tuple[list[Fit], dict[str, tuple[str, int, int]]]:
+) -> tuple[list[ModelFit], dict[str, tuple[str, int, int]]]:
     """Fit a model to its outcomes; those with the same rows are fitted at once.
 
     Parameters
@@ -182,7 +76,7 @@ def fit_groups(
 
     Returns
     -------
-    fits : list of Fit
+    fits : list of ModelFit
     unfitted : mapping of str to (note, participants, rows)
         Outcomes that leave too little to fit.
     """
@@ -237,9 +131,8 @@ def design_groups(
     return designs, unfitted
 
 
-def fit_design(model: Model, design: Design, outcomes: Mapping[str, Array], inference: str) -> Fit:
+def fit_design(model: Model, design: Design, outcomes: Mapping[str, Array], inference: str) -> ModelFit:
     """Fit outcomes, given on the design's rows."""
     values = np.column_stack(list(outcomes.values()))
-    names, hypotheses = contrasts_of(model, design)
-    tests = fit_columns(design, values, hypotheses, model.random, inference)
-    return Fit(model, design, tuple(outcomes), values, tuple(names), tests)
+    fit = mixed_model(design, model.random).fit(values, contrasts_of(model, design))
+    return ModelFit(model, design, tuple(outcomes), values, fit, fit.tests(inference))

@@ -17,11 +17,9 @@ import numpy as np
 
 from pniflow.errors import InputError
 from pniflow.files import write_table
-from pniflow.mixed.inference import NOT_ESTIMABLE, Array, one_blas_thread
-from pniflow.mixed.permutation import sign_flip
-from pniflow.mixed.random_intercept import RandomIntercept, RandomInterceptFit
+from pniflow.mixed import NOT_ESTIMABLE, Fit, MixedModel, one_blas_thread, sign_flip
 from pniflow.models import planning
-from pniflow.models.analysis import contrasts_of, design_groups, fit_columns
+from pniflow.models.analysis import Array, contrasts_of, design_groups, mixed_model
 from pniflow.models.design import Design
 from pniflow.models.results import Row, frame_of
 from pniflow.models.specification import Model, Plan, read_models
@@ -104,11 +102,9 @@ def representatives(models: Sequence[Model], cohort: Cohort, plan: Plan) -> list
         except InputError as error:
             raise InputError(f"{plan.source}: model '{model.name}': {error}.") from None
         for design, outcomes in groups:
-            names, hypotheses = contrasts_of(model, design)
-            families = {name: model.test.get(name) or model.contrasts.get(name) for name in names}
-            tested = {
-                name: rows for name, rows in zip(names, hypotheses, strict=True) if families[name] is not None
-            }
+            contrasts = contrasts_of(model, design)
+            families = {name: model.test.get(name) or model.contrasts.get(name) for name in contrasts}
+            tested = {name: rows for name, rows in contrasts.items() if families[name] is not None}
             if not tested:
                 continue
             X, person = _arranged(design)
@@ -163,19 +159,18 @@ def _simulated(one: Representative, outcomes: Array, plan: Plan) -> tuple[Found,
     found: Found = {}
     effects = np.array([0.0, *plan.design_checks["effects"]])
     single = {term: rows for term, rows in one.tested.items() if len(rows) == 1}
-    fit = None
-    if one.random and single:
-        fit = RandomIntercept(one.X, one.person).fit(outcomes, contrasts=np.vstack(list(single.values())))
+    engine = mixed_model(replace(one.design, X=one.X, person=one.person), one.random)
+    fit = engine.fit(outcomes, single) if single else None
+    reaches = _reaches(fit, one.random, plan) if fit else {}
     for place, (term, rows) in enumerate(single.items()):
         size = _unit(one, rows[0])[0]
-        reaches = _reaches(fit, place, plan) if fit else _least_squares(one, rows, outcomes, plan)
         for method, (estimate, reach) in reaches.items():
-            found[term, method] = shifted(estimate, reach, effects, size)
+            found[term, method] = shifted(estimate[place], reach[place], effects, size)
         if one.design.columns[1:] == (SESSION,) and term == SESSION and one.random:
             found |= _paired(one, outcomes, effects, plan)
     for term, rows in one.tested.items():
         if len(rows) > 1:
-            hits = _joint(one, rows, outcomes, effects, plan)
+            hits = _joint(one, engine, rows, outcomes, effects, plan)
             found[term, plan.inference if one.random else "ols_t"] = hits, np.full(hits.shape[1], np.nan)
     return found, fit.singular if fit else np.full(outcomes.shape[1], np.nan)
 
@@ -206,45 +201,26 @@ def detectable(needed: Array) -> float:
     return float(np.quantile(needed, _POWER, method="inverted_cdf"))
 
 
-def _reaches(fit: RandomInterceptFit, place: int, plan: Plan) -> dict[str, tuple[Array, Array]]:
-    """Return estimates and reach by the plan's inference, and by the usual z."""
+def _reaches(fit: Fit, random: bool, plan: Plan) -> dict[str, tuple[Array, Array]]:
+    """Return estimates and reach by the plan's inference, and by the usual z; (terms, draws) each."""
     from scipy.special import ndtri, stdtrit
 
-    share = 1 - plan.alpha / 2
-    kr = plan.inference == "kenward_roger"
-    error = (fit.se_kr if kr else fit.se_reml)[place]
-    df = (fit.df_kr if kr else fit.df_satterthwaite)[place]
-    estimate = fit.estimate[place]
+    share, tests = 1 - plan.alpha / 2, fit.tests(plan.inference)
     return {
-        plan.inference: (estimate, stdtrit(df, share) * error),
-        "wald_z": (estimate, ndtri(share) * fit.se_reml[place]),
+        plan.inference if random else "ols_t": (tests.estimate, stdtrit(tests.df, share) * tests.std_error),
+        "wald_z": (tests.estimate, ndtri(share) * fit.tests("satterthwaite").std_error),
     }
 
 
-def _least_squares(
-    one: Representative, rows: Array, outcomes: Array, plan: Plan
-) -> dict[str, tuple[Array, Array]]:
-    """Return estimates and reach of least squares, for studies with one session."""
-    from scipy.special import ndtri, stdtrit
-
-    tests = fit_columns(_as_design(one), outcomes, [rows], False, plan.inference)
-    share = 1 - plan.alpha / 2
-    estimate, error = tests.estimate[0], tests.std_error[0]
-    return {
-        "ols_t": (estimate, stdtrit(tests.df[0], share) * error),
-        "wald_z": (estimate, ndtri(share) * error),
-    }
-
-
-def _joint(one: Representative, rows: Array, outcomes: Array, effects: Array, plan: Plan) -> Array:
+def _joint(
+    one: Representative, engine: MixedModel, rows: Array, outcomes: Array, effects: Array, plan: Plan
+) -> Array:
     """Return which draws' F test rejects, at each effect."""
     direction = _direction(one, rows)
     step = (one.X @ direction * _unit(one, direction)[0])[:, None]
     hits = []
     for effect in effects:
-        values = outcomes + effect * step
-        tests = fit_columns(_as_design(one), values, [rows], one.random, plan.inference)
-        p_values = tests.p_value[0]
+        p_values = engine.fit(outcomes + effect * step, {"all": rows}).tests(plan.inference).p_value[0]
         hits.append(np.where(np.isnan(p_values), np.nan, p_values < plan.alpha))
     return np.array(hits)
 
@@ -287,11 +263,6 @@ def _unit(one: Representative, row: Array) -> tuple[float, str]:
     if np.isin(columns, (0.0, 1.0)).all():
         return 1.0, _SD
     return 1.0 / float(columns[:, 0].std(ddof=1)), _PER_SD
-
-
-def _as_design(one: Representative) -> Design:
-    """Return the design with its rows as arranged."""
-    return replace(one.design, X=one.X, person=one.person)
 
 
 def _rows(

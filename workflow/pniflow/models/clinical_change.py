@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.files import read_text, read_yaml
-from pniflow.models.analysis import Fit
+from pniflow.models.analysis import ModelFit
 from pniflow.models.planning import resource_files
 from pniflow.models.results import Row, changes_of
 from pniflow.models.specification import Plan
@@ -24,7 +24,7 @@ from pniflow.models.study_data import Cohort
 _Z = 1.959963984540054  # 97.5 % of the normal distribution
 
 
-def reference_rows(fit: Fit, cohort: Cohort, plan: Plan, folder: Path | None = None) -> list[Row]:
+def reference_rows(fit: ModelFit, cohort: Cohort, plan: Plan, folder: Path | None = None) -> list[Row]:
     """Return counts and expectations for outcomes of a change model that have published values.
 
     Parameters

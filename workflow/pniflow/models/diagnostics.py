@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.mixed import effect_sizes
-from pniflow.models.analysis import Fit
+from pniflow.mixed import paired_effects
+from pniflow.models.analysis import ModelFit
 from pniflow.models.design import complete_rows, variables_of
 from pniflow.models.results import Change, Row, changes_of
 from pniflow.models.specification import Model, Plan
@@ -76,7 +76,7 @@ def row_counts(model: Model, cohort: Cohort) -> list[Row]:
     return result
 
 
-def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
+def effect_size_rows(fit: ModelFit, cohort: Cohort) -> list[Row]:
     """Return the change of complete pairs, raw and standardized, of each outcome of a change model."""
     rows = []
     for change in changes_of(fit, cohort):
@@ -101,7 +101,7 @@ def effect_size_rows(fit: Fit, cohort: Cohort) -> list[Row]:
 
 def _effect_sizes(change: Change) -> dict[str, tuple[Array, tuple[Array, Array] | None, str | None]]:
     """Return quantity -> values by outcome, their interval, a note."""
-    effects = effect_sizes.paired_effects(change.before, change.after)
+    effects = paired_effects(change.before, change.after)
     first, later = change.first, change.later
     return {
         "pairs": (
@@ -128,7 +128,7 @@ def _effect_sizes(change: Change) -> dict[str, tuple[Array, tuple[Array, Array] 
     }
 
 
-def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:
+def residual_rows(fit: ModelFit, cohort: Cohort) -> list[Row]:
     """Return shape and largest of the conditional residuals (outcome - fixed part - predicted intercept)."""
     rows = []
     for column, outcome in enumerate(fit.outcomes):
@@ -159,14 +159,14 @@ def residual_rows(fit: Fit, cohort: Cohort) -> list[Row]:
     return rows
 
 
-def _conditional(fit: Fit, column: int) -> Array:
+def _conditional(fit: ModelFit, column: int) -> Array:
     """Residuals off the fixed part and the best linear unbiased predictions of the intercepts, centred."""
     design = fit.design
     coefficients = fit.tests.estimate[[fit.rows.index(name) for name in design.columns], column]
     residual = fit.values[:, column] - design.X @ coefficients
     if fit.model.random:
         size, total = np.bincount(design.person), np.bincount(design.person, residual)
-        share = fit.tests.icc[column]
+        share = fit.fit.icc[column]
         ratio = share / (1 - share) if share < 1 else np.inf
         residual = (
             residual - (total * ratio / (1 + ratio * size) if ratio < np.inf else total / size)[design.person]

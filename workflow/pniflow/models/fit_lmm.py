@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pniflow import files
 from pniflow.errors import InputError, listing
-from pniflow.mixed.inference import Array, FTest, independent_columns
-from pniflow.mixed.lmm import LmmFit, RandomTerm, lmm
-from pniflow.mixed.random_intercept import random_intercept
+from pniflow.mixed import NOT_ESTIMABLE, Fit, MixedModel, RandomTerm, independent_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TESTS = ("estimate", "se_reml", "se_kr", "df_satterthwaite", "df_kr")
 _MISSING = ("", "NA", "NaN", "nan")
 
 
@@ -60,23 +58,17 @@ def fit_lmm(
     if complete.empty:
         raise InputError(f"{data}: no row has a value in all of {listing(used)}; nothing can be fitted.")
     numbers = {name: _numbers(data, complete[name]) for name in dict.fromkeys([response, *fixed, *slope])}
-    design = np.column_stack([np.ones(len(complete)), *(numbers[name] for name in fixed)])
-    names = ["(intercept)", *fixed]
-    slopes = _slopes(data, numbers, slope)
-    joint = [np.eye(len(names))[1:]] if fixed else []
-    fit: Any
-    if len(group) == 1 and not slope:
-        labels = complete[group[0]].to_numpy()
-        fit = _first(random_intercept(design, labels, numbers[response], names=names, joint=joint, ml=True))
-    else:
-        terms = [
-            RandomTerm(name, complete[name].to_numpy(), *((slopes, slope) if name == group[0] else ()))
-            for name in group
-        ]
-        fit = lmm(design, numbers[response], terms, names=names, joint=joint, ml=True)
+    columns = {name: numbers[name] for name in fixed}
+    slopes = {name: numbers[name] for name in slope}
+    _require_slopes(data, slopes)
+    random = {
+        name: RandomTerm(complete[name].to_numpy(), slopes if name == group[0] else {}) for name in group
+    }
+    fit = MixedModel(columns, random).fit({response: numbers[response]})
     left_out = len(table) - len(complete)
-    words = [f"{left_out} of {len(table)} rows left out: a value is missing" if left_out else "", fit.note]
-    result = {"names": names, **_report(fit, group, slope), "note": "; ".join(filter(None, words))}
+    words = [f"{left_out} of {len(table)} rows left out: a value is missing" if left_out else "", fit.note[0]]
+    words += [] if fit.tests().estimable.all() else [NOT_ESTIMABLE]
+    result = {"names": list(fit.names), **_report(fit, fixed), "note": "; ".join(filter(None, words))}
     result["n_observations"] = len(complete)
     result["n_groups"] = {name: int(complete[name].nunique()) for name in group}
     files.write_json(out, result)
@@ -131,7 +123,7 @@ def _check_words(
             raise InputError(f"{path}: '{response}' is the response and cannot also be under --{option}.")
 
 
-def _numbers(path: Path, column: pd.Series) -> Array:
+def _numbers(path: Path, column: pd.Series) -> NDArray[np.float64]:
     """The column as finite numbers."""
     import pandas as pd
 
@@ -146,62 +138,54 @@ def _numbers(path: Path, column: pd.Series) -> Array:
     return values
 
 
-def _slopes(path: Path, numbers: dict[str, Array], names: list[str]) -> Array | None:
-    """Columns with a random slope, which must vary beside the random intercept and each other."""
-    if not names:
-        return None
-    slopes = np.column_stack([numbers[name] for name in names])
-    with_ones = np.column_stack([np.ones(len(slopes)), slopes])
-    unfit = independent_columns(with_ones, ["(intercept)", *names]).note
+def _require_slopes(path: Path, slopes: Mapping[str, Any]) -> None:
+    """Columns with a random slope must vary beside the random intercept and each other."""
+    columns = [np.ones(len(one)) for one in slopes.values()][:1] + list(slopes.values())
+    unfit = independent_columns(np.column_stack(columns), ["(intercept)", *slopes]).note if slopes else ""
     if unfit:
         raise InputError(f"{path}: --slope needs columns that vary on their own ({unfit}); leave some out.")
-    return slopes
 
 
-def _first(fit: Any) -> LmmFit:
-    """The only outcome of a `random_intercept` fit, in the form of `lmm`'s."""
-    hidden = "not estimable" if any(fit.contrast_note) else ""
-    return LmmFit(
-        **{name: getattr(fit, name)[:, 0] for name in _TESTS},
-        sigma2=float(fit.sigma2[0]),
-        covariances=[fit.person_variance.reshape(1, 1)],
-        reml_loglik=float(fit.reml_loglik[0]),
-        ml_loglik=float(fit.ml_loglik[0]),
-        singular=bool(fit.singular[0]),
-        joint=fit.joint,
-        note="; ".join(filter(None, [fit.note[0], hidden])),
-    )
-
-
-def _report(fit: LmmFit, group: list[str], slope: list[str]) -> dict[str, Any]:
+def _report(fit: Fit, fixed: list[str]) -> dict[str, Any]:
     """The fit in JSON's types; NaN is null."""
-    by_coefficient = [*_TESTS, "t_satterthwaite", "t_kr", "p_satterthwaite", "p_kr"]
     variances: dict[str, Any] = {}
     correlations: dict[str, Any] = {}
-    for name, covariance in zip(group, fit.covariances, strict=True):
-        effects = [name, *(f"{name}:{one}" for one in slope)][: len(covariance)]
+    for name, (covariance,) in fit.covariances.items():
+        effects = [name, *(f"{name}:{slope}" for slope in fit.effects[name][1:])]
         variances.update(zip(effects, _plain(np.diag(covariance)), strict=True))
         deviations = np.sqrt(np.diag(covariance))
         for a, b in zip(*np.tril_indices(len(effects), -1), strict=True):
             product = deviations[a] * deviations[b]
             value = covariance[a, b] / product if product > 0 else np.nan
             correlations[f"{effects[b]}, {effects[a]}"] = _plain(value)
+    all_fixed = fit.contrast({"all_fixed": fixed}) if fixed else fit
+    joint = _by_method(all_fixed, 0, f="statistic", df="df", p="p_value")
+    if len(fixed) == 1:  # F is the square of t
+        joint |= {name: t * t if t is not None else None for name, t in joint.items() if name[0] == "f"}
     return {
-        **{name: _plain(getattr(fit, name)) for name in by_coefficient},
-        "sigma2": _plain(fit.sigma2),
+        "estimate": _plain(fit.tests().estimate[:, 0]),
+        "se_reml": _plain(fit.tests("satterthwaite").std_error[:, 0]),
+        "se_kr": _plain(fit.tests("kenward_roger").std_error[:, 0]),
+        **_by_method(fit, slice(None), df="df"),
+        **_by_method(fit, slice(None), t="statistic"),
+        **_by_method(fit, slice(None), p="p_value"),
+        "sigma2": _plain(fit.sigma2[0]),
         "variances": variances,
         **({"correlations": correlations} if correlations else {}),
-        "reml_loglik": _plain(fit.reml_loglik),
-        "ml_loglik": _plain(fit.ml_loglik),
-        "singular": bool(fit.singular),
-        **({"all_fixed": _f_test(fit.joint[0])} if fit.joint else {}),
+        "reml_loglik": _plain(fit.reml_loglik[0]),
+        "ml_loglik": _plain(fit.ml_loglik[0]),
+        "singular": bool(fit.singular[0]),
+        **({"all_fixed": {"df_numerator": len(fixed), **joint}} if fixed else {}),
     }
 
 
-def _f_test(test: FTest) -> dict[str, Any]:
-    """The joint test of all fixed columns."""
-    names = ("f_satterthwaite", "df_satterthwaite", "p_satterthwaite", "f_kr", "df_kr", "p_kr")
-    return {"df_numerator": test.df_numerator, **{name: _plain(getattr(test, name)[0]) for name in names}}
+def _by_method(fit: Fit, term: slice | int, **columns: str) -> dict[str, Any]:
+    """Columns of the tests by both methods, under short names."""
+    return {
+        f"{name}_{way}": _plain(getattr(fit.tests(method), column)[term, 0])
+        for way, method in (("satterthwaite", "satterthwaite"), ("kr", "kenward_roger"))
+        for name, column in columns.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pniflow.files import write_table
-from pniflow.mixed import multiplicity
-from pniflow.mixed.inference import one_blas_thread
+from pniflow.mixed import adjust, one_blas_thread
 from pniflow.models import clinical_change, planning, results
 from pniflow.models import diagnostics as diagnosis
 from pniflow.models.results import Row, frame_of
@@ -104,7 +103,7 @@ def adjust_families(rows: Sequence[Row], plan: Plan) -> dict[str, int]:
     for name, family in plan.families.items():
         tested = [row for row in rows if row["family"] == name]
         p_values = [float(row.get("p_value", float("nan"))) for row in tested]
-        for row, adjusted in zip(tested, multiplicity.adjust(p_values, family.adjust), strict=True):
+        for row, adjusted in zip(tested, adjust(p_values, family.adjust), strict=True):
             row["p_adjusted"] = adjusted
         if tested:
             sizes[name] = len(tested)

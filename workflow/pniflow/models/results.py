@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError
-from pniflow.mixed import effect_sizes
-from pniflow.mixed.student import two_sided_p
-from pniflow.models.analysis import Fit, fit_groups, joined
+from pniflow.mixed import G_AV, SLOPE, paired_effects, sd_of_columns, two_sided_p
+from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.design import Design
 from pniflow.models.specification import Model, Plan
 from pniflow.models.study_data import Cohort
@@ -33,14 +32,14 @@ SESSION_BESIDE_SPLIT = (
 POOLED = "the published kind of analysis: mixes within and between"
 
 
-def result_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], list[Fit]]:
+def result_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], list[ModelFit]]:
     """Fit a prespecified model.
 
     Returns
     -------
     rows : list of mapping
         Of the estimates table, in the order of the model's outcomes and terms.
-    fits : list of Fit
+    fits : list of ModelFit
 
     Raises
     ------
@@ -61,7 +60,7 @@ def all_rows(
     model: Model,
     cohort: Cohort,
     plan: Plan,
-    fits: Sequence[Fit],
+    fits: Sequence[ModelFit],
     unfitted: Mapping[str, tuple[str, int, int]],
 ) -> list[Row]:
     """Return the result rows of a model's fits and of its outcomes that could not be fitted."""
@@ -89,7 +88,7 @@ def _check_pairs(model: Model, cohort: Cohort, where: str) -> None:
             )
 
 
-def fit_rows(fit: Fit, column: int, sizes: Mapping[str, tuple[Array, str]], plan: Plan) -> list[Row]:
+def fit_rows(fit: ModelFit, column: int, sizes: Mapping[str, tuple[Array, str]], plan: Plan) -> list[Row]:
     """Return the result rows of one outcome of a fit, given all effect sizes of the fit."""
     from scipy.special import stdtrit
 
@@ -100,8 +99,8 @@ def fit_rows(fit: Fit, column: int, sizes: Mapping[str, tuple[Array, str]], plan
         estimate, error = tests.estimate[index, column], tests.std_error[index, column]
         values, kind = sizes.get(term, (None, None))
         size = np.nan if values is None else float(values[column])
-        note = tests.notes[index][column]
-        if tests.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
+        note = tests.note(index, column)
+        if fit.fit.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
             note = joined(
                 *(COMPARE_PAIRED if word.startswith("singular") else word for word in note.split("; "))
             )
@@ -122,8 +121,8 @@ def fit_rows(fit: Fit, column: int, sizes: Mapping[str, tuple[Array, str]], plan
                 effect_size_kind=kind if np.isfinite(size) else None,
                 n_participants=design.people,
                 n_observations=len(design.rows),
-                icc=tests.icc[column],
-                singular=bool(tests.singular[column]) if model.random else None,
+                icc=fit.fit.icc[column],
+                singular=bool(fit.fit.singular[column]) if model.random else None,
                 note=joined(note, *remarks(model, design, term)),
             )
         )
@@ -199,7 +198,7 @@ def method_name(model: Model, plan: Plan) -> str:
     return "REML, Kenward-Roger" if plan.inference == "kenward_roger" else "REML, Satterthwaite"
 
 
-def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
+def standardized(fit: ModelFit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
     """Return effect sizes and kind by result row: g_av of a change, standardized slopes of numeric terms.
 
     Returns
@@ -210,16 +209,16 @@ def standardized(fit: Fit, cohort: Cohort) -> dict[str, tuple[Array, str]]:
     design = fit.design
     if is_change(fit.model):
         return {
-            change.term: (effect_sizes.paired_effects(change.before, change.after).g_av, effect_sizes.G_AV)
+            change.term: (paired_effects(change.before, change.after).g_av, G_AV)
             for change in changes_of(fit, cohort)
         }
     sizes = {}
-    spread = effect_sizes.sd_of_columns(fit.values)
+    spread = sd_of_columns(fit.values)
     spread[spread == 0] = np.nan
     for term, columns in design.terms.items():
         if design.kinds[term] in ("numeric", "within", "between") and len(columns) == 1:
             slopes = fit.tests.estimate[fit.rows.index(term)]
-            sizes[term] = (slopes * design.X[:, columns[0]].std(ddof=1) / spread, effect_sizes.SLOPE)
+            sizes[term] = (slopes * design.X[:, columns[0]].std(ddof=1) / spread, SLOPE)
     return sizes
 
 
@@ -234,7 +233,7 @@ class Change:
     after: Array
 
 
-def changes_of(fit: Fit, cohort: Cohort) -> list[Change]:
+def changes_of(fit: ModelFit, cohort: Cohort) -> list[Change]:
     """Return the change to each later session of a model with the session alone, else none."""
     session = cohort.session[fit.design.rows]
     first, *others = np.unique(session)

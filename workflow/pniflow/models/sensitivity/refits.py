@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError
-from pniflow.models.analysis import Fit, fit_groups, joined
+from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.results import Row, all_rows
 from pniflow.models.specification import Model, Plan
 from pniflow.models.study_data import Cohort, Variable, read_cohort
@@ -144,7 +144,7 @@ def _composed(words: Sequence[str], model: Model, cohort: Cohort, sources: Sourc
     return whole
 
 
-def fits_of(variant: Variant, plan: Plan) -> tuple[list[Fit], dict[str, tuple[str, int, int]]]:
+def fits_of(variant: Variant, plan: Plan) -> tuple[list[ModelFit], dict[str, tuple[str, int, int]]]:
     """Fit a variant; what bad input is in a prespecified model is not possible in a variant."""
     try:
         return fit_groups(variant.model, variant.cohort, plan, variant.keep, variant.completers)

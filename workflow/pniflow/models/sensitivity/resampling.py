@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.mixed.cr2 import cr2_tests
-from pniflow.mixed.inference import NOT_ESTIMABLE, PERFECT
-from pniflow.mixed.permutation import PermutationTests, freedman_lane, sign_flip
-from pniflow.models.analysis import Fit, contrasts_of, joined
+from pniflow.mixed import NOT_ESTIMABLE, PERFECT, PermutationTests, cr2_tests, freedman_lane, sign_flip
+from pniflow.models.analysis import ModelFit, joined
 from pniflow.models.design import Design
 from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
@@ -31,7 +29,7 @@ _PERFECT_T = 1e7  # a larger t is rounding error
 Base = Mapping[tuple[str, str], Row]
 
 
-def differences(fits: Sequence[Fit], cohort: Cohort) -> dict[str, Array]:
+def differences(fits: Sequence[ModelFit], cohort: Cohort) -> dict[str, Array]:
     """Return each outcome's change by participant of two-session change models; NaN without the pair."""
     found: dict[str, Array] = {}
     for fit in fits:
@@ -46,7 +44,7 @@ def differences(fits: Sequence[Fit], cohort: Cohort) -> dict[str, Array]:
     return {outcome: found[outcome] for fit in fits[:1] for outcome in fit.model.outcomes if outcome in found}
 
 
-def paired_rows(fits: Sequence[Fit], cohort: Cohort, base: Base, plan: Plan) -> list[Row]:
+def paired_rows(fits: Sequence[ModelFit], cohort: Cohort, base: Base, plan: Plan) -> list[Row]:
     """Return paired t and sign-flip p of every two-session change whose fit is singular."""
     changes = differences(fits, cohort)
     beside = [
@@ -149,7 +147,7 @@ def _of_pairs(row: Row, variant: str, change: Array, **values: Any) -> Row:
     )
 
 
-def permuted_rows(fits: Sequence[Fit], base: Base, kind: str) -> list[Row]:
+def permuted_rows(fits: Sequence[ModelFit], base: Base, kind: str) -> list[Row]:
     """Return permutation tests of slopes: `within` on persons' differences, `between` on their means."""
     variant = {"within": "permute_differences", "between": "permute_means"}[kind]
     rows = []
@@ -219,17 +217,16 @@ def means_of(design: Design, values: Array) -> tuple[Array, Array, int]:
     return means[:, :p], means[:, p:], len(design.rows)
 
 
-def cr2_rows(fits: Sequence[Fit], base: Base, plan: Plan) -> Iterator[Row]:
+def cr2_rows(fits: Sequence[ModelFit], base: Base, plan: Plan) -> Iterator[Row]:
     """Yield CR2 cluster-robust tests of the tested terms and contrasts that have one coefficient."""
     for fit in fits:
-        hypotheses = dict(zip(*contrasts_of(fit.model, fit.design), strict=True))
-        terms = [term for term in fit.model.tested if len(hypotheses.get(term, ())) == 1]
+        terms = [term for term in fit.model.tested if len(fit.fit.hypotheses.get(term, ())) == 1]
         if not terms:
             continue
-        rows = np.vstack([hypotheses[term] for term in terms])
+        rows = np.vstack([fit.fit.hypotheses[term] for term in terms])
         for column, outcome in enumerate(fit.outcomes):
             estimator = str(base[outcome, "(intercept)"]["method"]).split(",")[0]
-            share = fit.tests.icc[column]
+            share = fit.fit.icc[column]
             ratio = share / (1 - share) if fit.model.random else 0.0
             robust = cr2_tests(fit.design.X, fit.design.person, fit.values[:, column], ratio, contrasts=rows)
             for index, term in enumerate(terms):

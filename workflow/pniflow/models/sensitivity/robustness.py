@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError
-from pniflow.mixed.censored import fit_censored
-from pniflow.models.analysis import Fit, contrasts_of, fit_columns, joined
+from pniflow.mixed import fit_censored
+from pniflow.models.analysis import ModelFit, contrasts_of, joined, mixed_model
 from pniflow.models.design import Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
@@ -31,7 +31,7 @@ class LeaveOneOut:
         NaN where a term could not be estimated without that participant.
     """
 
-    def __init__(self, fit: Fit, cohort: Cohort, plan: Plan, terms: Sequence[str]) -> None:
+    def __init__(self, fit: ModelFit, cohort: Cohort, plan: Plan, terms: Sequence[str]) -> None:
         design, model = fit.design, fit.model
         variables = variables_of(model, cohort)
         self.terms = [term for term in terms if term in fit.rows]
@@ -47,17 +47,15 @@ class LeaveOneOut:
                 left = build(model, variables, cohort, design.rows[rest], plan.centred)
             except InputError:
                 continue
-            names, hypotheses = contrasts_of(model, left)
+            contrasts = contrasts_of(model, left)
             # a level may have gone with the participant: then it is another test
             there = [
                 index
                 for index, term in enumerate(self.terms)
-                if term in names and len(left.terms.get(term, ())) == len(design.terms.get(term, ()))
+                if term in contrasts and len(left.terms.get(term, ())) == len(design.terms.get(term, ()))
             ]
-            here = [names.index(self.terms[index]) for index in there]
-            tests = fit_columns(
-                left, fit.values[rest], [hypotheses[index] for index in here], model.random, plan.inference
-            )
+            here = {self.terms[index]: contrasts[self.terms[index]] for index in there}
+            tests = mixed_model(left, model.random).fit(fit.values[rest], here).tests(plan.inference)
             self.estimate[one, there] = tests.estimate
             self.std_error[one, there] = tests.std_error
             self.df[one, there] = tests.df
@@ -66,7 +64,7 @@ class LeaveOneOut:
 
 
 def leave_one_out_rows(
-    loo: LeaveOneOut, fit: Fit, base: Mapping[tuple[str, str], Row], plan: Plan
+    loo: LeaveOneOut, fit: ModelFit, base: Mapping[tuple[str, str], Row], plan: Plan
 ) -> list[Row]:
     """Return the fits without the participant who makes the estimate lowest, highest, the p-value largest.
 
@@ -110,7 +108,7 @@ def leave_one_out_rows(
     return rows
 
 
-def largest_shift(loo: LeaveOneOut, fit: Fit, outcome: str, term: str) -> tuple[float, str] | None:
+def largest_shift(loo: LeaveOneOut, fit: ModelFit, outcome: str, term: str) -> tuple[float, str] | None:
     """Return the largest change of an estimate by leaving a participant out, in its standard errors, and who.
 
     Signed as the estimate moves when the participant is left out (DFBETAS with the full fit's standard
@@ -128,7 +126,9 @@ def largest_shift(loo: LeaveOneOut, fit: Fit, outcome: str, term: str) -> tuple[
     return float(shift[one]), loo.who[one]
 
 
-def equivalence_rows(fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan) -> list[Row]:
+def equivalence_rows(
+    fit: ModelFit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan
+) -> list[Row]:
     """Two one-sided tests of the session change against the model's declared bound (Schuirmann 1987).
 
     The p-value is the larger of the two; the interval has level 1 - 2 alpha, as the test has. The baseline SD
@@ -167,7 +167,7 @@ def equivalence_rows(fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Ro
 
 
 def delta_adjusted_rows(
-    fit: Fit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan
+    fit: ModelFit, cohort: Cohort, base: Mapping[tuple[str, str], Row], plan: Plan
 ) -> list[Row]:
     """Change of questionnaires if the lost changed less, or the other way, by half a baseline SD.
 
@@ -203,11 +203,13 @@ def delta_adjusted_rows(
     return rows
 
 
-def bootstrap_rows(fit: Fit, base: Mapping[tuple[str, str], Row], plan: Plan, draws: int = 4999) -> list[Row]:
+def bootstrap_rows(
+    fit: ModelFit, base: Mapping[tuple[str, str], Row], plan: Plan, draws: int = 4999
+) -> list[Row]:
     """Parametric bootstrap of each tested term: |t| or F in data drawn from the fit without the term."""
     rows = []
-    names, hypotheses = contrasts_of(fit.model, fit.design)
-    for term in (term for term in fit.model.test if term in names):
+    engine = mixed_model(fit.design, fit.model.random)
+    for term in (term for term in fit.model.test if term in fit.rows):
         columns = list(fit.design.terms[term])
         rest = [column for column in range(fit.design.X.shape[1]) if column not in columns]
         null = replace(
@@ -216,16 +218,14 @@ def bootstrap_rows(fit: Fit, base: Mapping[tuple[str, str], Row], plan: Plan, dr
         for column, outcome in enumerate(fit.outcomes):
             row = base[outcome, term]
             values = fit.values[:, [column]]
-            sigma, ratio, fixed = variance_parts(null, values, fit.model.random, plan.inference)
+            sigma, ratio, fixed = variance_parts(null, values, fit.model.random)
             if not (np.isfinite(row["p_value"]) and np.isfinite(sigma)):
                 continue
             rng = np.random.default_rng(_SEED)
             person = rng.standard_normal((fit.design.people, draws))[fit.design.person]
             noise = rng.standard_normal((len(values), draws))
             drawn = fixed[:, None] + sigma * (np.sqrt(ratio) * person + noise)
-            tests = fit_columns(
-                fit.design, drawn, [hypotheses[names.index(term)]], fit.model.random, plan.inference
-            )
+            tests = engine.fit(drawn, {term: fit.fit.hypotheses[term]}).tests(plan.inference)
             beyond = np.abs(tests.statistic[0]) >= abs(row["statistic"]) * (1 - 1e-12)
             rows.append(
                 variant_row(
@@ -241,13 +241,12 @@ def bootstrap_rows(fit: Fit, base: Mapping[tuple[str, str], Row], plan: Plan, dr
     return rows
 
 
-def variance_parts(design: Design, values: Array, random: bool, inference: str) -> tuple[float, float, Array]:
+def variance_parts(design: Design, values: Array, random: bool) -> tuple[float, float, Array]:
     """Return residual SD, person variance over residual variance, and the fixed part, of one outcome."""
-    identity = [row[None, :] for row in np.eye(design.X.shape[1])]
-    tests = fit_columns(design, values, identity, random, inference)
-    fixed = design.X @ tests.estimate[:, 0]
+    fit = mixed_model(design, random).fit(values)
+    fixed = design.X @ fit.tests().estimate[:, 0]
     residual = values[:, 0] - fixed
-    ratio = float(tests.icc[0] / (1 - tests.icc[0])) if random else 0.0
+    ratio = float(fit.icc[0] / (1 - fit.icc[0])) if random else 0.0
     # residual' V^-1 residual / (n - p), with V = I + ratio Z Z' inverted in closed form
     size = np.bincount(design.person)
     total = np.bincount(design.person, residual)
@@ -256,7 +255,7 @@ def variance_parts(design: Design, values: Array, random: bool, inference: str) 
 
 
 def censored_rows(
-    fit: Fit,
+    fit: ModelFit,
     column: int,
     below: NDArray[np.bool_],
     limits: Array,
@@ -281,7 +280,7 @@ def censored_rows(
     words = f"left-censored at {span}" + (
         "" if known.all() else ", the smallest value detected where unknown"
     )
-    sigma, ratio, _ = variance_parts(fit.design, values[:, None], True, plan.inference)
+    sigma, ratio, _ = variance_parts(fit.design, values[:, None], True)
     columns = [fit.rows.index(name) for name in fit.design.columns]
     start = np.r_[
         fit.tests.estimate[columns, column], np.log(sigma * np.sqrt(max(ratio, 0.05))), np.log(sigma)

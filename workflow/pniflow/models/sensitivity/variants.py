@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pniflow.models.analysis import Fit
+from pniflow.models.analysis import ModelFit
 from pniflow.models.results import Row
 from pniflow.models.sensitivity import resampling, robustness
 from pniflow.models.sensitivity.refits import (
@@ -35,7 +35,7 @@ class Prespecified:
     """
 
     model: Model
-    fits: Sequence[Fit]
+    fits: Sequence[ModelFit]
     base: Mapping[tuple[str, str], Row]
     cohort: Cohort
     plan: Plan

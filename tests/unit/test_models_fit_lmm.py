@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from mixed_fits import random_intercept
 from pniflow import cli
 from pniflow.errors import InputError
-from pniflow.mixed.random_intercept import random_intercept
 from pniflow.models.fit_lmm import fit_lmm
 
 TABLE = """participant,session,visit,score,other

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pniflow.mixed.student import two_sided_p
+from pniflow.mixed import two_sided_p
 
 
 def exact_p(t: float, df: int) -> float:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pniflow.mixed.cr2 import cr2_tests
-from pniflow.mixed.permutation import freedman_lane, sign_flip
+from pniflow.mixed import cr2_tests, freedman_lane, sign_flip
 
 
 def t_of(d):

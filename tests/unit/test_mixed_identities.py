@@ -7,14 +7,14 @@ import pytest
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pniflow.mixed.lmm import RandomTerm, lmm
-from pniflow.mixed.random_intercept import RandomIntercept, random_intercept
+from mixed_fits import Numbers, lmm, random_intercept, term
+from pniflow.mixed import MixedModel
 
 PEOPLE = 23
 PERSON = np.repeat(np.arange(PEOPLE), 2)
 SESSION = np.tile([0.0, 1.0], PEOPLE)
 VALUES = ("estimate", "se_reml", "se_kr", "df_satterthwaite", "df_kr", "p_kr", "p_satterthwaite")
-VARIANCES = ("sigma2", "person_variance", "reml_loglik", "state")
+VARIANCES = ("sigma2", "person_variance", "reml_loglik", "note")
 
 
 def outcomes(seed, count, icc=0.6):
@@ -100,7 +100,7 @@ def test_nested_gene_model_is_the_model_of_composites():
     y = rng.normal(8, 1, genes)[gene] + rng.normal(size=PEOPLE)[person] + rng.normal(size=samples)[sample]
     y += 0.5 * rng.normal(size=len(y)) - 0.2 * session
     design = np.column_stack([np.ones(len(y)), *(gene == k for k in range(1, genes)), session])
-    nested = lmm(design, y, [RandomTerm("sample", sample), RandomTerm("person", person)])
+    nested = lmm(design, y, [term("sample", sample), term("person", person)])
     composite = y.reshape(samples, genes).mean(axis=1)
     paired = random_intercept(np.column_stack([np.ones(46), SESSION]), PERSON, composite)
     assert not nested.singular
@@ -137,8 +137,8 @@ class TestNothingButTheDataMatters:
     @pytest.mark.parametrize("width", [1, 7, 64])
     def test_size_of_blocks(self, rows, icc, width):
         x, person, y = self.data(rows, icc)
-        prepared, whole = RandomIntercept(x, person), random_intercept(x, person, y)
-        parts = [everything(prepared.fit(y[:, k : k + width])) for k in range(0, y.shape[1], width)]
+        prepared, whole = MixedModel(x, {"person": person}), random_intercept(x, person, y)
+        parts = [everything(Numbers(prepared.fit(y[:, k : k + width]))) for k in range(0, y.shape[1], width)]
         for name, value in everything(whole).items():
             np.testing.assert_array_equal(np.concatenate([part[name] for part in parts], axis=-1), value)
 
@@ -171,7 +171,7 @@ class TestNothingButTheDataMatters:
         fit, other = random_intercept(x, person, y), random_intercept(x, person, y + 1e6)
         offset = np.array([1e6, 0, 0, 0])[:, None]
         assert np.max(np.abs(other.estimate - fit.estimate - offset) / fit.se_kr) < 1e-8
-        np.testing.assert_array_equal(other.state, fit.state)
+        np.testing.assert_array_equal(other.note, fit.note)
         for name in VALUES[1:5]:
             np.testing.assert_allclose(getattr(other, name), getattr(fit, name), rtol=1e-8)
 
@@ -188,7 +188,7 @@ def test_general_engine_keeps_units_order_and_offset():
     )
 
     def fit(order, outcome):
-        terms = [RandomTerm("person", person[order], visit[order, None]), RandomTerm("site", site[order])]
+        terms = [term("person", person[order], visit[order, None]), term("site", site[order])]
         return lmm(x[order], outcome[order], terms)
 
     same = np.arange(60)
@@ -212,9 +212,9 @@ def test_time_in_other_units_moves_only_the_slope():
     rng = np.random.default_rng(12)
     person, visit = np.repeat(np.arange(20), 3), np.tile(np.arange(3.0), 20)
     y = rng.normal(size=20)[person] + visit * rng.normal(0.3, 0.7, 20)[person] + 0.5 * rng.normal(size=60)
-    one = lmm(np.column_stack([np.ones(60), visit]), y, [RandomTerm("person", person, visit)])
+    one = lmm(np.column_stack([np.ones(60), visit]), y, [term("person", person, visit)])
     year = 2020 + visit / 365
-    two = lmm(np.column_stack([np.ones(60), year]), y, [RandomTerm("person", person, year)])
+    two = lmm(np.column_stack([np.ones(60), year]), y, [term("person", person, year)])
     for name in ("df_kr", "df_satterthwaite", "p_kr", "p_satterthwaite", "t_kr"):
         np.testing.assert_allclose(getattr(two, name)[1], getattr(one, name)[1], rtol=1e-6)
     np.testing.assert_allclose(two.estimate[1] / 365, one.estimate[1], rtol=1e-9)

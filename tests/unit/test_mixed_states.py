@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pniflow.mixed.lmm import RandomTerm, lmm
-from pniflow.mixed.random_intercept import random_intercept
+from mixed_fits import lmm, random_intercept, term
 
 PERSON = np.repeat(np.arange(23), 2)
 SESSION = np.tile([0.0, 1.0], 23)
@@ -21,7 +20,7 @@ def noise(seed=0, count=1):
 def fit_both(design, groups, y, **options):
     """The same model by both engines, as (values, note) of the one outcome."""
     one = random_intercept(design, groups, y, **options)
-    two = lmm(design, y, [RandomTerm("person", groups)], **options)
+    two = lmm(design, y, [term("person", groups)], **options)
     names = ("estimate", *INFERENCE)
     return (
         ({name: getattr(one, name)[:, 0] for name in names}, one.note[0], one.sigma2[0]),
@@ -129,13 +128,13 @@ def test_groups_that_cannot_tell_the_variances_apart(design, groups, words):
 
 
 def test_slope_that_two_sessions_cannot_carry_is_refused():
-    fit = lmm(DESIGN, noise()[:, 0], [RandomTerm("person", PERSON, SESSION)])
+    fit = lmm(DESIGN, noise()[:, 0], [term("person", PERSON, SESSION)])
     assert "not estimable" in fit.note
     assert np.isnan(fit.estimate).all() and np.isnan(fit.se_kr).all()
 
 
 def test_two_factors_with_the_same_groups_are_refused():
-    terms = [RandomTerm("person", PERSON), RandomTerm("twin", PERSON + 100)]
+    terms = [term("person", PERSON), term("twin", PERSON + 100)]
     fit = lmm(DESIGN, noise()[:, 0] + np.random.default_rng(1).normal(size=23)[PERSON], terms)
     assert "person" in fit.note and "twin" in fit.note and "not estimable" in fit.note
     assert np.isnan(fit.estimate).all()
@@ -154,7 +153,7 @@ def test_correlation_of_one_is_singular_and_still_tested():
         own = person == k
         noise[own] -= within @ np.linalg.lstsq(within, noise[own], rcond=None)[0]
     y = height * (2 + visit) + noise
-    fit = lmm(np.column_stack([np.ones(72), visit]), y, [RandomTerm("person", person, visit)])
+    fit = lmm(np.column_stack([np.ones(72), visit]), y, [term("person", person, visit)])
     variance = fit.covariances[0]
     assert fit.singular and fit.note == "singular: variance at zero or correlation at one"
     assert variance[0, 1] ** 2 == pytest.approx(variance[0, 0] * variance[1, 1], rel=1e-9)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import engine_reference as reference
+import mixed_reference as reference
 import numpy as np
 import pytest
 from scipy import optimize
 from threadpoolctl import threadpool_limits
 
-from pniflow.mixed.lmm import RandomTerm, lmm
-from pniflow.mixed.random_intercept import random_intercept
+from mixed_fits import lmm, random_intercept, term
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +40,7 @@ def test_one_intercept_equals_the_textbook_at_its_variances(seed, ratio):
     x, person, _, y = study(seed, ratio=ratio)
     rows = np.vstack([np.eye(4), [0, 1, 0, -1]])
     sets = [np.eye(4)[1:], np.array([[0, 1, 0, 0], [0, 0, 0, 1.0]])]
-    fit = random_intercept(x, person, y, contrasts=rows, joint=sets, ml=True)
+    fit = random_intercept(x, person, y, contrasts=rows, joint=sets)
     gamma = [fit.person_variance[0], fit.sigma2[0]]
     g = reference.structures([person])
     expected = reference.kenward_roger(x, y, g, gamma, rows)
@@ -64,7 +63,7 @@ def test_one_intercept_equals_the_textbook_at_its_variances(seed, ratio):
 @pytest.mark.parametrize("seed", range(4))
 def test_no_variance_has_a_larger_likelihood(seed, reml):
     x, person, _, y = study(seed, ratio=0.2)
-    fit = random_intercept(x, person, y, ml=True)
+    fit = random_intercept(x, person, y)
     g = reference.structures([person])
 
     def value(log_ratio):
@@ -100,8 +99,7 @@ def test_general_model_equals_the_textbook_at_its_variances(seed, kind):
         y = y + visit * rng.normal(size=16)[person]
         groups = [person] if kind == "slope" else [person, person % 3]
     terms = [
-        RandomTerm(f"g{i}", labels, slopes[0] if slopes and i == 0 else None)
-        for i, labels in enumerate(groups)
+        term(f"g{i}", labels, slopes[0] if slopes and i == 0 else None) for i, labels in enumerate(groups)
     ]
     p = x.shape[1]
     sets = [np.eye(p)[1:3], np.eye(p)[[1, 3]]]
@@ -162,8 +160,8 @@ def assert_no_better(x, y, g, fit):
 @pytest.mark.parametrize("seed", range(4))
 def test_both_engines_agree(seed):
     x, person, _, y = study(seed, ratio=0.5)
-    one = random_intercept(x, person, y, joint=[np.eye(4)[1:]], ml=True)
-    two = lmm(x, y, [RandomTerm("person", person)], joint=[np.eye(4)[1:]], ml=True)
+    one = random_intercept(x, person, y, joint=[np.eye(4)[1:]])
+    two = lmm(x, y, [term("person", person)], joint=[np.eye(4)[1:]])
     for name in (*SINGLE, "df_satterthwaite", "p_kr", "p_satterthwaite"):
         np.testing.assert_allclose(getattr(one, name)[:, 0], getattr(two, name), rtol=1e-7)
     for name in ("f_satterthwaite", "df_satterthwaite", "f_kr", "df_kr"):
