@@ -59,7 +59,8 @@ COMMANDS = {
 def function_of(command: str) -> Callable[..., None]:
     """Return the public function behind a command: the module of its name holds it."""
     name = command.replace("-", "_")
-    return getattr(importlib.import_module(f"{COMMANDS[command]}.{name}"), name)
+    function: Callable[..., None] = getattr(importlib.import_module(f"{COMMANDS[command]}.{name}"), name)
+    return function
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

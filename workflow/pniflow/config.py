@@ -85,7 +85,8 @@ def checked(document: Any, name: str, source: str) -> dict[str, Any]:
     )
     if violations:
         raise InputError(f"{source}: {_sentence(violations[0], document)}")
-    return _filled(document, rules, rules)
+    full: dict[str, Any] = _filled(document, rules, rules)
+    return full
 
 
 def _refuse_odd(value: Any, place: str, source: str) -> None:

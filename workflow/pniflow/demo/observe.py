@@ -42,8 +42,8 @@ def measure_cortisol(design: Design, state: np.ndarray) -> np.ndarray:
     """Return hair cortisol in pg/mg: log-normal, 10 % assay error, three decimals, also below the limit."""
     log = CORTISOL_MEAN + CORTISOL_SD * state
     if not design.noise:
-        return np.exp(np.maximum(log, np.log(DETECTION_LIMIT)))
-    return np.round(np.exp(log + 0.1 * design.stream("cortisol").standard_normal(state.shape)), 3)
+        return np.asarray(np.exp(np.maximum(log, np.log(DETECTION_LIMIT))))
+    return np.asarray(np.round(np.exp(log + 0.1 * design.stream("cortisol").standard_normal(state.shape)), 3))
 
 
 def sequence(

@@ -80,14 +80,16 @@ def _factors(
     )
     common = factors[..., :1] * first + factors[..., 1:] * second
     unique = 1 - (first**2 + second**2 + 2 * FACTOR_CORRELATION * first * second)
-    return common + np.sqrt(unique) * random.standard_normal((*shape, len(first)))
+    return np.asarray(common + np.sqrt(unique) * random.standard_normal((*shape, len(first))))
 
 
 def mean_change(facet: Facet, design: Design) -> np.ndarray:
     """Return a facet's mean change at each session, in item units: d_z times the SD of its change."""
     answers = (facet.item_noise**2 + 1 / 12) / len(facet.items)
     spread = np.sqrt(2 * (facet.sd**2 * (1 - STABLE) + answers))
-    return facet.change * design.change * spread * PROFILE[: design.sessions] + 0.0  # no negative zero
+    return np.asarray(
+        facet.change * design.change * spread * PROFILE[: design.sessions] + 0.0
+    )  # no negative zero
 
 
 def split(state: np.ndarray, centre: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:

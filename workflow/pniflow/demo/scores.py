@@ -58,7 +58,7 @@ def normalized(counts: np.ndarray, library: np.ndarray, component: np.ndarray) -
     """Return log2 counts per million over the mean of the reference genes, times its grand mean, floored."""
     per_million = 1e6 * counts / library[..., None]
     reference = per_million[..., component == "reference"].mean(axis=2, keepdims=True)
-    return np.log2(np.maximum(per_million * np.nanmean(reference) / reference, FLOOR))
+    return np.asarray(np.log2(np.maximum(per_million * np.nanmean(reference) / reference, FLOOR)))
 
 
 def ctra_scores(

@@ -130,13 +130,13 @@ def fit_random_intercept(y: np.ndarray, x: np.ndarray, group: np.ndarray) -> tup
     parts = {int(m): sums[size == m].T @ sums[size == m] for m in np.unique(size)}
 
     def weighted(ratio: float) -> np.ndarray:
-        return total - sum(ratio / (1 + ratio * m) * part for m, part in parts.items())
+        return np.asarray(total - sum(ratio / (1 + ratio * m) * part for m, part in parts.items()))
 
     def deviance(log_ratio: float) -> float:
         a = weighted(np.exp(log_ratio))
         residual = a[p, p] - a[p, :p] @ np.linalg.solve(a[:p, :p], a[:p, p])
         determinant = np.log1p(np.exp(log_ratio) * size).sum() + np.linalg.slogdet(a[:p, :p])[1]
-        return (len(y) - p) * np.log(max(residual, 1e-300)) + determinant
+        return float((len(y) - p) * np.log(max(residual, 1e-300)) + determinant)
 
     best = minimize_scalar(deviance, bounds=(-12, 8), method="bounded", options={"xatol": 1e-8})
     a = weighted(np.exp(best.x))

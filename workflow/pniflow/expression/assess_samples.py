@@ -249,4 +249,4 @@ def _b_cells(table: pd.DataFrame, record: str) -> np.ndarray:
         return np.zeros(len(table), dtype=bool)
     usual = np.nanmedian(with_cells) if not np.isnan(with_cells).all() else np.nan
     against = level > usual - B_CELLS_LOST if record == "yes" else level < usual - B_CELLS_FEW
-    return (recorded == record) & against
+    return np.asarray((recorded == record) & against)

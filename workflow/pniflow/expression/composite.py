@@ -33,7 +33,7 @@ def constant(values: np.ndarray) -> np.ndarray:
     given = ~np.isnan(values)
     highest = np.where(given, values, -np.inf).max(axis=1, initial=-np.inf)
     lowest = np.where(given, values, np.inf).min(axis=1, initial=np.inf)
-    return (given.sum(axis=1) < 2) | (highest == lowest)
+    return np.asarray((given.sum(axis=1) < 2) | (highest == lowest))
 
 
 def mean_over_genes(values: np.ndarray, genes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -44,7 +44,7 @@ def mean_over_genes(values: np.ndarray, genes: np.ndarray, weights: np.ndarray |
     chosen = values[genes] if weights is None else values[genes] * weights[genes, None]
     count = (~np.isnan(chosen)).sum(axis=0)
     with np.errstate(invalid="ignore"):
-        return np.nansum(chosen, axis=0) / np.where(count, count, np.nan)
+        return np.asarray(np.nansum(chosen, axis=0) / np.where(count, count, np.nan))
 
 
 def filled(values: np.ndarray) -> np.ndarray:
@@ -69,6 +69,10 @@ def correlation_with(rows: np.ndarray, vector: np.ndarray) -> np.ndarray:
     centred = rows - rows.mean(axis=1, keepdims=True)
     other = vector - vector.mean()
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.clip(
-            np.einsum("gs,s->g", centred, other) / np.sqrt((centred**2).sum(axis=1) * (other**2).sum()), -1, 1
+        return np.asarray(
+            np.clip(
+                np.einsum("gs,s->g", centred, other) / np.sqrt((centred**2).sum(axis=1) * (other**2).sum()),
+                -1,
+                1,
+            )
         )

@@ -36,7 +36,7 @@ def read_whole(whole: Path | None, samples: list[str], method: str, unit: str, s
     if list(table.columns[1:]) != samples:
         raise InputError(f"{whole}: the samples are not those of {source}; make both from the same file.")
     values = table.iloc[:, 1:].to_numpy(dtype=float)
-    return values[~np.isnan(values).any(axis=1)]
+    return np.asarray(values[~np.isnan(values).any(axis=1)])
 
 
 def tmm_factors(counts: np.ndarray) -> np.ndarray:
@@ -52,7 +52,7 @@ def tmm_factors(counts: np.ndarray) -> np.ndarray:
     """
     from rnanorm import TMM
 
-    return 1 / TMM().fit(counts.T).get_norm_factors(counts.T)
+    return np.asarray(1 / TMM().fit(counts.T).get_norm_factors(counts.T))
 
 
 def to_mean_distribution(values: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -177,7 +177,8 @@ def read_rows(path: Path, **options: object) -> pd.DataFrame:
 
     try:
         with open_text(path) as stream:
-            return pd.read_csv(stream, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
+            table: pd.DataFrame = pd.read_csv(stream, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
+            return table
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:
         raise InputError(
             f"{path}: the file is damaged ({' '.join(str(error).split())}); fetch it again."

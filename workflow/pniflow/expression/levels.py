@@ -217,7 +217,9 @@ class Accumulator:
             return np.full(len(self.samples), np.nan)
         stacked = np.stack(rows)
         # A housekeeping probe without any count stands at one count.
-        return np.exp(np.log(np.maximum(stacked, 1)).mean(axis=0)) if self.linear else stacked.mean(axis=0)
+        return np.asarray(
+            np.exp(np.log(np.maximum(stacked, 1)).mean(axis=0)) if self.linear else stacked.mean(axis=0)
+        )
 
     def table(self, sample_ids: Sequence[str], form: str) -> pd.DataFrame:
         """Return the levels: one row per sample, totals, then the genes found in the map's order."""

@@ -61,7 +61,7 @@ def open_text(path: Path) -> BinaryIO:
         raise InputError(f"{path}: there is no such file.")
     with open(path, "rb") as stream:
         zipped = stream.read(2) == b"\x1f\x8b"
-    return io.BufferedReader(gzip.open(path)) if zipped else open(path, "rb")  # type: ignore[arg-type]
+    return io.BufferedReader(gzip.open(path)) if zipped else open(path, "rb")
 
 
 def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -> list[str]:

@@ -140,7 +140,7 @@ def _factors(
     """Return what each sample's levels per million are multiplied by."""
     if level is not None:
         million = level * per_read
-        return (million.mean() if scale == "grand_mean" else 1e6) / million
+        return np.asarray((million.mean() if scale == "grand_mean" else 1e6) / million)
     if used == "tmm":
         return distribution.tmm_factors(all_rows)
     return np.ones(len(library))
@@ -236,8 +236,8 @@ def mean_level(values: np.ndarray, mean: str, linear: bool) -> np.ndarray:
     """Average reference genes (samples x genes): arithmetic or geometric mean; of log2 values the mean."""
     if mean == "geometric" and linear:
         with np.errstate(divide="ignore"):
-            return np.exp(np.log(values).mean(axis=1))
-    return values.mean(axis=1)
+            return np.asarray(np.exp(np.log(values).mean(axis=1)))
+    return np.asarray(values.mean(axis=1))
 
 
 def _not_zero(table: pd.DataFrame, level: np.ndarray, linear: bool, source: str) -> None:

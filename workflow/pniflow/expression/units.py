@@ -58,4 +58,4 @@ def offence(values: np.ndarray, unit: str, whole: bool) -> tuple[np.ndarray, str
 
 def fractions(values: np.ndarray) -> np.ndarray:
     """Tell which values are not whole."""
-    return np.floor(values) != values
+    return np.asarray(np.floor(values) != values)

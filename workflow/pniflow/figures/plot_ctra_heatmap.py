@@ -98,7 +98,7 @@ def read_levels(path: Path, genes: Sequence[str], samples: Sequence[str]) -> pd.
 
     column = pq.read_schema(path).names[0]
     table = pq.read_table(path, columns=[column, *samples], filters=[(column, "in", list(genes))])
-    frame = table.to_pandas().set_index(column)
+    frame: pd.DataFrame = table.to_pandas().set_index(column)
     return frame.reindex([gene for gene in genes if gene in frame.index])[list(samples)]
 
 
@@ -106,7 +106,7 @@ def standardized(levels: np.ndarray) -> np.ndarray:
     """Return z of each gene (row) over all samples, ddof 1; a constant gene is 0 throughout."""
     centred = levels - np.nanmean(levels, axis=1, keepdims=True)
     spread = np.nanstd(levels, axis=1, ddof=1, keepdims=True)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))
 
 
 def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: Sequence[str]) -> Figure:

@@ -52,7 +52,7 @@ class Data(NamedTuple):
     @property
     def signed(self) -> np.ndarray:
         """Expression times the gene's sign in the score: higher is more adverse."""
-        return self.values * self.weights
+        return np.asarray(self.values * self.weights)
 
     @property
     def repeated(self) -> bool:

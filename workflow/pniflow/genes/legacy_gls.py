@@ -33,7 +33,7 @@ class LegacyFit(NamedTuple):
     @property
     def statistic(self) -> np.ndarray:
         """Estimate over standard error."""
-        return self.estimate / self.std_error
+        return np.asarray(self.estimate / self.std_error)
 
 
 def fit_legacy(

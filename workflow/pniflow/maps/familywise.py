@@ -128,7 +128,9 @@ def enhancer(space: Space, usable: NDArray[np.bool_], threads: int = 1) -> Calla
     adjacency = (own.indptr, own.indices)
 
     def enhance(maps: Array) -> NDArray[Any]:
-        return tfce(maps, adjacency=adjacency, E=space.extent_power, H=2.0, two_sided=True, n_jobs=threads)
+        return np.asarray(
+            tfce(maps, adjacency=adjacency, E=space.extent_power, H=2.0, two_sided=True, n_jobs=threads)
+        )
 
     return enhance
 

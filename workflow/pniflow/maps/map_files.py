@@ -54,7 +54,7 @@ def write_surface(path: Path, values: NDArray[np.float32], half: str, name: str)
     name : str
         The map, a key of INTENTS.
     """
-    from nibabel.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
+    from nibabel.gifti.gifti import GiftiDataArray, GiftiImage, GiftiMetaData
 
     array = GiftiDataArray(
         values,

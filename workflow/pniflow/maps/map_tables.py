@@ -34,7 +34,7 @@ def read_array(path: Path, command: str) -> NDArray[np.float32]:
             f"{path}: the array has the shape {' x '.join(map(str, values.shape))}; one row per scan was "
             "expected (resampled surfaces of both hemispheres, not native ones)."
         )
-    return values
+    return np.asarray(values)
 
 
 def map_index(index: pd.DataFrame, values: NDArray[np.float32], source: Path) -> pd.DataFrame:

@@ -84,7 +84,7 @@ def clusters_of(p_value: NDArray[np.float64], test: MapTest, space: Space, alpha
     order = np.argsort(-np.array(sizes, dtype=int), kind="stable")
     rank = np.empty(len(order) + 1, dtype=int)
     rank[order], rank[-1] = np.arange(len(order)), -1
-    return rank[labels]
+    return np.asarray(rank[labels])
 
 
 def ordering(test: MapTest) -> NDArray[np.float64]:

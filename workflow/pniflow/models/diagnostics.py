@@ -171,4 +171,4 @@ def _conditional(fit: ModelFit, column: int) -> Array:
         residual = (
             residual - (total * ratio / (1 + ratio * size) if ratio < np.inf else total / size)[design.person]
         )
-    return residual - residual.mean()
+    return np.asarray(residual - residual.mean())

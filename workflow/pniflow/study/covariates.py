@@ -145,7 +145,7 @@ def customary_codes(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     others = values[~codes & np.isfinite(values)]
     if not len(others):
         return codes
-    return codes & (((values < 0) & (others.min() >= 0)) | (values > 2 * others.max()))
+    return np.asarray(codes & (((values < 0) & (others.min() >= 0)) | (values > 2 * others.max())))
 
 
 def hours(text: pd.Series) -> NDArray[np.float64]:

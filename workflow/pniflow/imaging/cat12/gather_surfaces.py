@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -202,7 +202,7 @@ def usable_scans(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:
     return table[~failed]
 
 
-def _triangles(parts: Sequence[tuple], sizes: Sequence[int], folder: Path) -> np.ndarray:
+def _triangles(parts: Sequence[tuple[Any, ...]], sizes: Sequence[int], folder: Path) -> np.ndarray:
     """Return the mesh of the first scan: one file with both sides, or a left and a right one."""
     found: list[np.ndarray] = []
     start = 0

@@ -125,7 +125,7 @@ def _open(path: Path, folder: Path) -> nibabel.Nifti1Image:
 
     source = path.relative_to(folder).as_posix()
     try:
-        image: Any = nibabel.Nifti1Image.from_filename(path)
+        image: nibabel.Nifti1Image = nibabel.Nifti1Image.from_filename(path)
     except (OSError, EOFError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError,
             nibabel.wrapstruct.WrapStructError, nibabel.filebasedimages.ImageFileError):  # fmt: skip
         raise InputError(f"{source}: this is no NIfTI-1 image, or its header is damaged.") from None
@@ -164,7 +164,7 @@ def _values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing: flo
     from scipy.ndimage import gaussian_filter
 
     size = np.sqrt(np.square(image.affine[:3, :3]).sum(axis=0))
-    return gaussian_filter(values, smoothing / _FWHM / size, mode="constant")
+    return np.asarray(gaussian_filter(values, smoothing / _FWHM / size, mode="constant"))
 
 
 def _write_mask(path: Path, inside: np.ndarray, affine: np.ndarray) -> None:

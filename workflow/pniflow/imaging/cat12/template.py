@@ -64,7 +64,7 @@ def medial_wall(side: str) -> np.ndarray:
     from pniflow.imaging.cat12.overlays import read_curv
 
     name = f"{HALVES[side]}.mask"
-    return read_curv(folder() / "templates_surfaces_32k" / name, name) == 0
+    return np.asarray(read_curv(folder() / "templates_surfaces_32k" / name, name) == 0)
 
 
 def both_triangles() -> np.ndarray:
@@ -84,7 +84,7 @@ def annotation(side: str, atlas: str) -> tuple[np.ndarray, list[str]]:
     names : list of str
         Region names as in the annotation.
     """
-    from nibabel.freesurfer import read_annot
+    from nibabel.freesurfer.io import read_annot
 
     name = f"{HALVES[side]}.{_ANNOTATIONS[atlas]}.annot"
     labels, _, names = read_annot(folder() / "atlases_surfaces_32k" / name)
@@ -151,7 +151,7 @@ def plain_word(term: str) -> str:
 
 
 def _arrays(name: str) -> list[np.ndarray]:
-    from nibabel.gifti import GiftiImage
+    from nibabel.gifti.gifti import GiftiImage
 
     image = GiftiImage.from_filename(folder() / "templates_surfaces_32k" / name)
     return [np.asarray(part.data) for part in image.darrays]

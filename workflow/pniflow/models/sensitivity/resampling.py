@@ -188,7 +188,7 @@ def permuted_rows(fits: Sequence[ModelFit], base: Base, kind: str) -> list[Row]:
 def used_columns(reduced: Array) -> NDArray[np.bool_]:
     """Tell which columns of a reduced design say something: they vary, or are the (new) intercept."""
     used = np.ptp(reduced, axis=0) > 1e-9 * np.abs(reduced).max(axis=0, initial=1e-300)
-    return used | (np.abs(reduced).min(axis=0, initial=np.inf) > 0)
+    return np.asarray(used | (np.abs(reduced).min(axis=0, initial=np.inf) > 0))
 
 
 def differences_of(design: Design, values: Array) -> tuple[Array, Array, int]:
