@@ -107,7 +107,7 @@ def _log_density(deviation: Array, sd: float, below: NDArray[np.bool_]) -> Array
 
     scaled = deviation / sd
     exact = -0.5 * scaled**2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
-    return np.where(below[:, None], log_ndtr(scaled), exact)
+    return np.asarray(np.where(below[:, None], log_ndtr(scaled), exact))
 
 
 def _hessian(objective: Callable[[Array], float], at: Array) -> Array:

@@ -33,7 +33,7 @@ def _pseudo_inverse(information: Array) -> Array:
     size[size == 0] = 1.0
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     inverse = np.where(values > 1e-10, 1 / np.where(values > 1e-10, values, 1.0), 0.0)
-    return (vectors * inverse) @ vectors.T / np.outer(size, size)
+    return np.asarray((vectors * inverse) @ vectors.T / np.outer(size, size))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ComponentInference:
             np.einsum("rp,mps,rs->rm", forward, slopes, forward) / np.sum(forward * rows, axis=1)[:, None]
         )
         with np.errstate(divide="ignore"):
-            return 2 / np.einsum("rm,mn,rn->r", gradient, covariance, gradient)
+            return np.asarray(2 / np.einsum("rm,mn,rn->r", gradient, covariance, gradient))
 
     def joint(self, rows: Array, coefficients: Array) -> Array:
         """F and df of the hypothesis that all rows are zero, in the order of `result.Solution`."""

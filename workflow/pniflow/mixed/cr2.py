@@ -98,4 +98,4 @@ def _adjustment(v: Array, residual: Array) -> Array:
     values, vectors = np.linalg.eigh(d @ residual @ d.T)
     used = values > _RANK * values[-1]
     power = np.where(used, 1 / np.sqrt(np.where(used, values, 1.0)), 0.0)
-    return d.T @ (vectors * power) @ vectors.T @ d
+    return np.asarray(d.T @ (vectors * power) @ vectors.T @ d)

@@ -135,7 +135,7 @@ def _noncentrality(t: Array, df: float, share: float) -> Array:
     from scipy.special import nctdtr, ndtri
 
     def miss(shift: Array) -> Array:
-        return ndtri(np.clip(nctdtr(df, shift, t), 1e-15, 1 - 1e-15)) - ndtri(share)
+        return np.asarray(ndtri(np.clip(nctdtr(df, shift, t), 1e-15, 1 - 1e-15)) - ndtri(share))
 
     spread = np.sqrt(1 + t * t / (2 * df))
     before = t - ndtri(share) * spread
@@ -149,4 +149,4 @@ def _noncentrality(t: Array, df: float, share: float) -> Array:
         if (np.abs(step) <= 1e-12 * (1 + np.abs(now))).all():
             break
         gap = miss(now)
-    return now
+    return np.asarray(now)

@@ -32,8 +32,10 @@ def upper_p(statistic: Array, df_numerator: float, df_denominator: Array) -> Arr
     """P of an F statistic, by the regularized incomplete beta function."""
     from scipy.special import betainc
 
-    return betainc(
-        df_denominator / 2, df_numerator / 2, df_denominator / (df_denominator + df_numerator * statistic)
+    return np.asarray(
+        betainc(
+            df_denominator / 2, df_numerator / 2, df_denominator / (df_denominator + df_numerator * statistic)
+        )
     )
 
 
@@ -63,7 +65,7 @@ class Columns:
         scaled = contrasts / self.scale
         size = np.linalg.norm(scaled, axis=1)
         off = np.abs(scaled @ self.null.T).max(axis=1, initial=0.0)
-        return (off <= 1e-8 * size) & (size > 0)
+        return np.asarray((off <= 1e-8 * size) & (size > 0))
 
 
 def independent_columns(design: Array, names: Sequence[str] | None = None) -> Columns:

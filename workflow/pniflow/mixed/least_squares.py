@@ -69,7 +69,7 @@ class LeastSquaresSolution:
 
     def ml_loglik(self) -> Array:
         """Return the ML log-likelihoods."""
-        return -0.5 * self.n * (np.log(2 * np.pi * self.sigma2 * self.df / self.n) + 1)
+        return np.asarray(-0.5 * self.n * (np.log(2 * np.pi * self.sigma2 * self.df / self.n) + 1))
 
     def infer(self, rows: Array, sets: Sequence[Array]) -> tuple[Array, Array]:
         """Test contrasts, as in `result.Solution`."""

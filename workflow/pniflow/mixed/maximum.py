@@ -126,7 +126,7 @@ def _reduced(factor: Array, scale: float) -> Array:
     """The same covariance with zero variances left out."""
     left, size, _ = np.linalg.svd(factor)
     keep = size**2 > _ZERO * scale
-    return left[:, : len(size)][:, keep] * size[keep]
+    return np.asarray(left[:, : len(size)][:, keep] * size[keep])
 
 
 def _square(factor: Array) -> Array:

@@ -232,7 +232,7 @@ def tests_of(shuffles: Shuffles) -> PermutationTests:
 def _count(reached: np.ndarray) -> np.ndarray:
     """How many rows are true, by column."""
     dtype = np.uint8 if len(reached) <= 255 else np.int64
-    return np.add.reduce(reached.view(np.uint8), axis=0, dtype=dtype)
+    return np.asarray(np.add.reduce(reached.view(np.uint8), axis=0, dtype=dtype))
 
 
 def t_of(correlation: Array, df: np.ndarray) -> Array:

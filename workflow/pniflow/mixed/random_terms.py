@@ -169,7 +169,7 @@ def _singularity(factors: Sequence[Array]) -> str:
 
 
 def _loglik(deviance: float, total: int, norm: float) -> float:
-    return -0.5 * (deviance + total * (np.log(2 * np.pi * norm**2 / total) + 1))
+    return float(-0.5 * (deviance + total * (np.log(2 * np.pi * norm**2 / total) + 1)))
 
 
 def _effects(term: RandomTerm, order: np.ndarray) -> tuple[Array, Array]:

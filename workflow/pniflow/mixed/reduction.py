@@ -272,4 +272,4 @@ def _deviations(
 
 def _dot(matrix: Array, columns: Array) -> Array:
     """Matrix times columns, without BLAS: each column's sums run in one order, whatever stands beside it."""
-    return np.einsum("kn,nw->kw", matrix, columns)
+    return np.asarray(np.einsum("kn,nw->kw", matrix, columns))

@@ -47,7 +47,7 @@ def solve_ratio(squares: Array, within: Array, d: Array, nu: Array, total: float
         Exactly zero where the minimum is at the boundary.
     """
     if len(d) == 1:  # one eigenvalue, as in balanced designs: mean squares give lambda
-        return np.maximum((squares[0] / nu[0] * (total - nu[0]) / within - 1) / d[0], 0.0)
+        return np.asarray(np.maximum((squares[0] / nu[0] * (total - nu[0]) / within - 1) / d[0], 0.0))
     share = squares / within
     x, low, high, done = _valley(share, d[:, 0], nu[:, 0], total)
     share /= d
@@ -101,7 +101,9 @@ def ml_loglik(design: ReducedDesign, squares: Array, within: Array) -> Array:
     groups = np.append(np.zeros(len(design.d) - len(design.size)), design.n_groups)[:, None]
     ratio = solve_ratio(squares, within, design.d, groups, n)
     sigma2 = (within + (squares / (1 + design.d * ratio)).sum(axis=0)) / n
-    return -0.5 * (n * np.log(2 * np.pi * sigma2) + n + (groups * np.log1p(design.d * ratio)).sum(axis=0))
+    return np.asarray(
+        -0.5 * (n * np.log(2 * np.pi * sigma2) + n + (groups * np.log1p(design.d * ratio)).sum(axis=0))
+    )
 
 
 def infer(
@@ -266,7 +268,7 @@ def _joint(matrices: _Matrices, variance: Variance, c: Array, estimate: Array) -
 
 def _mix(parts: Array, weights: Array) -> Array:
     """Sum of the (p, p) parts, or of their diagonals (p,), weighted for each outcome: (p, p, w) or (p, w)."""
-    return np.einsum("c...,cw->...w", parts, weights)
+    return np.asarray(np.einsum("c...,cw->...w", parts, weights))
 
 
 def _inverse(matrix: Array) -> Array:
