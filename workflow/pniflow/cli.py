@@ -71,30 +71,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="One command per rule of the workflow, and a few beside it.",
         epilog=_overview() if asked else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=__version__)
+    _add_resources(top)
     top.add_argument("command", metavar="COMMAND", help="pniflow COMMAND --help explains one")
-    chosen = top.parse_args(words[:1]).command
+    top.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    first = top.parse_args(words)
+    chosen = first.command
     if chosen not in COMMANDS:
         top.error(f"there is no command '{chosen}'{nearest(chosen, COMMANDS)}; pniflow --help lists them.")
     # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
     parser = parser_of(function, chosen)
-    named = "resources" in inspect.signature(function).parameters
-    if not named:
-        # Whatever a command does: labels and gene sets may be the user's own.
-        text = "Folder with further resources, searched before what pniflow ships."
-        parser.add_argument("--resources", type=Path, metavar="PATH", help=text)
-    options = vars(parser.parse_args(words[1:]))
+    _add_resources(parser)
+    options = vars(parser.parse_args(first.options))
     try:
-        with searched(options["resources"] if named else options.pop("resources")):
+        with searched(options.pop("resources") or first.resources):
             function(**_gathered(options))
     except InputError as error:
         return _refused(str(error))
     except OSError as error:
         return _refused(f"{error.filename or chosen}: {error.strerror or error}.")
     return 0
+
+
+def _add_resources(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every command: it stands before the command or among its own options."""
+    text = "Folder with further resources, searched before what pniflow ships."
+    parser.add_argument("--resources", type=Path, metavar="PATH", help=text)
 
 
 def _overview() -> str:

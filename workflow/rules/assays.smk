@@ -5,6 +5,7 @@ rule score_assays:
     input:
         study=plan.study_file,
         assays="<results>/study/assays.tsv",
+        knowledge=reads("study assays assay_scores"),
     output:
         scores="<results>/assays/assay_scores.tsv",
     log:
@@ -20,5 +21,6 @@ rule score_assays:
     message:
         "Laboratory values on the analysed scale, values below the detection limit counted"
     shell:
-        "pniflow score-assays --assays {input.assays} --study {input.study}"
+        f"{PNIFLOW} score-assays"
+        " --assays {input.assays} --study {input.study}"
         " --scores {output.scores} 2> {log}"

@@ -6,6 +6,7 @@ rule index_cat12:
     input:
         study=plan.study_file,
         folder=raw["cat12.folder"],
+        knowledge=reads("study scans"),
     output:
         scans="<results>/cat12/scans.tsv",
     log:
@@ -23,7 +24,8 @@ rule index_cat12:
     message:
         "Scans, joined to participants and sessions"
     shell:
-        f"pniflow index-cat12 --folder {SCANS} --study {{input.study}}"
+        f"{PNIFLOW} index-cat12"
+        f" --folder {SCANS} --study {{input.study}}"
         " --batches {params.batches} --scans {output.scans} 2> {log}"
 
 
@@ -31,6 +33,10 @@ rule parse_cat12:
     input:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
+        knowledge=reads(
+            "scans regions globals quality atlases/*",
+            but="atlases/groups atlases/test_retest",
+        ),
     output:
         regions="<results>/cat12/batches/{batch}/regions.parquet",
         globals="<results>/cat12/batches/{batch}/globals.tsv",
@@ -49,7 +55,8 @@ rule parse_cat12:
     message:
         "CAT12 regions, volumes and quality of batch {wildcards.batch}"
     shell:
-        f"pniflow parse-cat12 {SCANS} --scans {{input.scans}}"
+        f"{PNIFLOW} parse-cat12"
+        f" {SCANS} --scans {{input.scans}}"
         " --batch {wildcards.batch}{params.allow_failed}"
         " --regions {output.regions} --globals {output.globals} --quality {output.quality} 2> {log}"
 
@@ -61,6 +68,7 @@ rule gather_cat12:
         ),
         globals=collect("<results>/cat12/batches/{batch}/globals.tsv", batch=BATCHES),
         quality=collect("<results>/cat12/batches/{batch}/quality.tsv", batch=BATCHES),
+        knowledge=reads("regions globals quality"),
     output:
         regions="<results>/cat12/regions.parquet",
         globals="<results>/cat12/globals.tsv",
@@ -79,5 +87,6 @@ rule gather_cat12:
     message:
         "CAT12 tables of all batches"
     shell:
-        "pniflow gather-cat12 --regions {input.regions} --globals {input.globals}"
+        f"{PNIFLOW} gather-cat12"
+        " --regions {input.regions} --globals {input.globals}"
         " --quality {input.quality} --out {params.out} 2> {log}"

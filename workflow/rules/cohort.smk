@@ -9,6 +9,7 @@ rule assemble_cohort:
         study=plan.study_file,
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=reads("* study atlases/groups atlases/test_retest"),
     output:
         measures="<results>/cohort/measures.parquet",
         excluded="<results>/cohort/excluded_measures.parquet",
@@ -53,7 +54,8 @@ rule assemble_cohort:
     message:
         "Measures, participant flow, exclusions and Table 1"
     shell:
-        "pniflow assemble-cohort --study {input.study}"
+        f"{PNIFLOW} assemble-cohort"
+        " --study {input.study}"
         " --participants {input.participants} --sessions {input.sessions}"
         f"{flags(COHORT)}"
         " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out} 2> {log}"

@@ -2,6 +2,9 @@
 
 
 rule simulate_study:
+    input:
+        models=os.path.relpath(shipped_models_file()),
+        knowledge=reads("models demo/facets demo/genes demo/regions"),
     output:
         export="<results>/raw/redcap/export.csv",
         dictionary="<results>/raw/redcap/dictionary.csv",
@@ -30,5 +33,6 @@ rule simulate_study:
     message:
         "Simulated study of {params.participants} participants, seed {params.seed}"
     shell:
-        "pniflow simulate-study --participants {params.participants} --seed {params.seed}"
+        f"{PNIFLOW} simulate-study"
+        " --participants {params.participants} --seed {params.seed}"
         " --sign-pattern {params.sign_pattern}{params.null} --out {params.out} 2> {log}"

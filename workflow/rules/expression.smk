@@ -15,6 +15,7 @@ rule ingest_expression:
     input:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
+        knowledge=reads(f"samples levels gene_match {GENE_MAP}"),
     output:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
@@ -42,7 +43,8 @@ rule ingest_expression:
     message:
         "Expression levels by gene, identifiers resolved: {params.unit}"
     shell:
-        "pniflow ingest-expression --unit {params.unit} --format {params.format}"
+        f"{PNIFLOW} ingest-expression"
+        " --unit {params.unit} --format {params.format}"
         " --strand {params.strand}{params.delivered}{params.quantifications}"
         "{params.housekeeping}{params.mangled}"
         f"{' --whole {output.whole}' if WHOLE else ''}"
@@ -53,6 +55,7 @@ rule normalize_expression:
     input:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
+        knowledge=reads(f"levels genes/reference11 {GENE_MAP}"),
     output:
         expression="<results>/expression/normalized.parquet",
         report="<results>/expression/normalization.json",
@@ -74,7 +77,8 @@ rule normalize_expression:
     message:
         "Normalized log2 expression: {params.method}"
     shell:
-        f"pniflow normalize-expression --levels {{input.levels}}{flags(WHOLE)}"
+        f"{PNIFLOW} normalize-expression"
+        f" --levels {{input.levels}}{flags(WHOLE)}"
         "{params.named} --mean {params.mean} --scale {params.scale} --floor {params.floor}"
         " --out {output.expression} --report {output.report} 2> {log}"
 
@@ -86,6 +90,9 @@ rule score_ctra:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=reads(
+            f"samples participants sessions ctra_scores ctra_genes genes/leukocyte8 {GENE_MAP} {GENE_SET}"
+        ),
     output:
         scores="<results>/expression/ctra_scores.tsv",
         genes=report(
@@ -111,11 +118,11 @@ rule score_ctra:
     message:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
-        "pniflow score-ctra --expression {input.expression} --normalization {input.normalization}"
+        f"{PNIFLOW} score-ctra"
+        " --expression {input.expression} --normalization {input.normalization}"
         " --samples {input.samples} --participants {input.participants}"
         " --sessions {input.sessions} --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
         "{params.parts}"
-        f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"
 
 
@@ -126,6 +133,9 @@ rule assess_samples:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=reads(
+            f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+        ),
     output:
         quality=report(
             "<results>/expression/sample_quality.tsv",
@@ -146,7 +156,8 @@ rule assess_samples:
     message:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
-        "pniflow assess-samples --levels {input.levels} --expression {input.expression}"
+        f"{PNIFLOW} assess-samples"
+        " --levels {input.levels} --expression {input.expression}"
         " --samples {input.samples} --participants {input.participants}"
         " --sessions {input.sessions} --out {output.quality} 2> {log}"
 
@@ -157,6 +168,9 @@ rule fit_over_genes:
         samples="<results>/study/samples.tsv",
         participants="<results>/cohort/participants.tsv",
         measures="<results>/cohort/measures.parquet",
+        knowledge=reads(
+            f"measures participants samples over_genes gene_estimates {GENE_MAP} {GENE_SET}"
+        ),
     output:
         estimates=report(
             "<results>/models/over_genes.tsv",
@@ -192,9 +206,9 @@ rule fit_over_genes:
     message:
         "Models over the genes of the score, the legacy one beside the default"
     shell:
-        "pniflow fit-over-genes --expression {input.expression} --samples {input.samples}"
+        f"{PNIFLOW} fit-over-genes"
+        " --expression {input.expression} --samples {input.samples}"
         " --participants {input.participants} --measures {input.measures}"
         "{params.predictors}{params.covariates} --baseline {params.baseline}"
         " --gene-set {params.gene_set} --legacy --permutations {params.permutations}"
-        f"{RESOURCES}"
         " --out {output.estimates} --genes {output.genes} 2> {log}"

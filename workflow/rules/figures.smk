@@ -9,6 +9,7 @@ for figure in drawn(MODALITIES):
         input:
             **placed(figure.reads),
             study=plan.study_file,
+            knowledge=reads("study", contracts(figure.reads), figure.resources),
         output:
             figure=report(
                 f"<results>/figures/{figure.name}.svg",
@@ -35,6 +36,7 @@ for figure in drawn(MODALITIES):
             f"Figure: {figure.title}"
         shell:
             # Written when the job runs, after the loop: what differs by figure is a parameter.
-            "pniflow {params.command}{params.tables} --study {input.study}"
+            f"{PNIFLOW} {{params.command}}"
+            "{params.tables} --study {input.study}"
             " --figure {output.figure} --image {output.image} --description {output.description}"
-            f"{RESOURCES} 2> {{log}}"
+            " 2> {log}"

@@ -5,6 +5,7 @@ rule ingest_freesurfer:
     input:
         study=plan.study_file,
         folder=raw["freesurfer.folder"],
+        knowledge=reads("study regions"),
     output:
         regions="<results>/cat12/freesurfer.parquet",
     log:
@@ -21,5 +22,6 @@ rule ingest_freesurfer:
     message:
         "FreeSurfer's statistics and hippocampal subfields"
     shell:
-        f"pniflow ingest-freesurfer --folder {word(plan.raw['freesurfer.folder'])}"
+        f"{PNIFLOW} ingest-freesurfer"
+        f" --folder {word(plan.raw['freesurfer.folder'])}"
         " --study {input.study} --regions {output.regions} 2> {log}"

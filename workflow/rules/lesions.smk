@@ -6,6 +6,7 @@ rule ingest_lesions:
     input:
         study=plan.study_file,
         folder=raw[LESIONS],
+        knowledge=reads("study lesions"),
     output:
         lesions="<results>/cat12/lesions.tsv",
     log:
@@ -22,5 +23,6 @@ rule ingest_lesions:
     message:
         "Lesion load of each scan"
     shell:
-        f"pniflow ingest-lesions --folder {word(plan.raw[LESIONS])}"
+        f"{PNIFLOW} ingest-lesions"
+        f" --folder {word(plan.raw[LESIONS])}"
         " --study {input.study} --lesions {output.lesions} 2> {log}"

@@ -4,6 +4,7 @@
 rule score_questionnaires:
     input:
         responses="<results>/study/responses.parquet",
+        knowledge=reads(f"responses scales reliability instrument {SCORED}"),
     output:
         scales="<results>/questionnaires/scales.tsv",
         reliability=report(
@@ -26,7 +27,7 @@ rule score_questionnaires:
     message:
         "Scales of {params.instruments}"
     shell:
-        "pniflow score-questionnaires --responses {input.responses}"
+        f"{PNIFLOW} score-questionnaires"
+        " --responses {input.responses}"
         " --instruments {params.instruments}"
-        f"{RESOURCES}"
         " --scales {output.scales} --reliability {output.reliability} 2> {log}"

@@ -5,6 +5,9 @@ rule ingest_study:
     input:
         study=plan.study_file,
         records=RECORDS,
+        knowledge=reads(
+            f"study participants sessions samples responses assays windows instrument {ASKED}"
+        ),
     output:
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
@@ -26,5 +29,6 @@ rule ingest_study:
     message:
         "Participants, sessions, samples, responses and assays of the study"
     shell:
-        f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}{RESOURCES}"
+        f"{PNIFLOW} ingest-study"
+        f" --study {{input.study}} --data {word(plan.data_folder)}"
         " --out {params.out} --windows {output.windows} 2> {log}"

@@ -6,6 +6,7 @@ rule gather_voxels:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
+        knowledge=reads("scans quality surfaces"),
     output:
         voxels="<results>/cat12/voxels.npy",
         index="<results>/cat12/voxels.tsv",
@@ -27,7 +28,8 @@ rule gather_voxels:
     message:
         "Grey-matter images of all scans: {params.prefix}"
     shell:
-        f"pniflow gather-voxels --folder {word(plan.raw['cat12.folder'])}"
+        f"{PNIFLOW} gather-voxels"
+        f" --folder {word(plan.raw['cat12.folder'])}"
         " --scans {input.scans} --quality {input.quality}"
         " --prefix {params.prefix} --smoothing {params.smoothing} --threshold {params.threshold}"
         " --voxels {output.voxels} --index {output.index} --mask {output.mask} 2> {log}"
@@ -42,6 +44,9 @@ rule fit_voxels:
         participants="<results>/cohort/participants.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
         models=plan.models_file,
+        knowledge=reads(
+            f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+        ),
     output:
         maps=directory("<results>/models/voxels/maps"),
         peaks="<results>/models/voxels/peaks.tsv",
@@ -62,8 +67,9 @@ rule fit_voxels:
     message:
         "Models at every voxel: {params.measure}, {params.permutations} permutations"
     shell:
-        "pniflow fit-voxels --voxels {input.voxels} --index {input.index} --mask {input.mask}"
+        f"{PNIFLOW} fit-voxels"
+        " --voxels {input.voxels} --index {input.index} --mask {input.mask}"
         " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
         " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
-        f" --threads {{threads}}{RESOURCES}"
+        " --threads {threads}"
         " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
