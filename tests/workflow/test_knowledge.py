@@ -19,7 +19,6 @@ ELSEWHERE = {
     "fit_models": {"groups"},
     "plot_gene_forest": {"instruments", "measures"},  # of predictors that are no session
     "plot_regions": {"instruments"},
-    "render_report": {"peaks", "clusters", "protocol", "regions"},  # of maps, images and FreeSurfer
 }
 
 

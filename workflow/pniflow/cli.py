@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
-    parser = parser_of(function, chosen)
+    parser = parser_of(function, chosen, explained=bool({"-h", "--help"} & {*first.options}))
     _add_resources(parser)
     options = vars(parser.parse_args(first.options))
     try:
@@ -115,8 +115,13 @@ def _refused(sentence: str) -> int:
     return 1
 
 
-def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentParser:
-    """Derive a command's parser from its function's signature and numpydoc docstring."""
+def parser_of(
+    function: Callable[..., None], command: str, *, explained: bool = True
+) -> argparse.ArgumentParser:
+    """Derive a command's parser from its function's signature and numpydoc docstring.
+
+    Tables are explained by their contracts, which are read only for this.
+    """
     document = inspect.getdoc(function) or ""
     parser = argparse.ArgumentParser(
         prog=f"pniflow {command}", description=document.split("\n\n")[0], allow_abbrev=False
@@ -125,7 +130,7 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
     hints = typing.get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
         if typing.get_origin(hints[name]) is Mapping:
-            _add_tables(parser, command)
+            _add_tables(parser, command, explained)
             continue
         required = parameter.default is inspect.Parameter.empty
         options = _options(hints[name])
@@ -144,11 +149,11 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
     return parser
 
 
-def _add_tables(parser: argparse.ArgumentParser, command: str) -> None:
+def _add_tables(parser: argparse.ArgumentParser, command: str, explained: bool) -> None:
     """Give each table that a command reads an option, explained by its contract."""
     needed, further = READS[command.replace("-", "_")]
     for name in (*needed, *further):
-        help = TABLES[name].described().replace("%", "%%")
+        help = TABLES[name].described().replace("%", "%%") if explained else None
         parser.add_argument(
             TABLES[name].flag,
             dest=f"tables.{name}",

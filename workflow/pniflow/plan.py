@@ -89,15 +89,13 @@ class Plan:
         Parameters
         ----------
         names, but : str
-            Separated by blanks: contracts and schemas by name (`estimates`, `study`), resources as
+            Words separated by blanks: contracts and schemas by name (`estimates`, `study`), resources as
             `kind/name`, or `kind/*` where what the data hold decides; without those of `but`.
         """
         with resources.searched(self.config["resources"]):
             out = {path for name in but.split() for path in _files(name)}
-            found = {
-                path: None for name in " ".join(names).split() for path in _files(name) if path not in out
-            }
-        return [os.path.relpath(path) for path in found]
+            found = dict.fromkeys(path for name in " ".join(names).split() for path in _files(name))
+        return [os.path.relpath(path) for path in found if path not in out]
 
     def tracked(self) -> dict[str, str | list[str]]:
         """Return raw files as rule inputs; absent ones (dry run without data) are not tracked."""

@@ -58,7 +58,4 @@ onsuccess:
     page = rules.render_report.output.page
     if os.path.exists(page) and os.path.getmtime(page) >= STARTED:
         results, about = os.path.dirname(os.path.dirname(page)), plan.study_file
-        shell(
-            f"{PNIFLOW} summarize-results"
-            " --results {results:q} --study {about:q}"
-        )
+        shell(f"{PNIFLOW} summarize-results --results {{results:q}} --study {{about:q}}")
