@@ -245,25 +245,20 @@ def folder_digest(folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def imports_digest(stage: str) -> str:
-    """Return a digest of a stage's modules and of the pniflow modules they import.
+def code_digest(stage: str, knowledge: Iterable[str]) -> str:
+    """Return a digest of a stage's modules, the pniflow modules they import, and what knowledge they read.
 
     Snakemake does not see that a command's code changed; as a parameter of the rule this makes it rerun.
+    It sees that an input is newer than the results; a file unpacked from an archive need not be.
 
     Parameters
     ----------
     stage : str
         Module or subpackage of pniflow (`expression`).
+    knowledge : list of str
+        Files of resources and schemas (`Plan.reads`).
     """
-    return _digest(sorted(_sources(stage)))
-
-
-def contents_digest(files: Iterable[str]) -> str:
-    """Return a digest of what files hold: a file's time, kept in an archive, may be before the results'."""
-    return _digest(map(Path, files))
-
-
-def _digest(files: Iterable[Path]) -> str:
+    files = [*sorted(_sources(stage)), *map(Path, knowledge)]
     return hashlib.sha256(b"".join(_contribution(path)[0] for path in files)).hexdigest()[:16]
 
 

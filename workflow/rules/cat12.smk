@@ -6,7 +6,7 @@ rule index_cat12:
     input:
         study=plan.study_file,
         folder=raw["cat12.folder"],
-        knowledge=reads("study scans"),
+        knowledge=(known := reads("study scans")),
     output:
         scans="<results>/cat12/scans.tsv",
     log:
@@ -20,7 +20,7 @@ rule index_cat12:
     params:
         batches=lookup(dpath="cat12/batches", within=config),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.index_cat12"),
+        code=code_digest("imaging.cat12.index_cat12", known),
     message:
         "Scans, joined to participants and sessions"
     shell:
@@ -33,9 +33,11 @@ rule parse_cat12:
     input:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
-        knowledge=reads(
-            "scans regions globals quality atlases/*",
-            but="atlases/groups atlases/test_retest",
+        knowledge=(
+            known := reads(
+                "scans regions globals quality atlases/*",
+                but="atlases/groups atlases/test_retest",
+            )
         ),
     output:
         regions="<results>/cat12/batches/{batch}/regions.parquet",
@@ -51,7 +53,7 @@ rule parse_cat12:
         "../../envs/pniflow.yaml"
     params:
         allow_failed=switch("allow-failed-files", config["cat12"]["allow_failed_files"]),
-        code=code_digest("imaging.cat12.parse_cat12"),
+        code=code_digest("imaging.cat12.parse_cat12", known),
     message:
         "CAT12 regions, volumes and quality of batch {wildcards.batch}"
     shell:
@@ -68,7 +70,7 @@ rule gather_cat12:
         ),
         globals=collect("<results>/cat12/batches/{batch}/globals.tsv", batch=BATCHES),
         quality=collect("<results>/cat12/batches/{batch}/quality.tsv", batch=BATCHES),
-        knowledge=reads("regions globals quality"),
+        knowledge=(known := reads("regions globals quality")),
     output:
         regions="<results>/cat12/regions.parquet",
         globals="<results>/cat12/globals.tsv",
@@ -83,7 +85,7 @@ rule gather_cat12:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.globals, parent=True),
-        code=code_digest("imaging.cat12.gather_cat12"),
+        code=code_digest("imaging.cat12.gather_cat12", known),
     message:
         "CAT12 tables of all batches"
     shell:

@@ -10,9 +10,8 @@ sys.path.insert(0, LIBRARY)
 from pniflow.errors import InputError
 from pniflow.figures.gallery import drawn
 from pniflow.plan import (
-    contents_digest,
+    code_digest,
     folder_digest,
-    imports_digest,
     read_plan,
     shell_prefix,
     shipped_models_file,
@@ -98,16 +97,6 @@ def switch(name, on):
 def digest(key):
     """Return a digest of a raw folder's files, so that new ones rerun what reads them; none where simulated."""
     return "" if config["simulate"] else folder_digest(plan.raw[key])
-
-
-def code_digest(stage):
-    """Return the parameter that reruns a rule: a digest of its stage's code and of the knowledge it reads."""
-    code = imports_digest(stage)
-
-    def digest(wildcards, input):
-        return f"{code} {contents_digest(input.knowledge)}"
-
-    return digest
 
 
 def named(kind, names):

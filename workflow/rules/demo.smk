@@ -4,7 +4,7 @@
 rule simulate_study:
     input:
         models=os.path.relpath(shipped_models_file()),
-        knowledge=reads("models demo/facets demo/genes demo/regions"),
+        knowledge=(known := reads("models demo/facets demo/genes demo/regions")),
     output:
         export="<results>/raw/redcap/export.csv",
         dictionary="<results>/raw/redcap/dictionary.csv",
@@ -29,7 +29,7 @@ rule simulate_study:
         sign_pattern=lookup(dpath="simulate/sign_pattern", within=config),
         null=switch("null", config["simulate"]["null_effects"]),
         out=subpath(output.truth, parent=True),
-        code=code_digest("demo.simulate_study"),
+        code=code_digest("demo.simulate_study", known),
     message:
         "Simulated study of {params.participants} participants, seed {params.seed}"
     shell:

@@ -15,7 +15,7 @@ rule ingest_expression:
     input:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
-        knowledge=reads(f"samples levels gene_match {GENE_MAP}"),
+        knowledge=(known := reads(f"samples levels gene_match {GENE_MAP}")),
     output:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
@@ -39,7 +39,7 @@ rule ingest_expression:
         housekeeping=words("--housekeeping", GIVEN["housekeeping"]),
         mangled=switch("allow-mangled", GIVEN["allow_mangled"]),
         digest=[digest(key) for key in FOLDERS],
-        code=code_digest("expression.ingest_expression"),
+        code=code_digest("expression.ingest_expression", known),
     message:
         "Expression levels by gene, identifiers resolved: {params.unit}"
     shell:
@@ -55,7 +55,7 @@ rule normalize_expression:
     input:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
-        knowledge=reads(f"levels genes/reference11 {GENE_MAP}"),
+        knowledge=(known := reads(f"levels genes/reference11 {GENE_MAP}")),
     output:
         expression="<results>/expression/normalized.parquet",
         report="<results>/expression/normalization.json",
@@ -73,7 +73,7 @@ rule normalize_expression:
         mean=lookup(dpath="expression/normalization/mean", within=config),
         scale=lookup(dpath="expression/normalization/scale", within=config),
         floor=lookup(dpath="expression/normalization/floor", within=config),
-        code=code_digest("expression.normalize_expression"),
+        code=code_digest("expression.normalize_expression", known),
     message:
         "Normalized log2 expression: {params.method}"
     shell:
@@ -90,8 +90,10 @@ rule score_ctra:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
-        knowledge=reads(
-            f"samples participants sessions ctra_scores ctra_genes genes/leukocyte8 {GENE_MAP} {GENE_SET}"
+        knowledge=(
+            known := reads(
+                f"samples participants sessions ctra_scores ctra_genes genes/leukocyte8 {GENE_MAP} {GENE_SET}"
+            )
         ),
     output:
         scores="<results>/expression/ctra_scores.tsv",
@@ -114,7 +116,7 @@ rule score_ctra:
         baseline=next(iter(study["sessions"])),
         parts=switch("parts", config["expression"]["ctra"]["parts"]),
         variant=lookup(dpath="expression/ctra/variant", within=config),
-        code=code_digest("expression.score_ctra"),
+        code=code_digest("expression.score_ctra", known),
     message:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
@@ -133,8 +135,10 @@ rule assess_samples:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
-        knowledge=reads(
-            f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+        knowledge=(
+            known := reads(
+                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+            )
         ),
     output:
         quality=report(
@@ -152,7 +156,7 @@ rule assess_samples:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("expression.assess_samples"),
+        code=code_digest("expression.assess_samples", known),
     message:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
@@ -168,8 +172,10 @@ rule fit_over_genes:
         samples="<results>/study/samples.tsv",
         participants="<results>/cohort/participants.tsv",
         measures="<results>/cohort/measures.parquet",
-        knowledge=reads(
-            f"measures participants samples over_genes gene_estimates {GENE_MAP} {GENE_SET}"
+        knowledge=(
+            known := reads(
+                f"measures participants samples over_genes gene_estimates {GENE_MAP} {GENE_SET}"
+            )
         ),
     output:
         estimates=report(
@@ -202,7 +208,7 @@ rule fit_over_genes:
         permutations=lookup(dpath="expression/over_genes/permutations", within=config),
         gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
         baseline=next(iter(study["sessions"])),
-        code=code_digest("genes.fit_over_genes"),
+        code=code_digest("genes.fit_over_genes", known),
     message:
         "Models over the genes of the score, the legacy one beside the default"
     shell:

@@ -9,7 +9,9 @@ for figure in drawn(MODALITIES):
         input:
             **placed(figure.reads),
             study=plan.study_file,
-            knowledge=reads("study", contracts(figure.reads), figure.resources),
+            knowledge=(
+                known := reads("study", contracts(figure.reads), figure.resources)
+            ),
         output:
             figure=report(
                 f"<results>/figures/{figure.name}.svg",
@@ -31,7 +33,7 @@ for figure in drawn(MODALITIES):
             command=f"plot-{figure.name.replace('_', '-')}",
             tables=options_of(figure.reads),
             caption=figure.caption.format(**config["expression"]["ctra"]),
-            code=code_digest(f"figures.plot_{figure.name}"),
+            code=code_digest(f"figures.plot_{figure.name}", known),
         message:
             f"Figure: {figure.title}"
         shell:

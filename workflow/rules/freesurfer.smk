@@ -5,7 +5,7 @@ rule ingest_freesurfer:
     input:
         study=plan.study_file,
         folder=raw["freesurfer.folder"],
-        knowledge=reads("study regions"),
+        knowledge=(known := reads("study regions")),
     output:
         regions="<results>/cat12/freesurfer.parquet",
     log:
@@ -18,7 +18,7 @@ rule ingest_freesurfer:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("freesurfer.folder"),
-        code=code_digest("imaging.ingest_freesurfer"),
+        code=code_digest("imaging.ingest_freesurfer", known),
     message:
         "FreeSurfer's statistics and hippocampal subfields"
     shell:

@@ -5,7 +5,7 @@ rule ingest_protocol:
     input:
         study=plan.study_file,
         folder=raw["images.folder"],
-        knowledge=reads("study protocol"),
+        knowledge=(known := reads("study protocol")),
     output:
         protocol="<results>/cat12/protocol.tsv",
     log:
@@ -18,7 +18,7 @@ rule ingest_protocol:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("images.folder"),
-        code=code_digest("imaging.ingest_protocol"),
+        code=code_digest("imaging.ingest_protocol", known),
     message:
         "Protocol of each T1w and FLAIR image"
     shell:

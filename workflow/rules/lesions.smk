@@ -6,7 +6,7 @@ rule ingest_lesions:
     input:
         study=plan.study_file,
         folder=raw[LESIONS],
-        knowledge=reads("study lesions"),
+        knowledge=(known := reads("study lesions")),
     output:
         lesions="<results>/cat12/lesions.tsv",
     log:
@@ -19,7 +19,7 @@ rule ingest_lesions:
         "../../envs/pniflow.yaml"
     params:
         digest=digest(LESIONS),
-        code=code_digest("imaging.ingest_lesions"),
+        code=code_digest("imaging.ingest_lesions", known),
     message:
         "Lesion load of each scan"
     shell:

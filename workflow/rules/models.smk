@@ -7,8 +7,10 @@ rule fit_models:
     input:
         **placed(FITTED),
         models=plan.models_file,
-        knowledge=reads(
-            contracts(FITTED), f"estimates sensitivity diagnostics {PLANNED}"
+        knowledge=(
+            known := reads(
+                contracts(FITTED), f"estimates sensitivity diagnostics {PLANNED}"
+            )
         ),
     output:
         estimates=report(
@@ -33,7 +35,7 @@ rule fit_models:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models.fit_models"),
+        code=code_digest("models.fit_models", known),
     message:
         "Mixed-effects models: the prespecified analyses and their sensitivity"
     shell:
@@ -48,7 +50,7 @@ rule check_design:
         measures="<results>/cohort/measures.parquet",
         participants="<results>/cohort/participants.tsv",
         models=plan.models_file,
-        knowledge=reads(f"measures participants design_checks {PLANNED}"),
+        knowledge=(known := reads(f"measures participants design_checks {PLANNED}")),
     output:
         design=report(
             "<results>/models/design.tsv",
@@ -65,7 +67,7 @@ rule check_design:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models.check_design"),
+        code=code_digest("models.check_design", known),
     message:
         "Type-I error and power of this study's design, by simulation"
     shell:

@@ -4,7 +4,7 @@
 rule score_questionnaires:
     input:
         responses="<results>/study/responses.parquet",
-        knowledge=reads(f"responses scales reliability instrument {SCORED}"),
+        knowledge=(known := reads(f"responses scales reliability instrument {SCORED}")),
     output:
         scales="<results>/questionnaires/scales.tsv",
         reliability=report(
@@ -23,7 +23,7 @@ rule score_questionnaires:
         "../../envs/pniflow.yaml"
     params:
         instruments=lookup(dpath="questionnaires/instruments", within=config),
-        code=code_digest("questionnaires.score_questionnaires"),
+        code=code_digest("questionnaires.score_questionnaires", known),
     message:
         "Scales of {params.instruments}"
     shell:

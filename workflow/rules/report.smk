@@ -12,10 +12,12 @@ rule render_report:
             f"<results>/figures/{figure.name}.json" for figure in drawn(MODALITIES)
         ],
         behind=placed(FITTED).values(),
-        knowledge=reads(
-            contracts(REPORTED),
-            "study labels/* instruments/* checklists/* references/references",
-            PUBLISHED,
+        knowledge=(
+            known := reads(
+                contracts(REPORTED),
+                "study models labels/* instruments/* checklists/* references/references",
+                PUBLISHED,
+            )
         ),
     output:
         page=report(
@@ -42,7 +44,7 @@ rule render_report:
     params:
         score=CTRA_SCORE,
         published=words("--published", config["report"]["published"]),
-        code=code_digest("report"),
+        code=code_digest("report", known),
     message:
         "Report"
     shell:
@@ -58,4 +60,6 @@ onsuccess:
     page = rules.render_report.output.page
     if os.path.exists(page) and os.path.getmtime(page) >= STARTED:
         results, about = os.path.dirname(os.path.dirname(page)), plan.study_file
-        shell(f"{PNIFLOW} summarize-results --results {{results:q}} --study {{about:q}}")
+        shell(
+            f"{PNIFLOW} summarize-results --results {{results:q}} --study {{about:q}}"
+        )

@@ -5,8 +5,10 @@ rule ingest_study:
     input:
         study=plan.study_file,
         records=RECORDS,
-        knowledge=reads(
-            f"study participants sessions samples responses assays windows instrument {ASKED}"
+        knowledge=(
+            known := reads(
+                f"study participants sessions samples responses assays windows instrument {ASKED}"
+            )
         ),
     output:
         participants="<results>/study/participants.tsv",
@@ -25,7 +27,7 @@ rule ingest_study:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.participants, parent=True),
-        code=code_digest("study.ingest_study"),
+        code=code_digest("study.ingest_study", known),
     message:
         "Participants, sessions, samples, responses and assays of the study"
     shell:

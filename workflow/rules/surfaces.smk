@@ -6,7 +6,7 @@ rule gather_surfaces:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=reads("scans quality surfaces"),
+        knowledge=(known := reads("scans quality surfaces")),
     output:
         surfaces="<results>/cat12/surfaces.npy",
         index="<results>/cat12/surfaces.tsv",
@@ -24,7 +24,7 @@ rule gather_surfaces:
         mesh=lookup(dpath="cat12/surfaces/mesh", within=study),
         smoothing=lookup(dpath="cat12/surfaces/smoothing", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.gather_surfaces"),
+        code=code_digest("imaging.cat12.gather_surfaces", known),
     message:
         "Surfaces of all scans: {params.measure}, {params.mesh} mesh"
     shell:
@@ -44,8 +44,10 @@ rule fit_surface:
         participants="<results>/cohort/participants.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
         models=plan.models_file,
-        knowledge=reads(
-            f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+        knowledge=(
+            known := reads(
+                f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+            )
         ),
     output:
         maps=directory("<results>/models/surfaces/maps"),
@@ -73,7 +75,7 @@ rule fit_surface:
     params:
         measure=lookup(dpath="cat12/surfaces/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("maps.fit_surface"),
+        code=code_digest("maps.fit_surface", known),
     message:
         "Models at every vertex: {params.measure}, {params.permutations} permutations"
     shell:

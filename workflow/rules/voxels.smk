@@ -6,7 +6,7 @@ rule gather_voxels:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=reads("scans quality surfaces"),
+        knowledge=(known := reads("scans quality surfaces")),
     output:
         voxels="<results>/cat12/voxels.npy",
         index="<results>/cat12/voxels.tsv",
@@ -24,7 +24,7 @@ rule gather_voxels:
         smoothing=lookup(dpath="cat12/voxels/smoothing", within=study),
         threshold=lookup(dpath="cat12/voxels/threshold", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.gather_voxels"),
+        code=code_digest("imaging.cat12.gather_voxels", known),
     message:
         "Grey-matter images of all scans: {params.prefix}"
     shell:
@@ -44,8 +44,10 @@ rule fit_voxels:
         participants="<results>/cohort/participants.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
         models=plan.models_file,
-        knowledge=reads(
-            f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+        knowledge=(
+            known := reads(
+                f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+            )
         ),
     output:
         maps=directory("<results>/models/voxels/maps"),
@@ -63,7 +65,7 @@ rule fit_voxels:
     params:
         measure=lookup(dpath="cat12/voxels/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("maps.fit_voxels"),
+        code=code_digest("maps.fit_voxels", known),
     message:
         "Models at every voxel: {params.measure}, {params.permutations} permutations"
     shell:
