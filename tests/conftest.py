@@ -60,7 +60,7 @@ def root() -> Path:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory in which the demo study ran, raw files to report."""
     directory = tmp_path_factory.mktemp("demo")
-    run = in_clone("--cores", "2", directory=directory)
+    run = in_clone("--cores", "2", directory=directory, opened=directory / "opened.txt")
     assert run.returncode == 0, said(run)
     (directory / "printed.txt").write_text(run.stdout)
     return directory

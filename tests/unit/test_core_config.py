@@ -199,8 +199,10 @@ def test_the_users_own_resources_come_first(tmp_path: Path) -> None:
     own = tmp_path / "instruments" / "pss10.yaml"
     own.parent.mkdir()
     own.write_text("name: pss10\n")
-    assert resources.find("instruments", "pss10", tmp_path) == own
-    assert resources.find("instruments", "gad7", tmp_path) != own
+    with resources.searched(tmp_path):
+        assert resources.find("instruments", "pss10") == own
+        assert resources.find("instruments", "gad7") != own
+    assert resources.find("instruments", "pss10") != own
 
 
 def test_a_list_in_a_sentence_says_how_many_more_there_are() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pniflow.errors import InputError
 from pniflow.expression.genes import gene_map, identify, match_table, read_gene_set, symbols
+from pniflow.resources import searched
 
 
 def recognised(label, entrez=False):
@@ -139,5 +140,5 @@ def test_a_users_gene_set_needs_genes_of_the_map(tmp_path):
     (tmp_path / "genes/mine.tsv").write_text(
         "gene\tcomponent\tweight\tsource\nGAPDH\tinflammatory\t1\there\n"
     )
-    with pytest.raises(InputError, match="GAPDH is not a current symbol"):
-        read_gene_set("mine", tmp_path)
+    with pytest.raises(InputError, match="GAPDH is not a current symbol"), searched(tmp_path):
+        read_gene_set("mine")

@@ -11,6 +11,7 @@ import yaml
 from instrument_facts import FACTS, numbers
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import read_key
+from pniflow.resources import searched
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "resources" / "instruments").glob("*.yaml"))
 
@@ -77,7 +78,8 @@ def own(folder: Path, **changes: object) -> Path:
 
 
 def test_a_key_file_of_the_users_own_folder_is_found(tmp_path: Path) -> None:
-    assert read_key("mine", own(tmp_path)).items == 3
+    with searched(own(tmp_path)):
+        assert read_key("mine").items == 3
 
 
 @pytest.mark.parametrize(
@@ -93,5 +95,5 @@ def test_a_key_file_of_the_users_own_folder_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_contradiction_in_a_key_file_is_one_sentence(tmp_path: Path, changes: dict, sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        read_key("mine", own(tmp_path, **changes))
+    with searched(own(tmp_path, **changes)), pytest.raises(InputError, match=sentence):
+        read_key("mine")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
+from pniflow.resources import searched
 from pniflow.study.fields import Field, parse_choices
 from pniflow.study.ingest_study import ingest_study
 from pniflow.study.redcap import is_labelled, names_of_labels, unique_event_name
@@ -463,11 +464,13 @@ def test_hads_is_brought_to_severity_by_the_declared_coding_only(tmp_path: Path)
     write_rows(tmp_path / "export.csv", rows)
     study |= {"covariates": {}, "instruments": {"mood": {"fields": "mood_{item}"}}}
     path = write_study(tmp_path / "study.yaml", **study)
-    with pytest.raises(InputError, match=r"mood.response_coding is missing; expected was severity, position"):
-        ingest_study(study=path, data=tmp_path, out=tmp_path / "out", resources=own)
+    missing = r"mood.response_coding is missing; expected was severity, position"
+    with searched(own), pytest.raises(InputError, match=missing):
+        ingest_study(study=path, data=tmp_path, out=tmp_path / "out")
     for coding, expected in (("severity", [0, 3]), ("position", [3, 3])):
         study["instruments"]["mood"]["response_coding"] = coding
-        ingest_study(study=write_study(path, **study), data=tmp_path, out=tmp_path / "out", resources=own)
+        with searched(own):
+            ingest_study(study=write_study(path, **study), data=tmp_path, out=tmp_path / "out")
         assert pd.read_parquet(tmp_path / "out/responses.parquet")["value"].tolist() == expected
 
 

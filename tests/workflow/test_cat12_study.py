@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
-from workflow.runs import in_clone, said
+from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 
 STUDY = """title: Tables of the brain
 sessions: {ses-pre: {day: 0}, ses-post: {day: 56}}
@@ -80,7 +80,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.nd
     write_raw(folder / "data", numbers)
     (folder / "study.yaml").write_text(STUDY)
     (folder / "config.yaml").write_text("data: data\ncat12: {batches: 1}\n")
-    done = in_clone("--cores", "2", "--configfile", folder / "config.yaml", directory=folder)
+    done = in_clone(
+        "--cores", "2", "--configfile", folder / "config.yaml", directory=folder, opened=folder / "opened.txt"
+    )
     assert done.returncode == 0, said(done)
     return folder / "results", numbers
 
@@ -127,3 +129,12 @@ def test_a_changed_protocol_is_flagged_and_the_page_is_made(run: tuple[Path, dic
     assert set(image["rule"]) == {"image changes between sessions", "image unlike the others"}
     assert image["reason"].str.startswith("echo_time 0.004 differs from").all()
     assert (results / "report/report.html").stat().st_size > 10_000
+
+
+def test_jobs_open_only_the_knowledge_that_their_rules_name(run: tuple[Path, dict[str, np.ndarray]]) -> None:
+    """The shipped plan has outcomes that this study lacks, so its names are looked up here."""
+    folder = run[0].parent
+    opened = knowledge_opened(folder / "opened.txt")
+    named = knowledge_named("--configfile", folder / "config.yaml", directory=folder)
+    assert {rule: files for rule in named if (files := opened[rule] - named[rule])} == {}
+    assert {"instruments", "atlases"} <= {Path(path).parent.name for path in opened["check_design"]}

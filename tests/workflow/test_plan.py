@@ -54,8 +54,8 @@ def test_every_rule_says_what_it_does_and_keeps_records(name: str) -> None:
     for rule, body in bodies(name).items():
         for directive in ("message:", "log:", "benchmark:", "conda:", "code=code_digest("):
             assert directive in body, (name, rule, directive)
-        command = rule.replace("_", "-") if rule else "{params.command}"
-        assert re.search(rf"pniflow {re.escape(command)}[ {{]", body)
+        command = rule.replace("_", "-") if rule else "{{params.command}}"
+        assert re.search(rf'f"{{PNIFLOW}} {re.escape(command)}[" {{]', body)
 
 
 def test_rules_only_wire() -> None:

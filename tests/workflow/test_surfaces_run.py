@@ -13,7 +13,7 @@ import yaml
 import cat12_files as made
 from pniflow.files import read_table
 from pniflow.imaging.cat12 import template
-from workflow.runs import in_clone, said
+from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 
 N = template.VERTICES["32k"]
 PEOPLE = 12
@@ -89,7 +89,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             nibabel.save(grey, place / f"cat12/mri/smwp1{stem}.nii")
     for name, document in (("study", STUDY), ("models", MODELS), ("config", {"maps": {"permutations": 40}})):
         (place / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    run = in_clone(*MADE, "--cores", "2", "--configfile", place / "config.yaml", directory=place)
+    run = in_clone(
+        *MADE,
+        "--cores",
+        "2",
+        "--configfile",
+        place / "config.yaml",
+        directory=place,
+        opened=place / "opened.txt",
+    )
     assert run.returncode == 0, said(run)
     return place / "results"
 
@@ -147,3 +155,11 @@ def test_the_report_is_planned_with_the_map(folder: Path) -> None:
     voxels = "--voxel-peaks results/models/voxels/peaks.tsv"
     for word in (f"--peaks {tables}/peaks.tsv", f"--clusters {tables}/clusters.tsv", voxels, "surface.json"):
         assert word in command
+
+
+def test_jobs_open_only_the_knowledge_that_their_rules_name(folder: Path) -> None:
+    place = folder.parent
+    opened = knowledge_opened(place / "opened.txt")
+    named = knowledge_named("--configfile", place / "config.yaml", directory=place)
+    assert {"fit_surface", "fit_voxels", "plot_surface"} <= set(named)
+    assert {rule: files for rule in named if (files := opened[rule] - named[rule])} == {}

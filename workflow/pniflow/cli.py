@@ -72,30 +72,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="One command per rule of the workflow, and a few beside it.",
         epilog=_overview() if asked else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=__version__)
+    _add_resources(top)
     top.add_argument("command", metavar="COMMAND", help="pniflow COMMAND --help explains one")
-    chosen = top.parse_args(words[:1]).command
+    top.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    first = top.parse_args(words)
+    chosen = first.command
     if chosen not in COMMANDS:
         top.error(f"there is no command '{chosen}'{nearest(chosen, COMMANDS)}; pniflow --help lists them.")
     # One thread for linear algebra, before it is loaded: the same bytes whatever the environment says.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
     function = function_of(chosen)
-    parser = parser_of(function, chosen)
-    named = "resources" in inspect.signature(function).parameters
-    if not named:
-        # Whatever a command does: labels and gene sets may be the user's own.
-        text = "Folder with further resources, searched before what pniflow ships."
-        parser.add_argument("--resources", type=Path, metavar="PATH", help=text)
-    options = vars(parser.parse_args(words[1:]))
+    parser = parser_of(function, chosen, explained=bool({"-h", "--help"} & {*first.options}))
+    _add_resources(parser)
+    options = vars(parser.parse_args(first.options))
     try:
-        with searched(options["resources"] if named else options.pop("resources")):
+        with searched(options.pop("resources") or first.resources):
             function(**_gathered(options))
     except InputError as error:
         return _refused(str(error))
     except OSError as error:
         return _refused(f"{error.filename or chosen}: {error.strerror or error}.")
     return 0
+
+
+def _add_resources(parser: argparse.ArgumentParser) -> None:
+    """Add the option of every command: it stands before the command or among its own options."""
+    text = "Folder with further resources, searched before what pniflow ships."
+    parser.add_argument("--resources", type=Path, metavar="PATH", help=text)
 
 
 def _overview() -> str:
@@ -110,8 +116,13 @@ def _refused(sentence: str) -> int:
     return 1
 
 
-def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentParser:
-    """Derive a command's parser from its function's signature and numpydoc docstring."""
+def parser_of(
+    function: Callable[..., None], command: str, *, explained: bool = True
+) -> argparse.ArgumentParser:
+    """Derive a command's parser from its function's signature and numpydoc docstring.
+
+    Tables are explained by their contracts, which are read only for this.
+    """
     document = inspect.getdoc(function) or ""
     parser = argparse.ArgumentParser(
         prog=f"pniflow {command}", description=document.split("\n\n")[0], allow_abbrev=False
@@ -120,7 +131,7 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
     hints = typing.get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
         if typing.get_origin(hints[name]) is Mapping:
-            _add_tables(parser, command)
+            _add_tables(parser, command, explained)
             continue
         required = parameter.default is inspect.Parameter.empty
         options = _options(hints[name])
@@ -139,11 +150,11 @@ def parser_of(function: Callable[..., None], command: str) -> argparse.ArgumentP
     return parser
 
 
-def _add_tables(parser: argparse.ArgumentParser, command: str) -> None:
+def _add_tables(parser: argparse.ArgumentParser, command: str, explained: bool) -> None:
     """Give each table that a command reads an option, explained by its contract."""
     needed, further = READS[command.replace("-", "_")]
     for name in (*needed, *further):
-        help = TABLES[name].described().replace("%", "%%")
+        help = TABLES[name].described().replace("%", "%%") if explained else None
         parser.add_argument(
             TABLES[name].flag,
             dest=f"tables.{name}",

@@ -155,7 +155,7 @@ def _refuse(bad: pd.Series, values: pd.Series, column: str, expected: str, sourc
     rows = np.flatnonzero(bad.to_numpy(dtype=bool))
     if len(rows):
         cell = values.iloc[rows[0]]
-        shown = "blank" if cell is None or cell != cell else f"'{cell}'"
+        shown = "blank" if values.isna().iloc[rows[0]] else f"'{cell}'"
         more = f" (and {len(rows) - 1} more rows)" if len(rows) > 1 else ""
         raise InputError(f"{source}: row {rows[0] + 2}, column '{column}' is {shown}; {expected}{more}.")
 

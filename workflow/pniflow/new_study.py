@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pniflow import files
+from pniflow import files, resources
 from pniflow.errors import InputError, listing, nearest
 from pniflow.study.fields import Field, read_dictionary
 from pniflow.study.guesses import (
@@ -119,9 +119,9 @@ def new_study(
     if cat12 is not None:
         _cat12(draft, cat12, inside["cat12"])
     files.write_text(out / "study.yaml", "\n".join([*draft.lines, ""]))
-    files.write_text(
-        out / "config.yaml", _config(os.path.relpath(data, out.resolve()), instruments, matrix, cat12)
-    )
+    folders = {"data": data} | ({"resources": mine.resolve()} if (mine := resources.own()) else {})
+    beside = {key: os.path.relpath(path, out.resolve()) for key, path in folders.items()}
+    files.write_text(out / "config.yaml", _config(beside, instruments, matrix, cat12))
     print(f"Written: {out / 'study.yaml'} and {out / 'config.yaml'}. Read both; every guess has a comment.")
     for sentence in draft.open:
         print(f"Not guessed: {sentence}")
@@ -362,12 +362,15 @@ def _cat12(draft: Draft, folder: Path, name: str) -> None:
     draft.lines.append("")
 
 
-def _config(data: str, instruments: list[str], matrix: Path | None, cat12: Path | None) -> str:
+def _config(
+    folders: Mapping[str, str], instruments: list[str], matrix: Path | None, cat12: Path | None
+) -> str:
     lines = [
         "# How the study is analysed; every key and its default: config/README.md. What the files are: "
         "study.yaml."
     ]
-    lines += [f"data: {_flow(data)}", "", "questionnaires:", f"  instruments: {_flow(instruments)}"]
+    lines += [f"{key}: {_flow(path)}" for key, path in folders.items()]
+    lines += ["", "questionnaires:", f"  instruments: {_flow(instruments)}"]
     if matrix is not None:
         lines += [
             "",

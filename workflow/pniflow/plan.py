@@ -11,17 +11,17 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pniflow import resources
 from pniflow.config import checked, read_study
 from pniflow.errors import InputError, nearest
 from pniflow.modalities import MODALITIES, present
 from pniflow.models.planning import require_declared
 from pniflow.models.specification import read_models
-from pniflow.resources import find, shipped
 from pniflow.study.rawtables import file_of, names_beside
 
 _LIBRARY = Path(__file__).resolve().parent
@@ -83,6 +83,20 @@ class Plan:
                 "config.yaml (snakemake -n works without the data)."
             )
 
+    def reads(self, *names: str, but: str = "") -> list[str]:
+        """Return files of knowledge as rule inputs, so that a dry run shows them and an edit reruns the rule.
+
+        Parameters
+        ----------
+        names, but : str
+            Words separated by blanks: contracts and schemas by name (`estimates`, `study`), resources as
+            `kind/name`, or `kind/*` where what the data hold decides; without those of `but`.
+        """
+        with resources.searched(self.config["resources"]):
+            out = {path for name in but.split() for path in _files(name)}
+            found = dict.fromkeys(path for name in " ".join(names).split() for path in _files(name))
+        return [os.path.relpath(path) for path in found if path not in out]
+
     def tracked(self) -> dict[str, str | list[str]]:
         """Return raw files as rule inputs; absent ones (dry run without data) are not tracked."""
         absent = self.absent()
@@ -112,27 +126,54 @@ def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
     shipped_models = os.path.relpath(shipped_models_file())
     data = "results/raw" if full["simulate"] else os.path.normpath(os.path.join(folder, full["data"]))
     if full["resources"]:
-        full["resources"] = os.path.normpath(os.path.join(folder, full["resources"]))
+        full["resources"] = os.path.relpath(os.path.join(folder, full["resources"]))
     for name in full["questionnaires"]["instruments"]:
         if name not in study["instruments"]:
             raise InputError(
                 f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields."
             )
-    for name in full["report"]["published"]:
-        try:
-            find("published", name, full["resources"])
-        except InputError as error:
-            raise InputError(f"{os.path.relpath(config_file)}: report.{error}") from None
     raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
     models_file = own_models if Path(own_models).is_file() else shipped_models
     held = present(study, full)
-    require_declared(read_models(models_file), study, held, full["resources"])
+    with resources.searched(full["resources"]):
+        _require_resources(full, study, (os.path.relpath(config_file), study_file))
+        require_declared(read_models(models_file), study, held)
     return Plan(full, study, study_file, models_file, data, raw, held)
+
+
+def _require_resources(config: Mapping[str, Any], study: Mapping[str, Any], files: Sequence[str]) -> None:
+    """Refuse names of resources that no folder has, before anything runs."""
+    config_file, study_file = files
+    for kind, names, place in (
+        ("instruments", study["instruments"], f"{study_file}: instruments"),
+        ("genes", [config["expression"]["ctra"]["gene_set"]], f"{config_file}: expression.ctra.gene_set"),
+        ("published", config["report"]["published"], f"{config_file}: report.published"),
+    ):
+        for name in names:
+            try:
+                resources.find(kind, name)
+            except InputError as error:
+                raise InputError(f"{place}{str(error).removeprefix(kind)}") from None
+
+
+def _files(name: str) -> list[Path]:
+    """Return the files behind a name of `Plan.reads`."""
+    kind, _, one = name.rpartition("/")
+    if kind:
+        known = [path.stem for path in resources.files(kind)] if one == "*" else [one]
+        return [path for found in known for path in resources.sources(kind, found)]
+    found = sorted(resources.shipped("schemas").glob("*.table.yaml" if name == "*" else f"{name}.*.yaml"))
+    if not found:
+        raise ValueError(f"there is no schema '{name}'")
+    return found
 
 
 def shipped_models_file() -> Path:
     """Return the prespecified analyses that pniflow ships, for a study without a models.yaml of its own."""
-    places = [shipped("resources") / "models.yaml", _LIBRARY.parent.parent / "config" / "models.yaml"]
+    places = [
+        resources.shipped("resources") / "models.yaml",
+        _LIBRARY.parent.parent / "config" / "models.yaml",
+    ]
     return next((place for place in places if place.is_file()), places[-1])
 
 
@@ -204,24 +245,25 @@ def folder_digest(folder: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def code_digest(stage: str) -> str:
-    """Return a digest of a stage's modules, pniflow modules they import, and resources and schemas they name.
+def code_digest(stage: str, knowledge: Iterable[str]) -> str:
+    """Return a digest of a stage's modules, the pniflow modules they import, and what knowledge they read.
 
     Snakemake does not see that a command's code changed; as a parameter of the rule this makes it rerun.
+    It sees that an input is newer than the results; a file unpacked from an archive need not be.
 
     Parameters
     ----------
     stage : str
         Module or subpackage of pniflow (`expression`).
+    knowledge : list of str
+        Files of resources and schemas (`Plan.reads`).
     """
-    digest = hashlib.sha256()
-    for path in sorted(_sources(stage)):
-        digest.update(_contribution(path)[0])
-    return digest.hexdigest()[:16]
+    files = [*sorted(_sources(stage)), *map(Path, knowledge)]
+    return hashlib.sha256(b"".join(_contribution(path)[0] for path in files)).hexdigest()[:16]
 
 
 def _sources(stage: str) -> set[Path]:
-    """Return the files a stage depends on: modules by import, resources and schemas by name."""
+    """Return the modules a stage depends on by import."""
     waiting, seen = list(_modules(f"pniflow.{stage}")), set()
     while waiting:
         path = waiting.pop()
@@ -231,10 +273,8 @@ def _sources(stage: str) -> set[Path]:
     return seen
 
 
-# Imports of pniflow, and strings of one word. To parse every module took half of a dry run's time.
-_MENTIONS = re.compile(
-    r'^[ ]*(?:from|import) (pniflow[\w.]*)(?: import (\([^)]*\)|[^\n]*))?|"([\w.]+)"', re.MULTILINE
-)
+# To parse every module took half of a dry run's time.
+_IMPORTS = re.compile(r"^[ ]*(?:from|import) (pniflow[\w.]*)(?: import (\([^)]*\)|[^\n]*))?", re.MULTILINE)
 
 
 @functools.cache
@@ -245,14 +285,11 @@ def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
     if path.suffix != ".py":
         return own, ()
     leads: list[Path] = []
-    for module, names, string in _MENTIONS.findall(content.decode()):
-        if string:
-            leads.extend(_modules(string) or _named().get(string, ()))
-        else:
-            # Of a package the modules named, these alone; a function that it hands on may be anywhere in it.
-            named = [_modules(f"{module}.{name}") for name in re.findall(r"\w+", names.split(" as ")[0])]
-            leads.extend(file for files in named for file in files)
-            leads.extend(() if named and all(named) else _modules(module))
+    for module, names in _IMPORTS.findall(content.decode()):
+        # Of a package the modules named, these alone; a function that it hands on may be anywhere in it.
+        named = [_modules(f"{module}.{name}") for name in re.findall(r"\w+", names.split(" as ")[0])]
+        leads.extend(file for files in named for file in files)
+        leads.extend(() if named and all(named) else _modules(module))
     return own, tuple(leads)
 
 
@@ -269,17 +306,3 @@ def _modules(name: str) -> tuple[Path, ...]:
     if base.is_dir():
         return tuple(sorted(path for path in base.rglob("*") if path.suffix in _CODE))
     return (base.with_suffix(".py"),) if base.with_suffix(".py").is_file() else ()
-
-
-@functools.cache
-def _named() -> dict[str, tuple[Path, ...]]:
-    """Return what a string in the code can refer to: a folder of resources, or a contract or schema."""
-    resources = shipped("resources")
-    named = {
-        place.name: tuple(sorted(p for p in place.iterdir() if p.is_file()))
-        for place in resources.iterdir()
-        if place.is_dir()
-    }
-    for path in shipped("schemas").glob("*.yaml"):
-        named.setdefault(path.name.split(".")[0], (path,))
-    return named

@@ -1,24 +1,46 @@
-"""Knowledge as data: gene sets, instruments, atlases, published claims, found by name and never by path."""
+"""Knowledge as data: gene sets, instruments, atlases, published claims, found by name and never by path.
+
+Within `searched(folder)` a user's own resources come first: a file there stands in the place of the shipped
+one of its name; what stands in `labels`, `atlases`, `references` and the gene map adds to what is shipped, or
+replaces the rows of its key.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from pniflow.errors import InputError, listing, nearest
 
 _HERE = Path(__file__).resolve().parent
-_own: contextvars.ContextVar[Path | None] = contextvars.ContextVar("own resources", default=None)
+_ENDINGS = (".yaml", ".tsv")
+_ADDED = ("labels", "atlases", "references", "genes/gene_map")  # kinds and tables to which a user's own add
+# The user's own resources as they were named, and where they are.
+_own: contextvars.ContextVar[tuple[Path, str] | None] = contextvars.ContextVar("own resources", default=None)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
 def searched(folder: Path | str | None) -> Iterator[None]:
-    """Let every `find` inside look into the user's own resources first, whoever calls it."""
-    token = _own.set(Path(folder) if folder else None)
+    """Let everything inside look into the user's own resources first.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    """
+    if folder and not os.path.isdir(folder):
+        raise InputError(
+            f"{folder}: there is no such folder of resources; correct its name, or leave it out."
+        )
+    token = _own.set((Path(folder), os.path.abspath(folder)) if folder else None)
     try:
         yield
     finally:
@@ -27,7 +49,19 @@ def searched(folder: Path | str | None) -> Iterator[None]:
 
 def own() -> Path | None:
     """Return the user's own resources that `searched` named."""
-    return _own.get()
+    named = _own.get()
+    return named[0] if named else None
+
+
+def cached(function: Callable[P, T]) -> Callable[P, T]:
+    """Remember what a function of names found in the resources, for each folder of own ones apart."""
+    found: Callable[..., T] = functools.lru_cache(10_000)(lambda _, *names, **more: function(*names, **more))
+
+    @functools.wraps(function)
+    def remembered(*names: P.args, **more: P.kwargs) -> T:
+        return found(_own.get(), *names, **more)
+
+    return remembered
 
 
 def shipped(folder: str) -> Path:
@@ -44,13 +78,19 @@ def read_schema(name: str) -> dict[str, Any]:
     return document
 
 
-def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
-    """Find a resource file by kind (`genes`, `instruments`, `atlases`, `published`) and name.
+def find(kind: str, name: str) -> Path:
+    """Find a resource file by kind (`genes`, `instruments`, `checklists`, `published`) and name.
 
-    Parameters
-    ----------
-    folder : path, optional
-        The user's own resources (config key `resources`), searched before what pniflow ships.
+    Raises
+    ------
+    InputError
+        No such name; the sentence lists the names there are.
+    """
+    return sources(kind, name)[-1]
+
+
+def sources(kind: str, name: str) -> list[Path]:
+    """Return the files behind a name, one or, of what a user's own adds to, the shipped one and the own one.
 
     Raises
     ------
@@ -61,12 +101,67 @@ def find(kind: str, name: str, folder: Path | str | None = None) -> Path:
         raise InputError(
             f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path."
         )
-    places = [Path(place) for place in (folder, own()) if place]
-    places.append(shipped("resources"))
-    for place in places:
-        for suffix in (".yaml", ".tsv"):
-            path = place / kind / f"{name}{suffix}"
-            if path.is_file():
-                return path
-    known = sorted({path.stem for place in places for path in (place / kind).glob("*.*")})
-    raise InputError(f"{kind}: there is no '{name}'{nearest(name, known)}; known are {listing(known, 40)}.")
+    there = [
+        path for place in _places(kind) for end in _ENDINGS if (path := place / f"{name}{end}").is_file()
+    ]
+    if not there:
+        known = [path.stem for path in files(kind)]
+        raise InputError(
+            f"{kind}: there is no '{name}'{nearest(name, known)}; known are {listing(known, 40)}."
+        )
+    return there if {kind, f"{kind}/{name}"} & {*_ADDED} else there[-1:]
+
+
+def _places(kind: str) -> list[Path]:
+    """Return the folders of a kind, the user's own last."""
+    return [place / kind for place in (shipped("resources"), own()) if place]
+
+
+def files(kind: str) -> list[Path]:
+    """Return the files of a kind by name, each where `find` finds it."""
+    found = {
+        path.stem: path for place in _places(kind) for path in place.glob("*.*") if path.suffix in _ENDINGS
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def rows(kind: str, name: str, *key: str) -> list[dict[str, str]]:
+    """Read a table that a user's own adds to: shipped rows, then own ones, which replace those of their key.
+
+    Parameters
+    ----------
+    key : str
+        Columns that tell rows apart; without any, the first.
+
+    Raises
+    ------
+    InputError
+        There is no such table, or the own one has other columns.
+    """
+    found: list[dict[str, str]] = []
+    head: list[str] = []
+    for path in sources(kind, name):
+        columns, given = _cells(path)
+        head = head or [*key, *(column for column in columns if column not in key)]
+        key = key or (head[0],)
+        if not {*key} <= {*columns} <= {*head}:
+            raise InputError(
+                f"{path}: the columns are {listing(columns)}; of {listing(head, 20)}, tab-separated, "
+                f"{listing(key)} and any others were expected."
+            )
+        anew = {tuple(row[column] for column in key) for row in given}
+        found = [row for row in found if tuple(row[column] for column in key) not in anew]
+        found += [dict.fromkeys(head, "") | row for row in given]
+    return found
+
+
+def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return a table's columns and its rows, short ones filled up."""
+    from pniflow.files import read_text
+
+    lines = [line for line in read_text(path).splitlines() if line] or [""]
+    head = lines[0].split("\t")
+    width = len(head)
+    return head, [
+        dict(zip(head, [*line.split("\t"), *[""] * width][:width], strict=True)) for line in lines[1:]
+    ]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow import modalities
-from pniflow.errors import InputError, listing
-from pniflow.files import read_text, read_yaml
-from pniflow.resources import find, own, shipped
+from pniflow import modalities, resources
+from pniflow.errors import InputError
+from pniflow.files import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,46 +51,19 @@ class Label:
     unit: str = ""
 
 
+@resources.cached
 def known(name: str) -> dict[str, dict[str, str]]:
     """Read a table of `resources/labels/`: first column -> row; the user's own rows replace shipped ones."""
-    return _known(name, own())
+    return {next(iter(row.values())): row for row in resources.rows("labels", name)}
 
 
-@functools.cache
-def _known(name: str, mine: Path | None) -> dict[str, dict[str, str]]:
-    head, found = _labels(shipped("resources") / "labels" / f"{name}.tsv")
-    path = mine / "labels" / f"{name}.tsv" if mine else None
-    if path and path.is_file():
-        given, own_rows = _labels(path)
-        wrong = [column for column in given if column not in head]
-        if wrong or given[0] != head[0]:
-            raise InputError(
-                f"{path}: the columns are {listing(given)}; of {listing(head)}, tab-separated, the first and "
-                "any others were expected."
-            )
-        found |= {key: dict.fromkeys(head, "") | row for key, row in own_rows.items()}
-    return found
-
-
-def _labels(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Return a table's columns, and its rows by their first cell."""
-    lines = [line for line in read_text(path).splitlines() if line] or [""]
-    head = lines[0].split("\t")
-    rows = [dict(zip(head, [*line.split("\t"), *[""] * len(head)], strict=False)) for line in lines[1:]]
-    return head, {row[head[0]]: row for row in rows}
-
-
+@resources.cached
 def instrument_key(name: str) -> dict[str, Any] | None:
     """Return an instrument's key file, the user's own before the shipped one; None where there is none."""
     try:
-        return _key(find("instruments", name))
+        key: dict[str, Any] = read_yaml(resources.find("instruments", name))
     except InputError:
         return None
-
-
-@functools.cache
-def _key(path: Path) -> dict[str, Any]:
-    key: dict[str, Any] = read_yaml(path)
     return key
 
 
@@ -117,13 +87,9 @@ def unit_of(measure: str, units: Mapping[str, str]) -> str:
     return units.get(measure) or label(measure).unit
 
 
+@resources.cached
 def label(measure: str) -> Label:
     """Return a measure's label: from `resources/labels`, the instrument, a region's name, or as it is."""
-    return _label(measure, own())
-
-
-@functools.cache
-def _label(measure: str, _: Path | None) -> Label:
     row = known("measures").get(measure)
     scale = _scale(measure)
     if row:

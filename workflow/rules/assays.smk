@@ -5,6 +5,7 @@ rule score_assays:
     input:
         study=plan.study_file,
         assays="<results>/study/assays.tsv",
+        knowledge=(known := reads("study assays assay_scores")),
     output:
         scores="<results>/assays/assay_scores.tsv",
     log:
@@ -16,9 +17,10 @@ rule score_assays:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("assays.score_assays"),
+        code=code_digest("assays.score_assays", known),
     message:
         "Laboratory values on the analysed scale, values below the detection limit counted"
     shell:
-        "pniflow score-assays --assays {input.assays} --study {input.study}"
+        f"{PNIFLOW} score-assays"
+        " --assays {input.assays} --study {input.study}"
         " --scores {output.scores} 2> {log}"

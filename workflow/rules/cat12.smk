@@ -6,6 +6,7 @@ rule index_cat12:
     input:
         study=plan.study_file,
         folder=raw["cat12.folder"],
+        knowledge=(known := reads("study scans")),
     output:
         scans="<results>/cat12/scans.tsv",
     log:
@@ -19,11 +20,12 @@ rule index_cat12:
     params:
         batches=lookup(dpath="cat12/batches", within=config),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.index_cat12"),
+        code=code_digest("imaging.cat12.index_cat12", known),
     message:
         "Scans, joined to participants and sessions"
     shell:
-        f"pniflow index-cat12 --folder {SCANS} --study {{input.study}}"
+        f"{PNIFLOW} index-cat12"
+        f" --folder {SCANS} --study {{input.study}}"
         " --batches {params.batches} --scans {output.scans} 2> {log}"
 
 
@@ -31,6 +33,12 @@ rule parse_cat12:
     input:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
+        knowledge=(
+            known := reads(
+                "scans regions globals quality atlases/*",
+                but="atlases/groups atlases/test_retest",
+            )
+        ),
     output:
         regions="<results>/cat12/batches/{batch}/regions.parquet",
         globals="<results>/cat12/batches/{batch}/globals.tsv",
@@ -45,11 +53,12 @@ rule parse_cat12:
         "../../envs/pniflow.yaml"
     params:
         allow_failed=switch("allow-failed-files", config["cat12"]["allow_failed_files"]),
-        code=code_digest("imaging.cat12.parse_cat12"),
+        code=code_digest("imaging.cat12.parse_cat12", known),
     message:
         "CAT12 regions, volumes and quality of batch {wildcards.batch}"
     shell:
-        f"pniflow parse-cat12 {SCANS} --scans {{input.scans}}"
+        f"{PNIFLOW} parse-cat12"
+        f" {SCANS} --scans {{input.scans}}"
         " --batch {wildcards.batch}{params.allow_failed}"
         " --regions {output.regions} --globals {output.globals} --quality {output.quality} 2> {log}"
 
@@ -61,6 +70,7 @@ rule gather_cat12:
         ),
         globals=collect("<results>/cat12/batches/{batch}/globals.tsv", batch=BATCHES),
         quality=collect("<results>/cat12/batches/{batch}/quality.tsv", batch=BATCHES),
+        knowledge=(known := reads("regions globals quality")),
     output:
         regions="<results>/cat12/regions.parquet",
         globals="<results>/cat12/globals.tsv",
@@ -75,9 +85,10 @@ rule gather_cat12:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.globals, parent=True),
-        code=code_digest("imaging.cat12.gather_cat12"),
+        code=code_digest("imaging.cat12.gather_cat12", known),
     message:
         "CAT12 tables of all batches"
     shell:
-        "pniflow gather-cat12 --regions {input.regions} --globals {input.globals}"
+        f"{PNIFLOW} gather-cat12"
+        " --regions {input.regions} --globals {input.globals}"
         " --quality {input.quality} --out {params.out} 2> {log}"

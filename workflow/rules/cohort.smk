@@ -9,6 +9,7 @@ rule assemble_cohort:
         study=plan.study_file,
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=(known := reads("* study atlases/groups atlases/test_retest")),
     output:
         measures="<results>/cohort/measures.parquet",
         excluded="<results>/cohort/excluded_measures.parquet",
@@ -49,11 +50,12 @@ rule assemble_cohort:
         minimum_quality=lookup(dpath="cat12/minimum_quality", within=config),
         mixed=switch("allow-mixed-versions", config["cat12"]["allow_mixed_versions"]),
         out=subpath(output.flow, parent=True),
-        code=code_digest("cohort.assemble_cohort"),
+        code=code_digest("cohort.assemble_cohort", known),
     message:
         "Measures, participant flow, exclusions and Table 1"
     shell:
-        "pniflow assemble-cohort --study {input.study}"
+        f"{PNIFLOW} assemble-cohort"
+        " --study {input.study}"
         " --participants {input.participants} --sessions {input.sessions}"
         f"{flags(COHORT)}"
         " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out} 2> {log}"

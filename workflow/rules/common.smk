@@ -9,7 +9,13 @@ sys.path.insert(0, LIBRARY)
 
 from pniflow.errors import InputError
 from pniflow.figures.gallery import drawn
-from pniflow.plan import code_digest, folder_digest, read_plan, shell_prefix
+from pniflow.plan import (
+    code_digest,
+    folder_digest,
+    read_plan,
+    shell_prefix,
+    shipped_models_file,
+)
 from pniflow.tables import TABLES, read_by
 
 try:
@@ -42,6 +48,11 @@ MODALITIES = plan.modalities
 def placed(names):
     """Return tables of the run as inputs: name -> where it lies."""
     return {name: f"<results>/{TABLES[name].path}" for name in names}
+
+
+def contracts(names):
+    """Return the contracts of tables as `reads` takes them."""
+    return " ".join(TABLES[name].schema for name in names if not TABLES[name].about)
 
 
 def flags(names):
@@ -88,7 +99,23 @@ def digest(key):
     return "" if config["simulate"] else folder_digest(plan.raw[key])
 
 
-RESOURCES = f" --resources {word(config['resources'])}" if config["resources"] else ""
+def named(kind, names):
+    """Write names of resources as `reads` takes them: `instruments/pss10 instruments/gad7`."""
+    return " ".join(f"{kind}/{name}" for name in names)
+
+
+# How every command begins: with the user's own resources where there are any.
+PNIFLOW = "pniflow"
+if config["resources"]:
+    PNIFLOW += f" --resources {word(config['resources'])}"
+# What rules read of schemas and resources, as inputs.
+reads = plan.reads
+ASKED = named("instruments", study["instruments"])
+SCORED = named("instruments", config["questionnaires"]["instruments"])
+GENE_MAP = "gene_map genes/gene_map"
+GENE_SET = f"gene_set genes/{config['expression']['ctra']['gene_set']}"
+PUBLISHED = named("published", config["report"]["published"])
+PLANNED = "models instruments/* atlases/groups"  # names that a plan may have
 RECORDS = [
     path
     for key, path in raw.items()

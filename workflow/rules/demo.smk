@@ -2,6 +2,9 @@
 
 
 rule simulate_study:
+    input:
+        models=os.path.relpath(shipped_models_file()),
+        knowledge=(known := reads("models demo/facets demo/genes demo/regions")),
     output:
         export="<results>/raw/redcap/export.csv",
         dictionary="<results>/raw/redcap/dictionary.csv",
@@ -26,9 +29,10 @@ rule simulate_study:
         sign_pattern=lookup(dpath="simulate/sign_pattern", within=config),
         null=switch("null", config["simulate"]["null_effects"]),
         out=subpath(output.truth, parent=True),
-        code=code_digest("demo.simulate_study"),
+        code=code_digest("demo.simulate_study", known),
     message:
         "Simulated study of {params.participants} participants, seed {params.seed}"
     shell:
-        "pniflow simulate-study --participants {params.participants} --seed {params.seed}"
+        f"{PNIFLOW} simulate-study"
+        " --participants {params.participants} --seed {params.seed}"
         " --sign-pattern {params.sign_pattern}{params.null} --out {params.out} 2> {log}"

@@ -15,6 +15,7 @@ rule ingest_expression:
     input:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
+        knowledge=(known := reads(f"samples levels gene_match {GENE_MAP}")),
     output:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
@@ -38,11 +39,12 @@ rule ingest_expression:
         housekeeping=words("--housekeeping", GIVEN["housekeeping"]),
         mangled=switch("allow-mangled", GIVEN["allow_mangled"]),
         digest=[digest(key) for key in FOLDERS],
-        code=code_digest("expression.ingest_expression"),
+        code=code_digest("expression.ingest_expression", known),
     message:
         "Expression levels by gene, identifiers resolved: {params.unit}"
     shell:
-        "pniflow ingest-expression --unit {params.unit} --format {params.format}"
+        f"{PNIFLOW} ingest-expression"
+        " --unit {params.unit} --format {params.format}"
         " --strand {params.strand}{params.delivered}{params.quantifications}"
         "{params.housekeeping}{params.mangled}"
         f"{' --whole {output.whole}' if WHOLE else ''}"
@@ -53,6 +55,7 @@ rule normalize_expression:
     input:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
+        knowledge=(known := reads(f"levels genes/reference11 {GENE_MAP}")),
     output:
         expression="<results>/expression/normalized.parquet",
         report="<results>/expression/normalization.json",
@@ -70,11 +73,12 @@ rule normalize_expression:
         mean=lookup(dpath="expression/normalization/mean", within=config),
         scale=lookup(dpath="expression/normalization/scale", within=config),
         floor=lookup(dpath="expression/normalization/floor", within=config),
-        code=code_digest("expression.normalize_expression"),
+        code=code_digest("expression.normalize_expression", known),
     message:
         "Normalized log2 expression: {params.method}"
     shell:
-        f"pniflow normalize-expression --levels {{input.levels}}{flags(WHOLE)}"
+        f"{PNIFLOW} normalize-expression"
+        f" --levels {{input.levels}}{flags(WHOLE)}"
         "{params.named} --mean {params.mean} --scale {params.scale} --floor {params.floor}"
         " --out {output.expression} --report {output.report} 2> {log}"
 
@@ -86,6 +90,11 @@ rule score_ctra:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=(
+            known := reads(
+                f"samples participants sessions ctra_scores ctra_genes genes/leukocyte8 {GENE_MAP} {GENE_SET}"
+            )
+        ),
     output:
         scores="<results>/expression/ctra_scores.tsv",
         genes=report(
@@ -107,15 +116,15 @@ rule score_ctra:
         baseline=next(iter(study["sessions"])),
         parts=switch("parts", config["expression"]["ctra"]["parts"]),
         variant=lookup(dpath="expression/ctra/variant", within=config),
-        code=code_digest("expression.score_ctra"),
+        code=code_digest("expression.score_ctra", known),
     message:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
-        "pniflow score-ctra --expression {input.expression} --normalization {input.normalization}"
+        f"{PNIFLOW} score-ctra"
+        " --expression {input.expression} --normalization {input.normalization}"
         " --samples {input.samples} --participants {input.participants}"
         " --sessions {input.sessions} --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
         "{params.parts}"
-        f"{RESOURCES}"
         " --scores {output.scores} --genes {output.genes} 2> {log}"
 
 
@@ -126,6 +135,11 @@ rule assess_samples:
         samples="<results>/study/samples.tsv",
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
+        knowledge=(
+            known := reads(
+                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+            )
+        ),
     output:
         quality=report(
             "<results>/expression/sample_quality.tsv",
@@ -142,59 +156,14 @@ rule assess_samples:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("expression.assess_samples"),
+        code=code_digest("expression.assess_samples", known),
     message:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
-        "pniflow assess-samples --levels {input.levels} --expression {input.expression}"
+        f"{PNIFLOW} assess-samples"
+        " --levels {input.levels} --expression {input.expression}"
         " --samples {input.samples} --participants {input.participants}"
         " --sessions {input.sessions} --out {output.quality} 2> {log}"
 
 
-rule fit_over_genes:
-    input:
-        expression="<results>/expression/normalized.parquet",
-        samples="<results>/study/samples.tsv",
-        participants="<results>/cohort/participants.tsv",
-        measures="<results>/cohort/measures.parquet",
-    output:
-        estimates=report(
-            "<results>/models/over_genes.tsv",
-            category="Tables",
-            caption="../report/over_genes.rst",
-            labels={"table": "Analyses over genes"},
-        ),
-        genes=report(
-            "<results>/models/gene_estimates.tsv",
-            category="Tables",
-            caption="../report/gene_estimates.rst",
-            labels={"table": "Estimates gene by gene"},
-        ),
-    log:
-        "<logs>/fit_over_genes.log",
-    benchmark:
-        "<benchmarks>/fit_over_genes.jsonl"
-    group:
-        "results"
-    conda:
-        "../../envs/pniflow.yaml"
-    params:
-        predictors=words(
-            "--predictors", config["expression"]["over_genes"]["predictors"]
-        ),
-        covariates=words(
-            "--covariates", config["expression"]["over_genes"]["covariates"]
-        ),
-        permutations=lookup(dpath="expression/over_genes/permutations", within=config),
-        gene_set=lookup(dpath="expression/ctra/gene_set", within=config),
-        baseline=next(iter(study["sessions"])),
-        code=code_digest("genes.fit_over_genes"),
-    message:
-        "Models over the genes of the score, the legacy one beside the default"
-    shell:
-        "pniflow fit-over-genes --expression {input.expression} --samples {input.samples}"
-        " --participants {input.participants} --measures {input.measures}"
-        "{params.predictors}{params.covariates} --baseline {params.baseline}"
-        " --gene-set {params.gene_set} --legacy --permutations {params.permutations}"
-        f"{RESOURCES}"
-        " --out {output.estimates} --genes {output.genes} 2> {log}"
+include: "genes.smk"

@@ -9,6 +9,9 @@ for figure in drawn(MODALITIES):
         input:
             **placed(figure.reads),
             study=plan.study_file,
+            knowledge=(
+                known := reads("study", contracts(figure.reads), figure.resources)
+            ),
         output:
             figure=report(
                 f"<results>/figures/{figure.name}.svg",
@@ -30,11 +33,12 @@ for figure in drawn(MODALITIES):
             command=f"plot-{figure.name.replace('_', '-')}",
             tables=options_of(figure.reads),
             caption=figure.caption.format(**config["expression"]["ctra"]),
-            code=code_digest(f"figures.plot_{figure.name}"),
+            code=code_digest(f"figures.plot_{figure.name}", known),
         message:
             f"Figure: {figure.title}"
         shell:
             # Written when the job runs, after the loop: what differs by figure is a parameter.
-            "pniflow {params.command}{params.tables} --study {input.study}"
+            f"{PNIFLOW} {{params.command}}"
+            "{params.tables} --study {input.study}"
             " --figure {output.figure} --image {output.image} --description {output.description}"
-            f"{RESOURCES} 2> {{log}}"
+            " 2> {log}"

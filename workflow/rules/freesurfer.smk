@@ -5,6 +5,7 @@ rule ingest_freesurfer:
     input:
         study=plan.study_file,
         folder=raw["freesurfer.folder"],
+        knowledge=(known := reads("study regions")),
     output:
         regions="<results>/cat12/freesurfer.parquet",
     log:
@@ -17,9 +18,10 @@ rule ingest_freesurfer:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("freesurfer.folder"),
-        code=code_digest("imaging.ingest_freesurfer"),
+        code=code_digest("imaging.ingest_freesurfer", known),
     message:
         "FreeSurfer's statistics and hippocampal subfields"
     shell:
-        f"pniflow ingest-freesurfer --folder {word(plan.raw['freesurfer.folder'])}"
+        f"{PNIFLOW} ingest-freesurfer"
+        f" --folder {word(plan.raw['freesurfer.folder'])}"
         " --study {input.study} --regions {output.regions} 2> {log}"

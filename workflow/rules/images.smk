@@ -5,6 +5,7 @@ rule ingest_protocol:
     input:
         study=plan.study_file,
         folder=raw["images.folder"],
+        knowledge=(known := reads("study protocol")),
     output:
         protocol="<results>/cat12/protocol.tsv",
     log:
@@ -17,9 +18,10 @@ rule ingest_protocol:
         "../../envs/pniflow.yaml"
     params:
         digest=digest("images.folder"),
-        code=code_digest("imaging.ingest_protocol"),
+        code=code_digest("imaging.ingest_protocol", known),
     message:
         "Protocol of each T1w and FLAIR image"
     shell:
-        f"pniflow ingest-protocol --folder {word(plan.raw['images.folder'])}"
+        f"{PNIFLOW} ingest-protocol"
+        f" --folder {word(plan.raw['images.folder'])}"
         " --study {input.study} --protocol {output.protocol} 2> {log}"

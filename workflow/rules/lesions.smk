@@ -6,6 +6,7 @@ rule ingest_lesions:
     input:
         study=plan.study_file,
         folder=raw[LESIONS],
+        knowledge=(known := reads("study lesions")),
     output:
         lesions="<results>/cat12/lesions.tsv",
     log:
@@ -18,9 +19,10 @@ rule ingest_lesions:
         "../../envs/pniflow.yaml"
     params:
         digest=digest(LESIONS),
-        code=code_digest("imaging.ingest_lesions"),
+        code=code_digest("imaging.ingest_lesions", known),
     message:
         "Lesion load of each scan"
     shell:
-        f"pniflow ingest-lesions --folder {word(plan.raw[LESIONS])}"
+        f"{PNIFLOW} ingest-lesions"
+        f" --folder {word(plan.raw[LESIONS])}"
         " --study {input.study} --lesions {output.lesions} 2> {log}"

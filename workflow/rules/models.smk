@@ -7,6 +7,11 @@ rule fit_models:
     input:
         **placed(FITTED),
         models=plan.models_file,
+        knowledge=(
+            known := reads(
+                contracts(FITTED), f"estimates sensitivity diagnostics {PLANNED}"
+            )
+        ),
     output:
         estimates=report(
             "<results>/models/estimates.tsv",
@@ -30,11 +35,12 @@ rule fit_models:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models.fit_models"),
+        code=code_digest("models.fit_models", known),
     message:
         "Mixed-effects models: the prespecified analyses and their sensitivity"
     shell:
-        f"pniflow fit-models{flags(FITTED)}{RESOURCES}"
+        f"{PNIFLOW} fit-models"
+        f"{flags(FITTED)}"
         " --models {input.models} --estimates {output.estimates}"
         " --sensitivity {output.sensitivity} --diagnostics {output.diagnostics} 2> {log}"
 
@@ -44,6 +50,7 @@ rule check_design:
         measures="<results>/cohort/measures.parquet",
         participants="<results>/cohort/participants.tsv",
         models=plan.models_file,
+        knowledge=(known := reads(f"measures participants design_checks {PLANNED}")),
     output:
         design=report(
             "<results>/models/design.tsv",
@@ -60,10 +67,10 @@ rule check_design:
     conda:
         "../../envs/pniflow.yaml"
     params:
-        code=code_digest("models.check_design"),
+        code=code_digest("models.check_design", known),
     message:
         "Type-I error and power of this study's design, by simulation"
     shell:
-        "pniflow check-design --measures {input.measures} --participants {input.participants}"
-        f"{RESOURCES}"
+        f"{PNIFLOW} check-design"
+        " --measures {input.measures} --participants {input.participants}"
         " --models {input.models} --design {output.design} 2> {log}"

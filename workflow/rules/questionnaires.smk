@@ -4,6 +4,7 @@
 rule score_questionnaires:
     input:
         responses="<results>/study/responses.parquet",
+        knowledge=(known := reads(f"responses scales reliability instrument {SCORED}")),
     output:
         scales="<results>/questionnaires/scales.tsv",
         reliability=report(
@@ -22,11 +23,11 @@ rule score_questionnaires:
         "../../envs/pniflow.yaml"
     params:
         instruments=lookup(dpath="questionnaires/instruments", within=config),
-        code=code_digest("questionnaires.score_questionnaires"),
+        code=code_digest("questionnaires.score_questionnaires", known),
     message:
         "Scales of {params.instruments}"
     shell:
-        "pniflow score-questionnaires --responses {input.responses}"
+        f"{PNIFLOW} score-questionnaires"
+        " --responses {input.responses}"
         " --instruments {params.instruments}"
-        f"{RESOURCES}"
         " --scales {output.scales} --reliability {output.reliability} 2> {log}"

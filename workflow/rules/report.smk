@@ -12,6 +12,13 @@ rule render_report:
             f"<results>/figures/{figure.name}.json" for figure in drawn(MODALITIES)
         ],
         behind=placed(FITTED).values(),
+        knowledge=(
+            known := reads(
+                contracts(REPORTED),
+                "study models labels/* instruments/* checklists/* references/references",
+                PUBLISHED,
+            )
+        ),
     output:
         page=report(
             "<results>/report/report.html",
@@ -37,12 +44,13 @@ rule render_report:
     params:
         score=CTRA_SCORE,
         published=words("--published", config["report"]["published"]),
-        code=code_digest("report"),
+        code=code_digest("report", known),
     message:
         "Report"
     shell:
-        "pniflow render-report --study {input.study} --models {input.models}"
-        f"{flags(REPORTED)}{RESOURCES} {{params.score}}{{params.published}}"
+        f"{PNIFLOW} render-report"
+        " --study {input.study} --models {input.models}"
+        f"{flags(REPORTED)} {{params.score}}{{params.published}}"
         " --figures {input.figures} --out {output.page} --pdf {output.paper}"
         " --references {output.references} 2> {log}"
 
@@ -52,4 +60,6 @@ onsuccess:
     page = rules.render_report.output.page
     if os.path.exists(page) and os.path.getmtime(page) >= STARTED:
         results, about = os.path.dirname(os.path.dirname(page)), plan.study_file
-        shell("pniflow summarize-results --results {results:q} --study {about:q}")
+        shell(
+            f"{PNIFLOW} summarize-results --results {{results:q}} --study {{about:q}}"
+        )

@@ -5,6 +5,11 @@ rule ingest_study:
     input:
         study=plan.study_file,
         records=RECORDS,
+        knowledge=(
+            known := reads(
+                f"study participants sessions samples responses assays windows instrument {ASKED}"
+            )
+        ),
     output:
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
@@ -22,9 +27,10 @@ rule ingest_study:
         "../../envs/pniflow.yaml"
     params:
         out=subpath(output.participants, parent=True),
-        code=code_digest("study.ingest_study"),
+        code=code_digest("study.ingest_study", known),
     message:
         "Participants, sessions, samples, responses and assays of the study"
     shell:
-        f"pniflow ingest-study --study {{input.study}} --data {word(plan.data_folder)}{RESOURCES}"
+        f"{PNIFLOW} ingest-study"
+        f" --study {{input.study}} --data {word(plan.data_folder)}"
         " --out {params.out} --windows {output.windows} 2> {log}"

@@ -6,6 +6,7 @@ rule gather_surfaces:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
+        knowledge=(known := reads("scans quality surfaces")),
     output:
         surfaces="<results>/cat12/surfaces.npy",
         index="<results>/cat12/surfaces.tsv",
@@ -23,11 +24,12 @@ rule gather_surfaces:
         mesh=lookup(dpath="cat12/surfaces/mesh", within=study),
         smoothing=lookup(dpath="cat12/surfaces/smoothing", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.gather_surfaces"),
+        code=code_digest("imaging.cat12.gather_surfaces", known),
     message:
         "Surfaces of all scans: {params.measure}, {params.mesh} mesh"
     shell:
-        f"pniflow gather-surfaces --folder {word(plan.raw['cat12.folder'])}"
+        f"{PNIFLOW} gather-surfaces"
+        f" --folder {word(plan.raw['cat12.folder'])}"
         " --scans {input.scans} --quality {input.quality}"
         " --measure {params.measure} --mesh {params.mesh} --smoothing {params.smoothing}"
         " --surfaces {output.surfaces} --index {output.index} --triangles {output.triangles} 2> {log}"
@@ -42,6 +44,11 @@ rule fit_surface:
         participants="<results>/cohort/participants.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
         models=plan.models_file,
+        knowledge=(
+            known := reads(
+                f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+            )
+        ),
     output:
         maps=directory("<results>/models/surfaces/maps"),
         peaks=report(
@@ -68,12 +75,13 @@ rule fit_surface:
     params:
         measure=lookup(dpath="cat12/surfaces/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("maps.fit_surface"),
+        code=code_digest("maps.fit_surface", known),
     message:
         "Models at every vertex: {params.measure}, {params.permutations} permutations"
     shell:
-        "pniflow fit-surface --surfaces {input.surfaces} --index {input.index} --triangles {input.triangles}"
+        f"{PNIFLOW} fit-surface"
+        " --surfaces {input.surfaces} --index {input.index} --triangles {input.triangles}"
         " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
         " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
-        f" --threads {{threads}}{RESOURCES}"
+        " --threads {threads}"
         " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"

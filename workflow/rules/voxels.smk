@@ -6,6 +6,7 @@ rule gather_voxels:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
+        knowledge=(known := reads("scans quality surfaces")),
     output:
         voxels="<results>/cat12/voxels.npy",
         index="<results>/cat12/voxels.tsv",
@@ -23,11 +24,12 @@ rule gather_voxels:
         smoothing=lookup(dpath="cat12/voxels/smoothing", within=study),
         threshold=lookup(dpath="cat12/voxels/threshold", within=study),
         digest=digest("cat12.folder"),
-        code=code_digest("imaging.cat12.gather_voxels"),
+        code=code_digest("imaging.cat12.gather_voxels", known),
     message:
         "Grey-matter images of all scans: {params.prefix}"
     shell:
-        f"pniflow gather-voxels --folder {word(plan.raw['cat12.folder'])}"
+        f"{PNIFLOW} gather-voxels"
+        f" --folder {word(plan.raw['cat12.folder'])}"
         " --scans {input.scans} --quality {input.quality}"
         " --prefix {params.prefix} --smoothing {params.smoothing} --threshold {params.threshold}"
         " --voxels {output.voxels} --index {output.index} --mask {output.mask} 2> {log}"
@@ -42,6 +44,11 @@ rule fit_voxels:
         participants="<results>/cohort/participants.tsv",
         exclusions="<results>/cohort/exclusions.tsv",
         models=plan.models_file,
+        knowledge=(
+            known := reads(
+                f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+            )
+        ),
     output:
         maps=directory("<results>/models/voxels/maps"),
         peaks="<results>/models/voxels/peaks.tsv",
@@ -58,12 +65,13 @@ rule fit_voxels:
     params:
         measure=lookup(dpath="cat12/voxels/measure", within=study),
         permutations=lookup(dpath="maps/permutations", within=config),
-        code=code_digest("maps.fit_voxels"),
+        code=code_digest("maps.fit_voxels", known),
     message:
         "Models at every voxel: {params.measure}, {params.permutations} permutations"
     shell:
-        "pniflow fit-voxels --voxels {input.voxels} --index {input.index} --mask {input.mask}"
+        f"{PNIFLOW} fit-voxels"
+        " --voxels {input.voxels} --index {input.index} --mask {input.mask}"
         " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
         " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
-        f" --threads {{threads}}{RESOURCES}"
+        " --threads {threads}"
         " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"

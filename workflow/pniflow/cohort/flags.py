@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-from pniflow import files, resources
+from pniflow import resources
 from pniflow.cohort.roster import PLACE, Roster
 
 COLUMNS = [*PLACE, "item", "rule", "value", "reason"]
@@ -94,7 +94,7 @@ def of_retest(pairs: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = files.read_table(resources.find("atlases", "test_retest"))
+    known = pd.DataFrame(resources.rows("atlases", "test_retest", "atlas", "group", "metric"))
     factor = {"coefficient_of_variation": np.sqrt(2), "mean_absolute_difference": np.sqrt(np.pi / 2)}
     known["spread"] = known["percent"].astype(float) * known["statistic"].map(factor)
     parts = pairs["measure"].str.split(".", expand=True).reindex(columns=range(4)).astype("str")

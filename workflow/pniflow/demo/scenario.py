@@ -11,7 +11,7 @@ import numpy as np
 
 from pniflow.errors import InputError
 from pniflow.files import read_table
-from pniflow.resources import find
+from pniflow.resources import cached, find
 
 SESSIONS = ("ses-pre", "ses-post", "ses-fu", "ses-fu2", "ses-fu3", "ses-fu4")
 EVENTS = ("baseline", "week_8", "month_6", "month_12", "month_18", "month_24")
@@ -122,7 +122,7 @@ class Facet:
         return 0.55 * (self.maximum - self.minimum) / 4
 
 
-@functools.cache
+@cached
 def facets() -> tuple[Facet, ...]:
     """Read the facets; the simulator's own table, independent of the scoring keys that it tests."""
     table = read_table(find("demo", "facets")).fillna("")
@@ -137,13 +137,13 @@ def _integers(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in text.split())
 
 
-@functools.cache
+@cached
 def genes() -> dict[str, np.ndarray]:
     """Read the genes of the count matrix: symbol, component, level (log2 CPM), sd, depletion (log2 shift)."""
     return _columns("genes", ("level", "sd", "depletion"))
 
 
-@functools.cache
+@cached
 def regions() -> dict[str, np.ndarray]:
     """Read the regions of the label files: atlas, id, name, side, sizes, vertices, insula (share of link)."""
     sizes = ("gm_volume", "wm_volume", "csf_volume", "thickness", "vertices", "insula")

@@ -6,14 +6,12 @@ so a name that is not a current symbol, a former symbol, an Ensembl or an Entrez
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pniflow import resources
 from pniflow.errors import InputError, listing
 from pniflow.files import read_table
-from pniflow.resources import find
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +32,14 @@ class GeneMap(NamedTuple):
     ambiguous: dict[str, tuple[str, ...]]
 
 
-@functools.cache
+@resources.cached
 def gene_map() -> GeneMap:
     """Return the curated map: current and former symbols, Ensembl and Entrez ids."""
-    table = read_table(find("genes", "gene_map"), "gene_map").fillna("")
+    tables = [read_table(path, "gene_map").fillna("") for path in resources.sources("genes", "gene_map")]
+    rows = {row["gene"]: row for table in tables for row in table.to_dict("records")}
     names: dict[str, Match] = {}
     ambiguous: dict[str, tuple[str, ...]] = {}
-    for row in table.to_dict("records"):
-        gene = row["gene"]
+    for gene, row in rows.items():
         identifiers = [
             (gene, "symbol"),
             (row["ensembl_gene_id"], "ensembl"),
@@ -55,7 +53,7 @@ def gene_map() -> GeneMap:
                 names[spelling] = Match(gene, kind)
         for name in _split(row["ambiguous_names"]):
             ambiguous[name] = (*ambiguous.get(name, ()), gene)
-    return GeneMap(tuple(table["gene"]), names, ambiguous)
+    return GeneMap(tuple(rows), names, ambiguous)
 
 
 def _split(cell: str) -> list[str]:
@@ -108,7 +106,7 @@ class GeneSet(NamedTuple):
 COMPONENTS = ("inflammatory", "interferon", "antibody")
 
 
-def read_gene_set(name: str, folder: Path | None = None) -> GeneSet:
+def read_gene_set(name: str) -> GeneSet:
     """Read a gene set (`ctra53`, `ctra12_core`, `inflammatory19`, `interferon31`, or the user's own).
 
     Raises
@@ -116,21 +114,21 @@ def read_gene_set(name: str, folder: Path | None = None) -> GeneSet:
     InputError
         There is no such set, the file is against its contract, or a gene of it is not in the gene map.
     """
-    path = find("genes", name, folder)
+    path = resources.find("genes", name)
     table = read_table(path, "gene_set")
     unknown = [gene for gene in table["gene"] if gene not in gene_map().genes]
     if unknown:
         raise InputError(
             f"{path.name}: {listing(unknown)} is not a current symbol of resources/genes/gene_map.tsv; add"
-            " it there first."
+            " it first, to a genes/gene_map.tsv of your own resources."
         )
     return GeneSet(name, tuple(table["gene"]), tuple(table["component"]), tuple(table["weight"]))
 
 
-@functools.cache
+@resources.cached
 def symbols(name: str) -> tuple[str, ...]:
     """Return the genes of a shipped list (`reference11`, `leukocyte8`)."""
-    return tuple(read_table(find("genes", name))["gene"])
+    return tuple(read_table(resources.find("genes", name))["gene"])
 
 
 def match_table(labels: Sequence[str], matches: Sequence[Match | None], known: GeneMap) -> pd.DataFrame:
@@ -173,8 +171,8 @@ def match_table(labels: Sequence[str], matches: Sequence[Match | None], known: G
     return pd.DataFrame(rows, columns=["gene", "status", "matched_by", "identifiers", "rows"])
 
 
-@functools.cache
+@resources.cached
 def checks(role: str) -> tuple[str, ...]:
     """Return the genes of a sample check: female, male, b_cell, globin or genotype."""
-    table = read_table(find("genes", "sample_checks"))
+    table = read_table(resources.find("genes", "sample_checks"))
     return tuple(table["gene"][table["role"] == role])

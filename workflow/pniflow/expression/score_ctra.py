@@ -50,7 +50,6 @@ def score_ctra(
     minimum_sd: float = 0.5,
     maximum_floored: float = 0.2,
     parts: bool = False,
-    resources: Path | None = None,
 ) -> None:
     """Score the conserved transcriptional response to adversity (CTRA) of each blood sample.
 
@@ -93,15 +92,13 @@ def score_ctra(
     parts : bool
         Give the parts that have genes, and no score, where a component has no gene at all; without it such a
         table is refused.
-    resources : path, optional
-        The user's own resources.
 
     Raises
     ------
     InputError
         The table is not as described, has fewer than two samples, or lacks all genes of a component.
     """
-    chosen = read_gene_set(gene_set, resources)
+    chosen = read_gene_set(gene_set)
     table = _without(read_expression(expression), exclude or [], expression)
     if len(table.samples) < 2:
         raise InputError(f"{expression}: the table has one sample; z values need at least two.")

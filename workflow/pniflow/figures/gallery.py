@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LABELS = "labels/measures instruments/*"
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -26,6 +28,8 @@ class Figure:
         Where the report shows it; figures of one place stand there in the order of this list.
     caption : str
         What it shows, for Snakemake's report; its own caption counts what it shows.
+    resources : str
+        Resources that it reads, as a rule's `reads` takes them: mostly what labels are made of.
     modality : str
         Without this modality a study has no such figure; blank: every study has it.
     """
@@ -35,6 +39,7 @@ class Figure:
     reads: tuple[str, ...]
     place: str
     caption: str
+    resources: str = LABELS
     modality: str = ""
 
 
@@ -49,6 +54,7 @@ FIGURES = {
             "Participants counted from the data: enrolled, assessed and usable in each branch at each "
             "session, and at every session. What was excluded stands in "
             "``results/cohort/exclusions.tsv``.",
+            resources="",
         ),
         Figure(
             "windows",
@@ -66,6 +72,7 @@ FIGURES = {
             "quality",
             "Which measures each participant has in each branch at each session, and CAT12's quality "
             "mark of the scans (1 best, 6 worst).",
+            resources="labels/measures",
         ),
         Figure(
             "samples",
@@ -74,6 +81,7 @@ FIGURES = {
             "quality",
             "Library size, detected genes, share of the most expressed gene, reference genes and "
             "profile of each blood sample, and which samples are flagged; a flag drops none.",
+            resources="",
             modality="expression",
         ),
         Figure(
@@ -104,6 +112,7 @@ FIGURES = {
             "blue is the mean with its 95 % interval. Higher CTRA = more adverse; components stand in "
             "the direction of expression. The estimates are those of "
             "``results/models/estimates.tsv``.",
+            resources="labels/measures",
             modality="expression",
         ),
         Figure(
@@ -115,6 +124,7 @@ FIGURES = {
             "persons, one block per session; above, the score of each sample ({variant}); right, the "
             "mean change of each gene. Higher CTRA = more adverse: more inflammatory, less interferon "
             "and antibody gene expression.",
+            resources="",
             modality="expression",
         ),
         Figure(
@@ -156,6 +166,7 @@ FIGURES = {
             "Estimates of brain region groups on the left, on the right, and left minus right, in "
             "percent of the region's mean at the first session, with 95 % intervals; below, thickness "
             "on the cortical surface. Higher CTRA = more adverse.",
+            resources=f"{LABELS} labels/atlases atlases/groups",
             modality="cat12",
         ),
         Figure(
@@ -178,6 +189,7 @@ FIGURES = {
             "deviations of the outcome at the first session; below each, what a specification chose. "
             "Orange diamond: the prespecified analysis. Higher CTRA = more adverse. The numbers are "
             "those of ``results/models/sensitivity.tsv``.",
+            resources=f"{LABELS} labels/variants",
         ),
         Figure(
             "influence",
@@ -197,6 +209,7 @@ FIGURES = {
             "Power against declared effects and type-I error of the prespecified tests, by simulation "
             "with this study's people, visits and covariates; unadjusted tests, no observed effect. "
             "The smallest effects found in 80 % of draws stand in the report's caption.",
+            resources="",
         ),
     )
 }

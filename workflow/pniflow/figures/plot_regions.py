@@ -214,11 +214,10 @@ def _draw_maps(
 
 def region_parts(atlas: str) -> dict[tuple[str, str], list[str]]:
     """Return (group, metric) -> its regions in the annotation (`resources/atlases/groups.tsv`)."""
-    table = files.read_table(resources.find("atlases", "groups"))
-    table = table[table["atlas"] == atlas]
     parts: dict[tuple[str, str], list[str]] = {}
-    for group, metric, region in zip(table["group"], table["metric"], table["region"], strict=True):
-        parts.setdefault((group, metric), []).append(region)
+    for row in resources.rows("atlases", "groups", "group", "atlas", "metric"):
+        if row["atlas"] == atlas:
+            parts.setdefault((row["group"], row["metric"]), []).append(row["region"])
     return parts
 
 

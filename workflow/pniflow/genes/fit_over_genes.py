@@ -56,7 +56,6 @@ def fit_over_genes(
     seed: int = 2024,
     out: Path,
     genes: Path | None = None,
-    resources: Path | None = None,
 ) -> None:
     """Relate predictors to CTRA expression by the composite, the nested gene model and a bootstrap.
 
@@ -92,8 +91,6 @@ def fit_over_genes(
         One row per analysis and predictor (contract over_genes).
     genes : path, optional
         One row per gene and predictor: each gene fitted by itself (contract gene_estimates).
-    resources : path, optional
-        The user's own resources.
 
     Notes
     -----
@@ -105,7 +102,7 @@ def fit_over_genes(
     InputError
         A term is nowhere to be found, or is no number and no pair of categories.
     """
-    chosen = read_gene_set(gene_set, resources)
+    chosen = read_gene_set(gene_set)
     table = read_expression(expression)
     sheet = read_sheet(table.samples, samples, participants, measures)
     data = gather(table, chosen, scale, sheet, predictors, covariates or [], baseline, str(samples))

@@ -6,15 +6,13 @@ The knowledge is in `resources/atlases`: one table per atlas, `groups.tsv` and `
 
 from __future__ import annotations
 
-import csv
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pniflow import resources
 from pniflow.errors import InputError, listing
-from pniflow.resources import shipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,25 +37,34 @@ class Region:
     known: bool = True
 
 
-def _table(name: str) -> list[dict[str, str]]:
-    path = shipped("resources") / "atlases" / f"{name}.tsv"
-    if not re.fullmatch(r"\w+", name) or not path.is_file():
-        return []
-    with open(path, encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+@resources.cached
+def _atlas(name: str) -> list[dict[str, str]]:
+    known = {path.stem for path in resources.files("atlases")}
+    return resources.rows("atlases", name, "source_name", "region", "hemisphere") if name in known else []
 
 
-@functools.cache
+def _number(row: dict[str, str], column: str) -> float:
+    """Read a cell of a table, which may be the user's own."""
+    try:
+        return float(row[column])
+    except ValueError:
+        named = ", ".join(filter(None, list(row.values())[:2]))
+        raise InputError(
+            f"resources/atlases: {column} of {named} is '{row[column]}'; a number was expected."
+        ) from None
+
+
+@resources.cached
 def _metrics() -> dict[str, Metric]:
     return {
         row["tag"]: Metric(
-            row["metric"], row["unit"], *(float(row[x]) if row[x] else None for x in ("minimum", "maximum"))
+            row["metric"], row["unit"], *(_number(row, x) if row[x] else None for x in ("minimum", "maximum"))
         )
-        for row in _table("metrics")
+        for row in resources.rows("atlases", "metrics")
     }
 
 
-@functools.cache
+@resources.cached
 def metric(tag: str) -> Metric:
     """Return what a tag (`Vgm`, `thickness`, `std_thickness`) measures; an unknown tag is its own name."""
     known = _metrics()
@@ -72,9 +79,9 @@ def metric(tag: str) -> Metric:
     return Metric(tag, "unknown")
 
 
-@functools.cache
+@resources.cached
 def _regions(atlas: str) -> dict[str, Region]:
-    return {row["source_name"]: Region(row["region"], row["hemisphere"]) for row in _table(_base(atlas))}
+    return {row["source_name"]: Region(row["region"], row["hemisphere"]) for row in _atlas(_base(atlas))}
 
 
 def _base(atlas: str) -> str:
@@ -82,7 +89,7 @@ def _base(atlas: str) -> str:
     return re.sub(r"[._]freesurfer$|(?<=\w)_long$", "", atlas)
 
 
-@functools.cache
+@resources.cached
 def region(atlas: str, source_name: str, surface: bool) -> Region:
     """Return what a region's name means.
 
@@ -105,7 +112,7 @@ def region(atlas: str, source_name: str, surface: bool) -> Region:
     return Region(source_name, "both", known=False)
 
 
-@functools.lru_cache(maxsize=256)
+@resources.cached
 def unknown_names(atlas: str, names: tuple[str, ...], surface: bool) -> int:
     """Count the names that are in no table."""
     return sum(not region(atlas, name, surface).known for name in names)
@@ -118,8 +125,8 @@ def ids_to_names(atlas: str, ids: Sequence[int], names: Sequence[str]) -> tuple[
     atlas.
     """
     generations: dict[str, dict[int, str]] = {}
-    for row in _table(_base(atlas)):
-        for generation in row["generation"].split():
+    for row in _atlas(_base(atlas)):
+        for generation in row.get("generation", "").split():
             generations.setdefault(generation, {})[int(row["id"])] = row["source_name"]
     fitting = [table for name, table in generations.items() if name != "surface" and set(ids) == set(table)]
     if len(ids) == len(names) and fitting:
@@ -127,9 +134,10 @@ def ids_to_names(atlas: str, ids: Sequence[int], names: Sequence[str]) -> tuple[
     return tuple(names), f"{atlas}: regions have no names"
 
 
-@functools.cache
-def _groups() -> tuple[dict[str, str], ...]:
-    return tuple(_table("groups"))
+@resources.cached
+def group_parts() -> list[dict[str, str]]:
+    """Return the parts of each region group in each atlas: rows of `groups.tsv`."""
+    return resources.rows("atlases", "groups", "group", "atlas", "metric")
 
 
 def require_group(atlas: str, group: str) -> None:
@@ -141,13 +149,13 @@ def require_group(atlas: str, group: str) -> None:
         Unknown atlas or group, or the atlas does not divide the region (DK40 has one insula, so no anterior
         insula).
     """
-    rows = _groups()
-    groups = sorted({row["group"] for row in rows})
+    parts = group_parts()
+    groups = sorted({row["group"] for row in parts})
     if group not in groups:
         raise InputError(f"region groups: there is no group '{group}'; known are {listing(groups, 20)}.")
-    able = sorted({row["atlas"] for row in rows if row["group"] == group})
+    able = sorted({row["atlas"] for row in parts if row["group"] == group})
     if _base(atlas) not in able:
-        held = [row["region"] for row in rows if row["atlas"] == _base(atlas) and row["group"] == "insula"]
+        held = [row["region"] for row in parts if row["atlas"] == _base(atlas) and row["group"] == "insula"]
         whole = group.endswith("_insula") and "insula" in held
         why = "has the insula as one region" if whole else "does not outline it"
         raise InputError(
@@ -211,14 +219,15 @@ def _definitions(wanted: Sequence[str] | None) -> pd.DataFrame:
     pairs = [name.partition(".")[::2] for name in wanted or ()]
     for atlas, group in pairs:
         require_group(atlas, group)
-    groups = pd.DataFrame(_groups()).melt(
+    weights = ("weight_left", "weight_right")
+    parts = [row | {column: _number(row, column) for column in weights} for row in group_parts()]
+    groups = pd.DataFrame(parts).melt(
         ["group", "atlas", "generation", "metric", "region", "source"],
-        ["weight_left", "weight_right"],
+        weights,
         var_name="hemisphere",
         value_name="weight",
     )
     groups["hemisphere"] = groups["hemisphere"].str.removeprefix("weight_")
-    groups["weight"] = groups["weight"].astype(float)
     if wanted is not None:
         chosen = [f"{_base(atlas)}.{group}" for atlas, group in pairs]
         groups = groups[(groups["atlas"] + "." + groups["group"]).isin(chosen)]

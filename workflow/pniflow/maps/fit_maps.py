@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +122,6 @@ def fit_maps(
     permutations: int,
     threads: int = 1,
     block: int = BLOCK,
-    resources: Path | None = None,
 ) -> tuple[list[MapTest], list[str]]:
     """Fit all models of a kind of map.
 
@@ -152,7 +150,7 @@ def fit_maps(
     """
     outcome = f"{over}.{measure}"
     chosen = tuple(model for model in plan.maps if model.outcomes == (outcome,))
-    planned, lacking = planning.planned(replace(plan, models=chosen), cohort, resources)
+    planned, lacking = planning.planned(replace(plan, models=chosen), cohort)
     tests = []
     for model in planned:
         where = f"{plan.source}: model '{model.name}'"

@@ -36,7 +36,6 @@ def fit_surface(
     permutations: int = 1000,
     threads: int = 1,
     block: int = BLOCK,
-    resources: Path | None = None,
 ) -> None:
     """Fit the models of a surface measure at every vertex, with family-wise p over both hemispheres.
 
@@ -64,8 +63,6 @@ def fit_surface(
         Shuffles of participants; all there are where these are fewer.
     threads, block : int
         Threads of TFCE; vertices fitted at once. No result depends on them.
-    resources : Path, optional
-        Your own resources folder.
 
     Raises
     ------
@@ -78,7 +75,7 @@ def fit_surface(
     space = Space(_neighbours(triangles, values.shape[1]), extent_power=1.0)
     tests = fitted(
         plan, "surface", measure, (measures, participants, exclusions), listed, values, space,
-        permutations=permutations, threads=threads, block=block, resources=resources,
+        permutations=permutations, threads=threads, block=block,
     )  # fmt: skip
     places = surface_places(values.shape[1])
     maps.mkdir(parents=True, exist_ok=True)

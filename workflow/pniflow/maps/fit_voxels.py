@@ -35,7 +35,6 @@ def fit_voxels(
     permutations: int = 1000,
     threads: int = 1,
     block: int = BLOCK,
-    resources: Path | None = None,
 ) -> None:
     """Fit the models of grey-matter images at every voxel, with family-wise p over the whole mask.
 
@@ -63,8 +62,6 @@ def fit_voxels(
         Shuffles of participants; all there are where these are fewer.
     threads, block : int
         Threads of TFCE; voxels fitted at once. No result depends on them.
-    resources : Path, optional
-        Your own resources folder.
 
     Raises
     ------
@@ -79,7 +76,7 @@ def fit_voxels(
     space = Space(neighbours(inside), extent_power=0.5)
     tests = fitted(
         plan, "voxels", measure, (measures, participants, exclusions), listed, values, space,
-        permutations=permutations, threads=threads, block=block, resources=resources,
+        permutations=permutations, threads=threads, block=block,
     )  # fmt: skip
     maps.mkdir(parents=True, exist_ok=True)
     for test in tests:

@@ -36,9 +36,7 @@ Found: TypeAlias = dict[tuple[str, str], tuple[Array, Array]]  # (term, method) 
 _SD, _PER_SD = "SD of the outcome", "SD of the outcome per SD of the term"
 
 
-def check_design(
-    *, measures: Path, participants: Path, models: Path, design: Path, resources: Path | None = None
-) -> None:
+def check_design(*, measures: Path, participants: Path, models: Path, design: Path) -> None:
     """Simulate type-I error and power of the prespecified tests with the study's people, visits, covariates.
 
     Parameters
@@ -51,8 +49,6 @@ def check_design(
         Structured models (models.yaml); `design_checks` declares effects, ICC, draws and seed.
     design : Path
         Written: share of draws in which each test rejects (contract design_checks).
-    resources : Path, optional
-        Your own resources folder, for names of your own instruments and atlases.
 
     Raises
     ------
@@ -62,7 +58,7 @@ def check_design(
     plan = read_models(models)
     cohort = cohort_of(plan, measures, participants)
     with one_blas_thread():
-        chosen, _ = planning.planned(plan, cohort, resources)
+        chosen, _ = planning.planned(plan, cohort)
         rows = [
             {"design": number, **row}
             for number, one in enumerate(representatives(chosen, cohort, plan), start=1)

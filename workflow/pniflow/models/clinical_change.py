@@ -7,16 +7,14 @@ sample's own reliability is never used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow import resources
 from pniflow.files import read_text, read_yaml
 from pniflow.models.analysis import ModelFit
-from pniflow.models.planning import resource_files
 from pniflow.models.results import Row, changes_of
 from pniflow.models.specification import Plan
 from pniflow.models.study_data import Cohort
@@ -24,15 +22,9 @@ from pniflow.models.study_data import Cohort
 _Z = 1.959963984540054  # 97.5 % of the normal distribution
 
 
-def reference_rows(fit: ModelFit, cohort: Cohort, plan: Plan, folder: Path | None = None) -> list[Row]:
-    """Return counts and expectations for outcomes of a change model that have published values.
-
-    Parameters
-    ----------
-    folder : path, optional
-        The user's own resources.
-    """
-    important = minimal_changes(None if folder is None else str(folder))
+def reference_rows(fit: ModelFit, cohort: Cohort, plan: Plan) -> list[Row]:
+    """Return counts and expectations for outcomes of a change model that have published values."""
+    important = minimal_changes()
     rows: list[Row] = []
     for one in changes_of(fit, cohort):
         for column, outcome in enumerate(fit.outcomes):
@@ -96,11 +88,11 @@ def expected_regression(
     ]
 
 
-@cache
-def minimal_changes(folder: str | None) -> dict[str, tuple[float, str]]:
+@resources.cached
+def minimal_changes() -> dict[str, tuple[float, str]]:
     """Return the published minimal important change of each scale that has one, with its source."""
     found: dict[str, tuple[float, str]] = {}
-    for path in reversed(resource_files("instruments", folder)):
+    for path in resources.files("instruments"):
         if "minimal_important_change" not in read_text(path):
             continue  # most instruments have none published
         document = read_yaml(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pniflow import resources
 from pniflow.files import write_table
 from pniflow.mixed import adjust, one_blas_thread
 from pniflow.models import clinical_change, planning, results
@@ -24,7 +26,6 @@ def fit_models(
     estimates: Path,
     sensitivity: Path | None = None,
     diagnostics: Path | None = None,
-    resources: Path | None = None,
 ) -> None:
     """Fit the prespecified models of a study and adjust their tests within families.
 
@@ -41,8 +42,6 @@ def fit_models(
         Written: its variants (contract sensitivity).
     diagnostics : Path, optional
         Written: what was left out, family sizes, effect sizes, residuals, influence (contract diagnostics).
-    resources : Path, optional
-        Your own resources folder, for names of your own instruments and atlases.
 
     Raises
     ------
@@ -57,7 +56,7 @@ def fit_models(
     varied: list[Row] = []
     details: list[Row] = []
     with one_blas_thread():
-        chosen, left_out = planning.planned(plan, cohort, resources)
+        chosen, left_out = planning.planned(plan, cohort)
         analyses = []
         for model in chosen:
             own, fits = results.result_rows(model, cohort, plan)
@@ -66,17 +65,19 @@ def fit_models(
             rows += own
         adjust_families(rows, plan)
         if sensitivity or diagnostics:
-            varied, details = _beside(analyses, rows, plan, resources)
+            varied, details = _beside(analyses, rows, plan)
     write_table(frame_of(rows, "estimates"), estimates, "estimates")
     if sensitivity:
         write_table(frame_of(varied, "sensitivity"), sensitivity, "sensitivity")
     if diagnostics:
         details = [*diagnosis.left_out_rows(left_out), *diagnosis.family_rows(rows, plan), *details]
+        if mine := resources.own():
+            details.append({"table": "resources", "quantity": os.path.relpath(mine)})
         write_table(frame_of(details, "diagnostics"), diagnostics, "diagnostics")
 
 
 def _beside(
-    analyses: Sequence[variants.Prespecified], rows: Sequence[Row], plan: Plan, resources: Path | None
+    analyses: Sequence[variants.Prespecified], rows: Sequence[Row], plan: Plan
 ) -> tuple[list[Row], list[Row]]:
     """Return the rows of the sensitivity table and of the diagnostics table."""
     varied: list[Row] = []
@@ -90,7 +91,7 @@ def _beside(
         for fit in analysis.fits:
             details += diagnosis.effect_size_rows(fit, analysis.cohort)
             details += diagnosis.residual_rows(fit, analysis.cohort)
-            details += clinical_change.reference_rows(fit, analysis.cohort, plan, resources)
+            details += clinical_change.reference_rows(fit, analysis.cohort, plan)
         more, remarks = variants.of_model(analysis)
         varied += more
         details += remarks

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
-from pniflow.files import read_text, read_yaml
+from pniflow.files import read_yaml
 from pniflow.modalities import DOMAINS, MODALITIES
 from pniflow.models.specification import Model, Plan
 from pniflow.models.terms import PERSON_MEAN
@@ -27,18 +25,11 @@ _PREFIXED = {"log_": "assay", "log2_": "expression"}
 _ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
 
 
-def planned(
-    plan: Plan, cohort: Cohort, folder: Path | None = None
-) -> tuple[list[Model], list[dict[str, str]]]:
+def planned(plan: Plan, cohort: Cohort) -> tuple[list[Model], list[dict[str, str]]]:
     """Return the models the study can have, and what was left out with its reason.
 
     A branch that the study does not have is not planned: its models and outcomes are listed and do not count
     as tests. A name that neither the data nor any resource knows is an error.
-
-    Parameters
-    ----------
-    folder : path, optional
-        The user's own resources.
 
     Returns
     -------
@@ -49,14 +40,14 @@ def planned(
     """
     models, left_out = [], []
     for name in plan.references:
-        _lacking(name, cohort, f"{plan.source}: `references`", folder)
+        _lacking(name, cohort, f"{plan.source}: `references`")
     for model in plan.models:
         where = f"{plan.source}: model '{model.name}'"
         reason = _lacking_branch(model, cohort)
-        lacking = {} if reason else {name: _lacking(name, cohort, where, folder) for name in model.outcomes}
+        lacking = {} if reason else {name: _lacking(name, cohort, where) for name in model.outcomes}
         present = tuple(name for name, why in lacking.items() if why is None)
         for name in model.variables if present else ():
-            reason = reason or _lacking(name, cohort, where, folder, covariate=True)
+            reason = reason or _lacking(name, cohort, where, covariate=True)
         if reason:
             left_out.append({"model": model.name, "outcome": "", "reason": reason})
             continue
@@ -69,9 +60,7 @@ def planned(
     return models, left_out
 
 
-def require_declared(
-    plan: Plan, study: Mapping[str, Any], modalities: Iterable[str], folder: Path | None = None
-) -> None:
+def require_declared(plan: Plan, study: Mapping[str, Any], modalities: Iterable[str]) -> None:
     """Refuse a covariate that study.yaml does not declare, before anything runs.
 
     Only models with an outcome of a branch that the study has are looked at, and only names that no branch
@@ -81,10 +70,9 @@ def require_declared(
     held = {**{domain: domain in there for domain in DOMAINS}, "exposure": bool(study["exposures"])}
     flags = {f"{name}_flag" for name in study["exposures"]}
     declared = {*study["covariates"], *study["exposures"], *study["assays"], *flags}
-    own = None if folder is None else str(folder)
     for model in plan.models:
         bases = [name.removesuffix(PERSON_MEAN) for name in model.variables]
-        domains = {name: _domain(name, own)[0] for name in (*model.outcomes, *bases)}
+        domains = {name: _domain(name)[0] for name in (*model.outcomes, *bases)}
         known = {name: held.get(domain or "", True) for name, domain in domains.items()}
         if (
             model.requires
@@ -126,14 +114,12 @@ def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
     return f"the study has no {model.requires.replace('_', ' ')} data"
 
 
-def _lacking(
-    name: str, cohort: Cohort, where: str, folder: Path | None, covariate: bool = False
-) -> str | None:
+def _lacking(name: str, cohort: Cohort, where: str, covariate: bool = False) -> str | None:
     """Return why the study lacks a name, None where it has it; raise where nothing knows it."""
     if name in cohort.measures or (covariate and cohort.has(name)):
         return None
     base = name.removesuffix(PERSON_MEAN) if covariate else name
-    domain, certain = _domain(base, None if folder is None else str(folder))
+    domain, certain = _domain(base)
     if domain is not None and domain not in cohort.domains.values():
         return f"the study has no {domain} data ('{base}')"
     if domain is not None and certain:
@@ -153,46 +139,33 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f"there is {listing(close)}; " if close else ""
 
 
-def _domain(name: str, folder: str | None) -> tuple[str | None, bool]:
+def _domain(name: str) -> tuple[str | None, bool]:
     """Return the domain a name belongs to, and whether the name is surely one of it."""
     for domain, names in _NAMED.items():
         if name in names:
             return domain, True
-    if name in _scales(folder):
+    if name in _scales():
         return "questionnaire", True
     if name.count(".") == 3:
         atlas, group, _, metric = name.split(".")
-        return "imaging", (group, atlas, metric) in _groups(folder)
+        return "imaging", (group, atlas, metric) in _groups()
     for prefix, domain in _PREFIXED.items():
         if name.startswith(prefix):
             return domain, False
     return None, False
 
 
-@cache
-def _scales(folder: str | None) -> frozenset[str]:
+@resources.cached
+def _scales() -> frozenset[str]:
     """Names of all scales of all instruments."""
-    names: set[str] = set()
-    for path in resource_files("instruments", folder):
-        document = read_yaml(path)
-        scales = document.get("scales", {}) if isinstance(document, Mapping) else {}
-        names |= set(map(str, scales))
-    return frozenset(names)
+    documents = (read_yaml(path) for path in resources.files("instruments"))
+    return frozenset(
+        str(name) for one in documents if isinstance(one, Mapping) for name in one.get("scales", {})
+    )
 
 
-@cache
-def _groups(folder: str | None) -> frozenset[tuple[str, str, str]]:
+@resources.cached
+def _groups() -> frozenset[tuple[str, str, str]]:
     """Region groups there are, each with its atlas and its metric."""
-    known: set[tuple[str, str, str]] = set()
-    for path in resource_files("atlases", folder):
-        if path.name == "groups.tsv":
-            lines = read_text(path).splitlines()
-            cells = (line.split("\t") for line in lines[1:])
-            known |= {(row[0], row[1], row[3]) for row in cells if len(row) > 3}
-    return frozenset(known)
-
-
-def resource_files(kind: str, folder: str | None) -> list[Path]:
-    """Return the files of a kind of resource, the user's own first."""
-    places = [*([Path(folder)] if folder else []), resources.shipped("resources")]
-    return [path for place in places for path in sorted((place / kind).glob("*.*"))]
+    parts = resources.rows("atlases", "groups", "group", "atlas", "metric")
+    return frozenset((row["group"], row["atlas"], row["metric"]) for row in parts)

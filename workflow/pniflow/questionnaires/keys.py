@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,22 +53,20 @@ class Key:
     document: dict[str, Any]
 
 
-def read_key(name: str, folder: Path | None = None) -> Key:
+def read_key(name: str) -> Key:
     """Read and check the key file of an instrument.
 
     Parameters
     ----------
     name : str
         The instrument.
-    folder : Path, optional
-        The user's own resources, searched first.
 
     Raises
     ------
     InputError
         There is no such instrument, or its key contradicts itself; the sentence names the place.
     """
-    path = resources.find("instruments", name, folder)
+    path = resources.find("instruments", name)
     source = f"instruments/{path.name}"
     document = config.checked(files.read_yaml(path), "instrument", source)
     count = document["items"]

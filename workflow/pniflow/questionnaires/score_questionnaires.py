@@ -24,7 +24,6 @@ def score_questionnaires(
     instruments: list[str],
     scales: Path,
     reliability: Path | None = None,
-    resources: Path | None = None,
 ) -> None:
     """Score the scales of questionnaires from item responses.
 
@@ -39,8 +38,6 @@ def score_questionnaires(
     reliability : Path, optional
         Checks of each scale to write (contract reliability): alpha, omega, item-rest correlations, codes
         never used.
-    resources : Path, optional
-        Folder with further resources, searched before what pniflow ships.
 
     Raises
     ------
@@ -48,7 +45,7 @@ def score_questionnaires(
         An instrument has no responses, or a response is outside the instrument's range; up to ten cells are
         named.
     """
-    keys = [read_key(name, resources) for name in dict.fromkeys(instruments)]
+    keys = [read_key(name) for name in dict.fromkeys(instruments)]
     table = files.read_table(responses, "responses")
     scored, checks = [], []
     for key, answers in zip(keys, matrices_of(table, keys, str(responses)), strict=True):

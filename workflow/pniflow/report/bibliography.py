@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pniflow import files, words
+from pniflow import files, resources, words
 from pniflow.errors import InputError, nearest
 from pniflow.report.blocks import Link, Listing, Paragraph, Text
-from pniflow.resources import find
 
 _DOI = re.compile(r"\bdoi:? ?(10\.\d{4,9}/[^\s\"<>,;]*[^\s\"<>,;.)])", re.IGNORECASE)
 _FIELDS = (
@@ -35,7 +34,11 @@ class Bibliography:
     """
 
     def __init__(self) -> None:
-        self.known: dict[str, dict[str, Any]] = files.read_yaml(find("references", "references"))
+        self.known: dict[str, dict[str, Any]] = {
+            key: work
+            for path in resources.sources("references", "references")
+            for key, work in files.read_yaml(path).items()
+        }
         self.cited: dict[str, Mapping[str, str]] = {}
         self.compared: dict[str, list[str]] = {}
 

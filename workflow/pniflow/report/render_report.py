@@ -22,7 +22,6 @@ from pniflow.report.robustness import FIRMNESS, firmness
 from pniflow.report.run_tables import Results
 from pniflow.report.sections import all_sections
 from pniflow.report.software import software
-from pniflow.resources import searched
 from pniflow.tables import TABLES, read
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ def render_report(
     variant: str | None = None,
     figures: list[Path] | None = None,
     published: list[str] | None = None,
-    resources: Path | None = None,
 ) -> None:
     """Write the report: one HTML file that holds everything and loads nothing, and the same as PDF.
 
@@ -71,33 +69,30 @@ def render_report(
         The figures' descriptions (JSON); each SVG lies beside its description.
     published : list of str, optional
         Files of `resources/published` whose claims stand beside this study's estimates.
-    resources : Path, optional
-        The user's own resources: labels, instruments and published claims there come first.
 
     Raises
     ------
     InputError
         A table is absent or against its contract.
     """
-    with searched(resources):
-        documents: dict[str, Any] = {
-            "plan": read_models(models) if models else None,
-            "gene_set": gene_set,
-            "variant": variant,
-            "published": published or [],
-        }
-        held = {name: read(path, name) for name, path in tables.items()}
-        results = _results(study, held, documents, read_figures(figures or []))
-        front: dict[str, Any] = {
-            "title": results.study["title"],
-            "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
-            "simulated": results.study["simulated"],
-            "sections": all_sections(results),
-        }
-        about: dict[str, Any] = {
-            "traces": _traces(results, tables, documents["plan"]),
-            "behind": trace.behind(tables["estimates"].parent.parent, models),
-        }
+    documents: dict[str, Any] = {
+        "plan": read_models(models) if models else None,
+        "gene_set": gene_set,
+        "variant": variant,
+        "published": published or [],
+    }
+    held = {name: read(path, name) for name, path in tables.items()}
+    results = _results(study, held, documents, read_figures(figures or []))
+    front: dict[str, Any] = {
+        "title": results.study["title"],
+        "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
+        "simulated": results.study["simulated"],
+        "sections": all_sections(results),
+    }
+    about: dict[str, Any] = {
+        "traces": _traces(results, tables, documents["plan"]),
+        "behind": trace.behind(tables["estimates"].parent.parent, models),
+    }
     files.write_text(out, write_page(version=__version__, **about, **front))
     if references:
         files.write_text(references, results.bibliography.bibtex())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,23 @@ def behind(results: Path, models: Path | None = None) -> Facts:
     if models and models.is_file():
         facts.append((f"input {models.name}", digest(models)))
     facts.append(("output models/estimates.tsv", digest(results / "models" / "estimates.tsv")))
+    mine = _resources(results / "models" / "diagnostics.tsv")
     options = [f"{TABLES[name].flag} results/{path}" for name, path in there.items()]
     options += ["--models models.yaml", *(f"--{name} results/models/{name}.tsv" for name in _OUTPUTS)]
     return [
         *((name, value) for name, value in facts if value),
         ("rule", "fit_models (snakemake -n -p --forcerun fit_models prints the command as it runs)"),
-        ("command", f"pniflow fit-models {' '.join(options)}"),
+        ("command", f"pniflow {mine}fit-models {' '.join(options)}"),
     ]
+
+
+def _resources(diagnostics: Path) -> str:
+    """Return the option that named the user's own resources when the models were fitted, if any."""
+    if not diagnostics.is_file():
+        return ""
+    table = files.read_table(diagnostics, "diagnostics")
+    named = table["quantity"][table["table"] == "resources"]
+    return "".join(f"--resources {shlex.quote(folder)} " for folder in named)
 
 
 def digest(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pniflow import resources
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
-from pniflow.resources import shipped
 from pniflow.study.fields import Field
 from pniflow.study.rawtables import RawTable, numbers
 from pniflow.study.redcap import EVENT, unique_event_name
@@ -73,7 +72,7 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
     list of Found
         One per instrument, in the dictionary's order; of a wide export, the first session's fields.
     """
-    keys = _shipped_keys()
+    keys = _keys()
     place = {name: at for at, name in enumerate(fields)}
     asked = [name for name, one in fields.items() if one.kind in ("radio", "dropdown", "text", "slider")]
     groups = _item_groups(asked)
@@ -96,9 +95,9 @@ def guess_instruments(fields: Mapping[str, Field]) -> list[Found]:
     return list(found.values())
 
 
-@functools.cache
-def _shipped_keys() -> list[Key]:
-    return [read_key(path.stem) for path in sorted((shipped("resources") / "instruments").glob("*.yaml"))]
+@resources.cached
+def _keys() -> list[Key]:
+    return [read_key(path.stem) for path in resources.files("instruments")]
 
 
 def _word(name: str) -> str:

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def ingest_study(
-    *, study: Path, data: Path, out: Path, resources: Path | None = None, windows: Path | None = None
-) -> None:
+def ingest_study(*, study: Path, data: Path, out: Path, windows: Path | None = None) -> None:
     """Read a study's raw tables and write its participants, sessions, samples, responses and assays.
 
     Parameters
@@ -41,8 +39,6 @@ def ingest_study(
     out : Path
         Folder to write participants.tsv, sessions.tsv, samples.tsv, responses.parquet and assays.tsv to; a
         table of a branch that the study lacks is empty.
-    resources : Path, optional
-        Folder with further resources, searched before what pniflow ships.
     windows : Path, optional
         Table to write with the days that each measure looks back on, against the intervention (contract
         windows).
@@ -60,7 +56,7 @@ def ingest_study(
     """
     described = config.read_study(study)
     _check_sessions(described)
-    keys = {name: read_key(name, resources) for name in described["instruments"]}
+    keys = {name: read_key(name) for name in described["instruments"]}
     sources = read_sources(described, data, wanted_fields(described, keys))
     samples = read_samples(described, data)
     assays = read_assays(described, data)
@@ -78,7 +74,7 @@ def ingest_study(
         ending = "parquet" if name == "responses" else "tsv"
         files.write_table(table, out / f"{name}.{ending}", name)
     if windows is not None:
-        files.write_table(recall_windows(described, resources), windows, "windows")
+        files.write_table(recall_windows(described), windows, "windows")
 
 
 def wanted_fields(study: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +15,13 @@ if TYPE_CHECKING:
 DAYS_PER_MONTH = 365.25 / 12
 
 
-def recall_windows(study: Mapping[str, Any], resources: Path | None = None) -> pd.DataFrame:
+def recall_windows(study: Mapping[str, Any]) -> pd.DataFrame:
     """Return the days that each measure of the study looks back on at each session.
 
     Parameters
     ----------
     study : dict
         The checked study.yaml.
-    resources : Path, optional
-        The user's own resources.
 
     Returns
     -------
@@ -41,7 +38,7 @@ def recall_windows(study: Mapping[str, Any], resources: Path | None = None) -> p
 
     first, last = intervention_days(study)
     rows = []
-    for measure, (near, far) in look_back(study, resources).items():
+    for measure, (near, far) in look_back(study).items():
         for session, about in study["sessions"].items():
             day = float(about.get("day", np.nan))
             begin, end = day - far, day - near
@@ -65,11 +62,11 @@ def intervention_days(study: Mapping[str, Any]) -> tuple[float, float]:
     return days[0], days[1] if len(days) > 1 else np.nan
 
 
-def look_back(study: Mapping[str, Any], resources: Path | None = None) -> dict[str, tuple[float, float]]:
+def look_back(study: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Return from how many to how many days before its session each measure looks back."""
     found: dict[str, tuple[float, float]] = {}
     for name in study["instruments"]:
-        recall = read_key(name, resources).document["recall_days"]
+        recall = read_key(name).document["recall_days"]
         found[name] = (0.0, np.nan if recall is None else float(recall))
     for name, rule in study["assays"].items():
         window = rule.get("window", {})

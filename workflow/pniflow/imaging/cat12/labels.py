@@ -17,6 +17,7 @@ from pniflow.errors import InputError, listing, repeated
 from pniflow.imaging.atlases import ids_to_names, metric
 from pniflow.imaging.cat12 import document
 from pniflow.imaging.cat12.old_labels import modern
+from pniflow.resources import cached
 
 # Layouts that are kept; a study has one or two for each CAT12 version.
 _KEPT = 64
@@ -253,7 +254,7 @@ def _named(atlas: str, ids: str, names: tuple[str, ...], source: str) -> tuple[t
     return names, note
 
 
-@functools.lru_cache(maxsize=256)
+@cached
 def _by_id(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[str, ...], str, str]:
     note = ""
     if any(re.fullmatch(r"(RID|ROI)\d+", name) for name in names):
