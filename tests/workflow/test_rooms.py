@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pniflow.cli import function_of
+from pniflow.cli import COMMANDS, function_of
 from pniflow.figures.gallery import FIGURES
 from workflow.runs import BIN, ROOT
 
@@ -118,11 +118,19 @@ def rules() -> list[str]:
     return [*written, *(f"plot_{name}" for name in FIGURES)]
 
 
-@pytest.mark.parametrize("rule", rules())
-def test_a_rule_a_command_a_function_a_file_and_a_test_have_one_name(rule: str) -> None:
-    function = function_of(rule.replace("_", "-"))
-    assert function.__name__ == function.__module__.rpartition(".")[2] == rule
-    tests = ast.parse((ROOT / f"tests/unit/test_{rule}.py").read_text(encoding="utf-8")).body
+NAMES = [command.replace("-", "_") for command in COMMANDS]
+
+
+def test_every_rule_is_a_command() -> None:
+    assert len(rules()) > 35
+    assert set(rules()) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_a_function_a_file_and_a_test_have_one_name(name: str) -> None:
+    function = function_of(name.replace("_", "-"))
+    assert function.__name__ == function.__module__.rpartition(".")[2] == name
+    tests = ast.parse((ROOT / f"tests/unit/test_{name}.py").read_text(encoding="utf-8")).body
     assert [one for one in tests if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")]
 
 
