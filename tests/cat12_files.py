@@ -4,8 +4,16 @@ elements.
 
 from __future__ import annotations
 
+import base64
+import struct
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+import numpy as np
+import pandas as pd
+
+from pniflow.files import read_table
+from pniflow.imaging.cat12.index_cat12 import index_cat12
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 INSULA = ["lS_circular_insula_ant", "rS_circular_insula_ant", "lG_insular_short", "rG_insular_short"]
@@ -89,3 +97,85 @@ def good_scan(stem: str) -> dict[str, str]:
             atlas("aparc_a2009s", INSULA, {"thickness": thickness}, shape="row")
         ),
     }
+
+
+STUDY = """
+title: test
+sessions: {{ses-pre: {{}}, ses-post: {{}}}}
+cat12: {{folder: cat12, lesion_handling: none{more}}}
+"""
+
+
+def study(folder: Path, more: str = "") -> Path:
+    path = folder / "study.yaml"
+    path.write_text(STUDY.format(more=f", {more}" if more else ""))
+    return path
+
+
+def index(folder: Path, more: str = "", batches: int = 1) -> pd.DataFrame:
+    index_cat12(
+        folder=folder / "cat12", study=study(folder, more), batches=batches, scans=folder / "scans.tsv"
+    )
+    return read_table(folder / "scans.tsv", "scans").set_index("scan")
+
+
+N = 32492  # vertices of a hemisphere
+DOCTYPE = '<!DOCTYPE GIFTI SYSTEM "http://www.nitrc.org/frs/download.php/115/gifti.dtd">'
+
+
+def values(seed: int, n: int = 2 * N) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(1, 5, n).astype(np.float32)
+
+
+def gifti(
+    data: str = "",
+    *,
+    n: int = 5,
+    encoding: str = "ASCII",
+    doctype: str = DOCTYPE,
+    external: str = "",
+    **said: str,
+) -> str:
+    """Write an overlay as CAT12's GIfTI toolbox does."""
+    attributes = {
+        "Intent": "NIFTI_INTENT_SHAPE",
+        "DataType": "NIFTI_TYPE_FLOAT32",
+        "Dimensionality": "1",
+        "Dim0": str(n),
+        "Encoding": encoding,
+        "Endian": "LittleEndian",
+        "ExternalFileName": external,
+        "ExternalFileOffset": "0",
+    } | said
+    words = " ".join(f'{name}="{value}"' for name, value in attributes.items())
+    array = f"<DataArray {words}><Data>{data}</Data></DataArray>"
+    return f'<?xml version="1.0"?>{doctype}<GIFTI Version="1.0">{array}</GIFTI>'
+
+
+CURV = b"\xff\xff\xff" + struct.pack(">iii", 4, 2, 1) + np.arange(4, dtype=">f4").tobytes()
+TRIANGLES = np.array([[0, 1, 2], [1, 2, 3], [2, 3, 4]])
+
+
+def with_mesh(folder: Path, name: str, data: np.ndarray, triangles: np.ndarray, external: bool) -> None:
+    """Write an overlay with its mesh in the same file, as CAT12's resampling does."""
+    arrays = [
+        ("POINTSET", "FLOAT32", np.zeros((len(data), 3), "<f4")),
+        ("TRIANGLE", "INT32", triangles.astype("<i4")),
+        ("NONE", "FLOAT32", data.astype("<f4")),
+    ]
+    text, content = "", b""
+    for intent, kind, values in arrays:
+        dims = "".join(f' Dim{place}="{size}"' for place, size in enumerate(values.shape))
+        where = f'ExternalFileName="{name}.dat" ExternalFileOffset="{len(content)}"' if external else ""
+        how = "ExternalFileBinary" if external else "Base64Binary"
+        data64 = "" if external else base64.b64encode(values.tobytes()).decode()
+        text += (
+            f'<DataArray Intent="NIFTI_INTENT_{intent}" DataType="NIFTI_TYPE_{kind}" Encoding="{how}"'
+            f' Dimensionality="{values.ndim}" Endian="LittleEndian"'
+            f' ArrayIndexingOrder="RowMajorOrder"{dims} {where}>'
+            f"<Data>{data64}</Data></DataArray>"
+        )
+        content += values.tobytes()
+    write(folder, {f"{name}.gii": f'<?xml version="1.0"?>{DOCTYPE}<GIFTI Version="1.0">{text}</GIFTI>'})
+    if external:
+        write(folder, {f"{name}.dat": content})

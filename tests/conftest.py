@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -64,3 +65,41 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run.returncode == 0, said(run)
     (directory / "printed.txt").write_text(run.stdout)
     return directory
+
+
+@pytest.fixture(scope="session")
+def drawn() -> tuple[Path, dict[str, dict]]:
+    """Folder of figures drawn from made-up results, and what is said of each."""
+    from drawn_figures import drawn_once
+
+    folder, about = drawn_once()
+    return Path(folder.name), about
+
+
+@pytest.fixture(scope="session")
+def run(drawn: tuple[Path, dict[str, dict]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Arguments of a report on made-up results, with figures and tables."""
+    from report_pages import tables
+
+    folder, names = drawn[0], ("paired_change", "ctra_heatmap", "associations", "regions")
+    return {
+        "study": folder / "study.yaml",
+        "estimates": folder / "estimates.tsv",
+        "measures": folder / "measures.parquet",
+        "genes": folder / "genes.tsv",
+        "published": ["reference_study"],
+        "figures": [folder / f"{name}.json" for name in names],
+        **tables(tmp_path_factory.mktemp("run")),
+    }
+
+
+@pytest.fixture(scope="session")
+def page(run: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The page of that report."""
+    from called import call
+    from pniflow.report.render_report import render_report
+    from report_pages import Page
+
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    call(render_report, **run, out=out)
+    return Page(out.read_text(encoding="utf-8"))

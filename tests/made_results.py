@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pniflow import words
 from pniflow.files import write_table, write_text
 
 SCALES = ["pss10", "gad7", "phq9", "mfis", "ucla_loneliness_v3", "mhc_sf"]
@@ -302,3 +303,32 @@ def write_study(folder: Path, **changes: Any) -> Path:
     path = folder / "study.yaml"
     write_text(path, json.dumps({**STUDY, **changes}, ensure_ascii=False))
     return path
+
+
+def one(**values: object) -> dict:
+    """One row of estimates with its key."""
+    known = {
+        "model": "m",
+        "family": "f",
+        "outcome": "pss10",
+        "term": "session",
+        "estimate": -2.0,
+        "error": 0.5,
+    }
+    given = {**known, **values}
+    head = [given.pop(name) for name in known]
+    return words.estimate_rows(pd.DataFrame([row(*head, **given)]))[0]
+
+
+def three_sessions() -> list[dict]:
+    """Rows of a change as fit-models writes them: a joint F in a family, its contrasts in none."""
+    f = {
+        **dict.fromkeys(("estimate", "std_error", "conf_low", "conf_high", "effect_size")),
+        "statistic": 40.532,
+    }
+    joint = {**row("change", "f", "pss10", "session", 1, 1, p_adjusted=0.0004), **f, "df": 73.64}
+    rows = [{**joint, "note": "F test of 2 coefficients"}]
+    for session, change, g in (("fu", -5.5, -0.86), ("post", -6.4, -0.96)):  # in the order of their names
+        term = f"session[ses-{session}]"
+        rows.append(row("change", None, "pss10", term, change, 0.77, effect_size=g, p_adjusted=None))
+    return rows

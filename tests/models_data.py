@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from called import call
+from pniflow.models.check_design import check_design
 from pniflow.models.fit_models import fit_models
 
 SESSIONS = ("ses-pre", "ses-post")
@@ -112,3 +113,16 @@ def wide(measures: pd.DataFrame, measure: str, sessions: tuple[str, ...] = SESSI
     """Return one measure as participants x sessions."""
     here = measures[measures["measure"] == measure]
     return here.pivot(index="participant_id", columns="session_id", values="value")[list(sessions)]
+
+
+def checks(folder, measures, participants, models, **declared):
+    """Run check_design on written inputs; return its table."""
+    models = {**models, "design_checks": {"draws": 400, **declared}}
+    paths = written(folder, measures, participants, models)
+    check_design(
+        measures=paths["measures"],
+        participants=paths["participants"],
+        models=paths["models"],
+        design=folder / "design.tsv",
+    )
+    return pd.read_csv(folder / "design.tsv", sep="\t")

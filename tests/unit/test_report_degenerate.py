@@ -8,14 +8,16 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from test_report_page import Page
-from test_report_paper import squeezed, text_of
 
 import made_results as made
 from called import call
 from pniflow.files import write_table
 from pniflow.report.render_report import render_report
 from pniflow.words import estimate_rows
+from report_pages import Page, cells_of, squeezed, text_of
+
+pytestmark = pytest.mark.xdist_group("figures")
+
 
 BRANCHES = {
     "questionnaire": "no questionnaires",
@@ -23,6 +25,8 @@ BRANCHES = {
     "expression": "no blood gene expression",
     "imaging": "no MRI",
 }
+
+
 THREE = {name: {"label": label} for name, label in
          (("ses-pre", "before"), ("ses-post", "after"), ("ses-fu", "week 20"))}  # fmt: skip
 
@@ -90,6 +94,8 @@ def unestimable() -> pd.DataFrame:
 
 ONLY_MRI = ["questionnaire", "assay", "expression"]
 MANY = made.estimates().assign(n_participants=487)
+
+
 CASES = {
     "without MRI": (lacking("imaging"), ["imaging"], {}),
     "without blood": (lacking("expression"), ["expression"], {}),
@@ -210,3 +216,110 @@ def test_the_page_is_whole_html(report):
     parser = Strict()
     parser.feed(report[1].rawdata_text)
     assert parser.stack == []
+
+
+@pytest.mark.parametrize(
+    ("domains", "sentence", "gone"),
+    [
+        (("imaging",), "This study has no MRI; nothing is reported on it.", "Brain structure (MRI)"),
+        (
+            ("expression",),
+            "This study has no blood gene expression; nothing is reported on it.",
+            "Gene expression (CTRA)",
+        ),
+        (
+            ("questionnaire", "assay"),
+            "This study has no questionnaires and no laboratory assays; nothing is reported on them.",
+            "nothing",
+        ),
+        (
+            ("questionnaire", "assay", "imaging"),
+            "This study has no questionnaires, laboratory assays and no MRI; nothing is reported on them.",
+            "Brain structure (MRI)",
+        ),
+    ],
+)
+def test_an_absent_branch_is_named_once_and_leaves_no_gap(domains, sentence, gone, tmp_path):
+    table, measures = lacking(*domains)
+    write_table(table, tmp_path / "estimates.tsv", "estimates")
+    write_table(measures, tmp_path / "measures.parquet", "measures")
+    study = made.write_study(tmp_path)
+    call(
+        render_report,
+        study=study,
+        estimates=tmp_path / "estimates.tsv",
+        measures=tmp_path / "measures.parquet",
+        out=tmp_path / "report.html",
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.body.count(sentence) == 1
+    assert gone not in [e["text"].strip() for e in page.all("h2")]
+    assert not re.search(r"\b(nan|None)\b", page.body)
+    for section in page.all("section"):
+        assert len(section["text"].strip()) > 60
+
+
+def test_a_study_without_any_estimate_still_has_a_report(tmp_path):
+    write_table(made.estimates().iloc[:0], tmp_path / "estimates.tsv", "estimates")
+    call(
+        render_report,
+        study=made.write_study(tmp_path),
+        estimates=tmp_path / "estimates.tsv",
+        out=tmp_path / "report.html",
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No question was prespecified that the data of this study can answer." in page.body
+    assert "Sensitivity analyses" not in [e["text"].strip() for e in page.all("h2")]
+
+
+def test_three_sessions_and_nothing_shown(tmp_path):
+    sessions = {
+        "ses-pre": {"label": "before"},
+        "ses-post": {"label": "after"},
+        "ses-fu": {"label": "week 20"},
+    }
+    blank = {
+        "estimate": None,
+        "std_error": None,
+        "conf_low": None,
+        "conf_high": None,
+        "effect_size": None,
+        "effect_size_kind": None,
+    }
+    joint = {"role": "primary", "p_value": 0.3, "p_adjusted": 0.3, "note": "F test of 2 coefficients"}
+    rows = [
+        made.row("change", "pro_change", "pss10", "session", 1.0, 1.0, **joint)
+        | {**blank, "statistic": 1.234},
+        made.row(
+            "change",
+            "pro_change",
+            "pss10",
+            "session[ses-fu]",
+            -1.0,
+            0.9,
+            role="primary",
+            p_value=0.2,
+            p_adjusted=0.3,
+        ),
+    ]
+    write_table(pd.DataFrame(rows), tmp_path / "estimates.tsv", "estimates")
+    write_table(made.measures(5, tuple(sessions)), tmp_path / "measures.parquet", "measures")
+    call(
+        render_report,
+        study=made.write_study(tmp_path, sessions=sessions),
+        estimates=tmp_path / "estimates.tsv",
+        measures=tmp_path / "measures.parquet",
+        out=tmp_path / "report.html",
+    )
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    body = page.body.replace("\u00a0", " ")
+    assert "was not shown to differ between the sessions (lower is better): F(2, 20.0) = 1.23" in body
+    assert "; week 20 minus before: −1.00 points" in body
+    named = "a difference between the sessions in perceived stress (PSS-10); a difference between before and"
+    assert f"not shown: {named} “week 20” in" in body
+    assert cells_of(page, "Every coefficient, as in estimates.tsv")[0][3:5] == ["2, 20.0", "F = 1.23"]
+    assert cells_of(page, "Differences (each session minus before)")[1][1] == "F(2, 20.0) = 1.23"
+    (row,) = [row for row in cells_of(page, "Differences") if row[0].endswith(", week 20 minus before")][:1]
+    assert row[1] == "−1.00"
+    assert "was not shown to differ between before and “week 20”" in body
+    assert "shown in 0 of 2" in body

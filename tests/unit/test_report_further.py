@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_report_page import Page
 
 import made_results as made
 from called import call
@@ -17,6 +16,7 @@ from pniflow.report import further
 from pniflow.report.blocks import Number, plain
 from pniflow.report.render_report import render_report
 from pniflow.resources import searched
+from report_pages import Page
 
 SAMPLES = pd.DataFrame(
     {

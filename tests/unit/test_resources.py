@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pniflow import cli, words
+from pniflow import cli, resources, words
 from pniflow.errors import InputError
 from pniflow.expression.genes import gene_map, identify
 from pniflow.files import write_table
@@ -152,3 +152,24 @@ def test_resources_stand_before_the_command_or_among_its_options(
     assert "Ours" not in capsys.readouterr().out
     assert cli.main(["--resources", str(tmp_path / "absent"), *command]) == 1
     assert "absent: there is no such folder of resources" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a b", "", "x.yaml"])
+def test_a_resource_is_a_name_and_never_a_path(name: str) -> None:
+    with pytest.raises(InputError, match="is not a resource name"):
+        resources.find("instruments", name)
+
+
+def test_an_unknown_resource_lists_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"instruments: there is no 'pss99'; known are .*pss10"):
+        resources.find("instruments", "pss99")
+
+
+def test_the_users_own_resources_come_first(tmp_path: Path) -> None:
+    own = tmp_path / "instruments" / "pss10.yaml"
+    own.parent.mkdir()
+    own.write_text("name: pss10\n")
+    with resources.searched(tmp_path):
+        assert resources.find("instruments", "pss10") == own
+        assert resources.find("instruments", "gad7") != own
+    assert resources.find("instruments", "pss10") != own

@@ -95,19 +95,24 @@ def _draw_all(
         axes.text(0, y, BRANCHES[branch], ha="left", va="center", weight="bold")
         axes.plot(across[[0, -1]], [y, y], color=style.GREY, linewidth=0.7, zorder=0)
         for x, session in zip(across, sessions, strict=False):
-            here = {step: counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")}
-            if here["assessed"] is None:
-                continue
-            parts = [f"{here['assessed']} assessed"]
-            if here["excluded"]:
-                parts.append(f"{here['excluded']} excluded")
-            parts.append(f"{here['usable']} usable")
-            if len(sessions) > _WORDED:
-                parts = [f"{here['usable']}\nof {here['assessed']}"]
-            _box(axes, x, y, "\n".join(parts), style.BLUE, 0.2 if narrow else 0.4)
+            if text := _told(counts, branch, session, narrow):
+                _box(axes, x, y, text, style.BLUE, 0.2 if narrow else 0.4)
         complete = counts.get(("complete", branch, ""))
-        if complete is not None and len(sessions) > 1:
+        if complete is not None and several:
             _box(axes, across[-1], y, str(complete), style.GREEN)
+
+
+def _told(counts: Counts, branch: str, session: str, narrow: bool) -> str:
+    """Return the counts of a branch at a session as lines; nothing where none was assessed."""
+    assessed, excluded, usable = (
+        counts.get((step, branch, session)) for step in ("assessed", "excluded", "usable")
+    )
+    if assessed is None:
+        return ""
+    if narrow:
+        return f"{usable}\nof {assessed}"
+    left_out = [f"{excluded} excluded"] if excluded else []
+    return "\n".join([f"{assessed} assessed", *left_out, f"{usable} usable"])
 
 
 def _first(sessions: Mapping[str, str]) -> float:

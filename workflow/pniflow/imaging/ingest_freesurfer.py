@@ -249,6 +249,16 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
     for column in ("StructName", *kinds):
         if column not in columns:
             raise InputError(f"{source}: column '{column}' is missing in '# ColHeaders'.")
+    for row in _rows(text, columns, source):
+        region, where = (row["StructName"], side) if side else _sided(row["StructName"])
+        source_name = f"{side[:1]}h.{row['StructName']}" if side else row["StructName"]
+        for column, (metric, unit, divisor) in kinds.items():
+            value = _value(row[column], source, row["StructName"]) / divisor
+            yield Number(subject, atlas, region, source_name, where, metric, value, unit, analysis)
+
+
+def _rows(text: str, columns: list[str], source: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a statistics file below its header, each as column -> cell."""
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -257,12 +267,7 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
             raise InputError(
                 f"{source}: the row '{line[:40]}' has {len(cells)} cells, the header {len(columns)}."
             )
-        row = dict(zip(columns, cells, strict=True))
-        region, where = (row["StructName"], side) if side else _sided(row["StructName"])
-        source_name = f"{side[:1]}h.{row['StructName']}" if side else row["StructName"]
-        for column, (metric, unit, divisor) in kinds.items():
-            value = _value(row[column], source, row["StructName"]) / divisor
-            yield Number(subject, atlas, region, source_name, where, metric, value, unit, analysis)
+        yield dict(zip(columns, cells, strict=True))
 
 
 def _measures(text: str) -> dict[str, tuple[str, str]]:

@@ -135,21 +135,15 @@ def find_scans(paths: Sequence[Path]) -> Found:
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: there is no such file or folder.")
-        if path.is_file():
-            if not (_NAME.fullmatch(path.name) or is_export(path.name)):
-                raise InputError(
-                    f"{path.name}: this is no CAT12 file name; cat_*.xml, catROI_*.xml or catROIs_*.xml"
-                    " (or .mat) was expected."
-                )
+        if not path.is_file():
+            linked += _take_folder(found, path)
+        elif _NAME.fullmatch(path.name) or is_export(path.name):
             _take(found, path, path.name)
-            continue
-        for place, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
-            linked += [name for name in folders if Path(place, name).is_symlink()]
-            within = Path(place).relative_to(path).as_posix()
-            for name in sorted(names):
-                if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
-                    _take(found, Path(place, name), name if within == "." else f"{within}/{name}")
+        else:
+            raise InputError(
+                f"{path.name}: this is no CAT12 file name; cat_*.xml, catROI_*.xml or catROIs_*.xml"
+                " (or .mat) was expected."
+            )
     if linked:
         print(f"Links to other folders are not followed: {listing(linked)}.", file=sys.stderr)
     for source, path in found.exports.items():
@@ -165,6 +159,19 @@ def find_scans(paths: Sequence[Path]) -> Found:
         scan.longitudinal_model = longitudinal_model(stem, found) if scan.longitudinal else ""
     found.scans = dict(sorted(found.scans.items()))
     return found
+
+
+def _take_folder(found: Found, path: Path) -> list[str]:
+    """Take the files below a folder; return the names of folders that are links, which are not followed."""
+    linked = list[str]()
+    for place, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name != "err" and not name.startswith("."))
+        linked += [name for name in folders if Path(place, name).is_symlink()]
+        for name in sorted(names):
+            if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
+                file = Path(place, name)
+                _take(found, file, file.relative_to(path).as_posix())
+    return linked
 
 
 def _take(found: Found, path: Path, source: str) -> None:

@@ -170,11 +170,15 @@ class _Reader:
             else:
                 element.text = text
         elif kind in _NUMBERS:
-            values = self._numbers(self._part(data)[0])
-            if len(values) != count:
-                raise _Damaged(f"{len(values)} numbers for {count}")
-            words = [_word(value) for value in values.reshape(shape, order="F").ravel().tolist()]
-            element.text = words[0] if count == 1 else f"[{';'.join(words)}]"
+            element.text = self._written(data, shape)
+
+    def _written(self, data: memoryview, shape: tuple[int, ...]) -> str:
+        """Return an array of numbers as text, row by row."""
+        values, count = self._numbers(self._part(data)[0]), math.prod(shape)
+        if len(values) != count:
+            raise _Damaged(f"{len(values)} numbers for {count}")
+        words = [_word(value) for value in values.reshape(shape, order="F").ravel().tolist()]
+        return words[0] if count == 1 else f"[{';'.join(words)}]"
 
     def _cells(self, element: Element, data: memoryview, shape: tuple[int, ...], depth: int) -> None:
         table = min(shape) > 1  # a cell of rows and columns becomes tr and td

@@ -5,7 +5,7 @@ are.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,16 +176,7 @@ def _refuse_repeated(atlases: list[tuple[AtlasValues, bool, str]]) -> None:
 def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iterator[Scan]:
     """Yield the scans to read, in order of their names."""
     if scans is None:
-        found = find_scans(paths)
-        if not found.scans:
-            raise InputError(
-                f"{listing(paths, 3)}: there are no CAT12 files (cat_*.xml, catROI_*.xml, catROIs_*.xml)."
-            )
-        for stem, scan in found.scans.items():
-            if not scan.average:
-                participant, scan.session = entities(next(iter(scan.sources.values()), stem))
-                scan.participant = participant or stem
-                yield scan
+        yield from _found(paths)
         return
     if len(paths) != 1 or not paths[0].is_dir():
         raise InputError(
@@ -193,24 +184,39 @@ def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iter
             " relative."
         )
     for row in files.read_table(scans, "scans").to_dict("records"):
-        if (
-            row["batch"] is None
-            or row["batch"] != row["batch"]
-            or (batch is not None and row["batch"] != batch)
-        ):
-            continue
-        scan = Scan(row["scan"], participant=_blank(row["participant_id"]), session=_blank(row["session_id"]))
-        scan.longitudinal = bool(row["longitudinal"])
-        scan.longitudinal_model = _blank(row.get("longitudinal_model")) or ""
-        for kind in ("report", "label_volume", "label_surface"):
-            name = _blank(row[kind])
-            if name:
-                scan.sources[kind] = name
-                scan.paths[kind] = paths[0] / name
-        for name in (_blank(row.get("exports")) or "").split("|"):
-            if name:
-                scan.exports[name] = paths[0] / name
-        yield scan
+        indexed = row["batch"] is not None and row["batch"] == row["batch"]
+        if indexed and batch in (None, row["batch"]):
+            yield _listed(row, paths[0])
+
+
+def _found(paths: Sequence[Path]) -> Iterator[Scan]:
+    """Yield the scans of the files found, without averages; their names say whose they are."""
+    found = find_scans(paths)
+    if not found.scans:
+        raise InputError(
+            f"{listing(paths, 3)}: there are no CAT12 files (cat_*.xml, catROI_*.xml, catROIs_*.xml)."
+        )
+    for stem, scan in found.scans.items():
+        if not scan.average:
+            participant, scan.session = entities(next(iter(scan.sources.values()), stem))
+            scan.participant = participant or stem
+            yield scan
+
+
+def _listed(row: Mapping[Any, Any], folder: Path) -> Scan:
+    """Return the scan of a row of the scans table, its files below a folder."""
+    scan = Scan(row["scan"], participant=_blank(row["participant_id"]), session=_blank(row["session_id"]))
+    scan.longitudinal = bool(row["longitudinal"])
+    scan.longitudinal_model = _blank(row.get("longitudinal_model")) or ""
+    for kind in ("report", "label_volume", "label_surface"):
+        name = _blank(row[kind])
+        if name:
+            scan.sources[kind] = name
+            scan.paths[kind] = folder / name
+    for name in (_blank(row.get("exports")) or "").split("|"):
+        if name:
+            scan.exports[name] = folder / name
+    return scan
 
 
 def _blank(value: Any) -> str | None:

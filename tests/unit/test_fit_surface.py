@@ -19,7 +19,6 @@ from scipy.sparse import csr_matrix
 import map_studies as made
 from called import call
 from pniflow.errors import InputError
-from pniflow.figures.plot_surface import plot_surface
 from pniflow.files import read_table, write_table
 from pniflow.maps.familywise import Space, enhancer, familywise
 from pniflow.maps.fit_surface import fit_surface
@@ -27,28 +26,6 @@ from pniflow.mixed import person_permutations, sign_flips
 from pniflow.models.fit_lmm import fit_lmm
 from pniflow.models.fit_models import fit_models
 from pniflow.models.sensitivity.resampling import SEED
-
-SIDE = 42  # vertices of a hemisphere
-MESH = made.two_hemispheres(SIDE)
-
-
-def study(
-    folder: Path, people: int = 12, models: list[dict[str, Any]] | None = None, *, seed: int = 1,
-    effect: np.ndarray | None = None, triangles: np.ndarray = MESH, **further: Any,
-) -> dict[str, Path]:  # fmt: skip
-    """Write a study of maps: persons differ, sessions differ by noise and, where given, by an effect."""
-    size = int(triangles.max()) + 1
-    files = made.tables(folder, people, models or [made.change()], width=size, seed=seed, **further)
-    index = pd.read_csv(files["index"], sep="\t")
-    rng = np.random.default_rng(seed)
-    person = made.smooth(rng.normal(size=(people, size)), triangles)
-    number = index["participant_id"].str[-2:].astype(int).to_numpy() - 1
-    later = (index["session_id"] == "ses-post").to_numpy().astype(float)[:, None]
-    noise = made.smooth(rng.normal(size=(len(index), size)), triangles)
-    values = 2.5 + 0.3 * person[number] + 0.1 * noise + later * (0 if effect is None else effect)
-    np.save(files["surfaces"], values.astype(np.float32))
-    np.save(files["triangles"], triangles)
-    return files
 
 
 def maps_of(files: dict[str, Path], model: str, term: str) -> dict[str, np.ndarray]:
@@ -61,7 +38,7 @@ def maps_of(files: dict[str, Path], model: str, term: str) -> dict[str, np.ndarr
     return result
 
 
-def neighbours(triangles: np.ndarray = MESH) -> csr_matrix:
+def neighbours(triangles: np.ndarray = made.MESH) -> csr_matrix:
     """Return the mesh's edges by the tfce package's own function, which counts vertices from 1."""
     size = int(triangles.max()) + 1
     indptr, indices = tfce.adjacency_from_faces(triangles + 1, size)
@@ -70,12 +47,14 @@ def neighbours(triangles: np.ndarray = MESH) -> csr_matrix:
 
 def test_a_vertex_is_fitted_as_a_measure_is(tmp_path: Path) -> None:
     """Estimate, SE, df, t, p of single vertices equal those of fit_models and fit_lmm; two visits lack."""
-    files = study(tmp_path, 14, [made.change(), made.on_ctra()], absent=((3, "ses-post"), (5, "ses-pre")))
+    files = made.surfaces(
+        tmp_path, 14, [made.change(), made.on_ctra()], absent=((3, "ses-post"), (5, "ses-pre"))
+    )
     fit_surface(**files, permutations=19)
     peaks = read_table(files["peaks"], "peaks")
     index, values = pd.read_csv(files["index"], sep="\t"), np.load(files["surfaces"])
     measures = read_table(files["measures"], "measures")
-    place = peaks["vertex"] + SIDE * (peaks["hemisphere"] == "right")
+    place = peaks["vertex"] + made.SIDE * (peaks["hemisphere"] == "right")
     for vertex in sorted(set(place)):
         own = index[["participant_id", "session_id"]].assign(
             measure=f"v{vertex}", value=values[:, vertex].astype(float), unit="mm", domain="imaging"
@@ -102,7 +81,7 @@ def test_a_vertex_is_fitted_as_a_measure_is(tmp_path: Path) -> None:
         np.testing.assert_allclose([row[c] for c in columns], single[columns].astype(float), rtol=1e-10)
         assert (row["n_participants"], row["n_observations"]) == (14, 26)
     one = peaks[peaks["term"] == "session"].iloc[0]
-    vertex = int(one["vertex"]) + SIDE * (one["hemisphere"] == "right")
+    vertex = int(one["vertex"]) + made.SIDE * (one["hemisphere"] == "right")
     later = (index["session_id"] == "ses-post").astype(float)
     frame = pd.DataFrame(
         {"y": values[:, vertex].astype(float), "later": later, "who": index["participant_id"]}
@@ -118,8 +97,8 @@ def test_a_vertex_is_fitted_as_a_measure_is(tmp_path: Path) -> None:
 
 def test_family_wise_p_of_all_sign_flips(tmp_path: Path) -> None:
     """Six pairs have 32 flips up to sign: p of the largest |t|, and of the largest TFCE by its package."""
-    effect = np.where(np.arange(2 * SIDE) < 8, 0.12, 0.0)
-    files = study(tmp_path, 6, effect=effect)
+    effect = np.where(np.arange(2 * made.SIDE) < 8, 0.12, 0.0)
+    files = made.surfaces(tmp_path, 6, effect=effect)
     fit_surface(**files, permutations=1000)
     values = np.load(files["surfaces"]).astype(float)
     change = values[1::2] - values[0::2]
@@ -143,7 +122,7 @@ def test_family_wise_p_of_all_sign_flips(tmp_path: Path) -> None:
 
 def test_family_wise_p_of_permuted_persons(tmp_path: Path) -> None:
     """Within: differences; between: means, age as nuisance; residuals permuted and refitted one by one."""
-    files = study(tmp_path, 10, [made.on_ctra()])
+    files = made.surfaces(tmp_path, 10, [made.on_ctra()])
     fit_surface(**files, permutations=60)
     values = np.load(files["surfaces"]).astype(float)
     measures = read_table(files["measures"], "measures")
@@ -178,19 +157,19 @@ def test_family_wise_p_of_permuted_persons(tmp_path: Path) -> None:
 
 def test_enhancement_is_the_packages_also_beside_vertices_without_values() -> None:
     rng = np.random.default_rng(3)
-    maps = made.smooth(rng.normal(size=(5, 2 * SIDE)), MESH).T
-    usable = np.ones(2 * SIDE, dtype=bool)
+    maps = made.smooth(rng.normal(size=(5, 2 * made.SIDE)), made.MESH).T
+    usable = np.ones(2 * made.SIDE, dtype=bool)
     usable[[3, 4, 50]] = False
     edges = neighbours()
-    for mask in (np.ones(2 * SIDE, dtype=bool), usable):
-        kept = [[new[v] for v in one] for one in MESH if mask[one].all()
+    for mask in (np.ones(2 * made.SIDE, dtype=bool), usable):
+        kept = [[new[v] for v in one] for one in made.MESH if mask[one].all()
                 for new in [np.cumsum(mask) - 1]]  # fmt: skip
         pairs = edges[mask][:, mask].tocsr()
         direct = tfce.tfce(maps[mask], adjacency=(pairs.indptr, pairs.indices), E=1.0, H=2.0)
         np.testing.assert_array_equal(enhancer(Space(edges, 1.0), mask)(maps[mask]), direct)
         if mask.all():
             whole = tfce.tfce(
-                maps, adjacency=tfce.adjacency_from_faces(np.array(kept) + 1, 2 * SIDE), E=1, H=2
+                maps, adjacency=tfce.adjacency_from_faces(np.array(kept) + 1, 2 * made.SIDE), E=1, H=2
             )
             np.testing.assert_array_equal(direct, whole)
 
@@ -199,9 +178,9 @@ def test_enhancement_is_the_packages_also_beside_vertices_without_values() -> No
 def test_null_maps_are_significant_in_one_of_twenty_data_sets(kind: str) -> None:
     """Share of 400 null data sets with any family-wise p up to .05: .05 within 2.6 Monte-Carlo errors."""
     rng = np.random.default_rng(11)
-    space, usable = Space(neighbours(), 1.0), np.ones(2 * SIDE, dtype=bool)
+    space, usable = Space(neighbours(), 1.0), np.ones(2 * made.SIDE, dtype=bool)
     hits = np.zeros((400, 2))
-    for draw, maps in enumerate(made.smooth(rng.normal(size=(400, 16, 2 * SIDE)), MESH, 2)):
+    for draw, maps in enumerate(made.smooth(rng.normal(size=(400, 16, 2 * made.SIDE)), made.MESH, 2)):
         if kind == "sign_flip":
             shuffles = sign_flips(maps, flips=99, seed=draw, exact=False)
         else:
@@ -223,7 +202,7 @@ def test_a_planted_cluster_is_found_and_nothing_else(tmp_path: Path) -> None:
     planted[middle] = True
     for _ in range(3):
         planted |= edges @ planted.astype(int) > 0
-    files = study(tmp_path, 16, effect=-0.08 * planted, triangles=triangles, seed=4)
+    files = made.surfaces(tmp_path, 16, effect=-0.08 * planted, triangles=triangles, seed=4)
     fit_surface(**files, permutations=199)
     clusters = read_table(files["clusters"], "clusters")
     assert set(clusters["correction"]) == {"max_t", "tfce"}
@@ -246,7 +225,7 @@ def test_a_planted_cluster_is_found_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_without_a_significant_vertex_the_largest_statistics_are_listed_all_the_same(tmp_path: Path) -> None:
-    files = study(tmp_path, 12)
+    files = made.surfaces(tmp_path, 12)
     fit_surface(**files, permutations=99)
     assert len(read_table(files["clusters"], "clusters")) == 0
     peaks = read_table(files["peaks"], "peaks")
@@ -261,13 +240,13 @@ def test_no_result_depends_on_blocks_threads_or_the_order_of_scans(tmp_path: Pat
     models = [made.change(), made.on_ctra()]
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    first = study(tmp_path / "a", 12, models)
+    first = made.surfaces(tmp_path / "a", 12, models)
     fit_surface(**first, permutations=99)
-    second = study(tmp_path / "b", 12, models)
+    second = made.surfaces(tmp_path / "b", 12, models)
     order = np.random.default_rng(0).permutation(24)
     np.save(second["surfaces"], np.load(second["surfaces"])[order])
     index = pd.read_csv(second["index"], sep="\t", dtype=str).iloc[order]
-    index["start"] = [str(2 * SIDE * row) for row in range(24)]
+    index["start"] = [str(2 * made.SIDE * row) for row in range(24)]
     index.to_csv(second["index"], sep="\t", index=False)
     fit_surface(**second, permutations=99, threads=2, block=7)
     names = sorted(path.name for path in first["maps"].iterdir())
@@ -279,7 +258,7 @@ def test_no_result_depends_on_blocks_threads_or_the_order_of_scans(tmp_path: Pat
 
 
 def test_maps_are_files_that_others_open(tmp_path: Path) -> None:
-    files = study(tmp_path, 12, effect=np.where(np.arange(2 * SIDE) < 20, 0.2, 0.0))
+    files = made.surfaces(tmp_path, 12, effect=np.where(np.arange(2 * made.SIDE) < 20, 0.2, 0.0))
     fit_surface(**files, permutations=99)
     intents = {"estimate": 1001, "t": 3, "logp": 24, "logp_fwe": 24, "logp_tfce": 24}
     values = np.load(files["surfaces"]).astype(float)
@@ -287,16 +266,16 @@ def test_maps_are_files_that_others_open(tmp_path: Path) -> None:
     test = stats.ttest_1samp(change, 0)
     expected = {"estimate": change.mean(axis=0), "t": test.statistic,
                 "logp": -np.log10(test.pvalue) * np.sign(test.statistic)}  # fmt: skip
-    interior = np.zeros(2 * SIDE, dtype=bool)
+    interior = np.zeros(2 * made.SIDE, dtype=bool)
     for half, structure, part in (
-        ("lh", "CortexLeft", slice(0, SIDE)),
-        ("rh", "CortexRight", slice(SIDE, None)),
+        ("lh", "CortexLeft", slice(0, made.SIDE)),
+        ("rh", "CortexRight", slice(made.SIDE, None)),
     ):
         for name, intent in intents.items():
             image = nibabel.load(files["maps"] / f"{half}.{name}.resampled.change.session.func.gii")
             assert len(image.darrays) == 1
             array = image.darrays[0]
-            assert (array.intent, array.data.dtype, array.data.shape) == (intent, np.float32, (SIDE,))
+            assert (array.intent, array.data.dtype, array.data.shape) == (intent, np.float32, (made.SIDE,))
             assert image.meta["AnatomicalStructurePrimary"] == structure
             assert array.meta["Name"] == name
             if name in expected:
@@ -306,7 +285,7 @@ def test_maps_are_files_that_others_open(tmp_path: Path) -> None:
 
 
 def test_scans_that_the_cohort_leaves_out_are_left_out(tmp_path: Path, capsys: Any) -> None:
-    files = study(tmp_path, 12, excluded=("sub-04_ses-post",))
+    files = made.surfaces(tmp_path, 12, excluded=("sub-04_ses-post",))
     fit_surface(**files, permutations=99)
     peaks = read_table(files["peaks"], "peaks")
     assert set(peaks["n_observations"]) == {23}
@@ -315,7 +294,7 @@ def test_scans_that_the_cohort_leaves_out_are_left_out(tmp_path: Path, capsys: A
 
 
 def test_vertices_without_values_are_not_tested(tmp_path: Path) -> None:
-    files = study(tmp_path, 12)
+    files = made.surfaces(tmp_path, 12)
     values = np.load(files["surfaces"])
     values[:, 5] = np.nan
     values[:, 6] = 0.0
@@ -325,11 +304,11 @@ def test_vertices_without_values_are_not_tested(tmp_path: Path) -> None:
     found = maps_of(files, "change", "session")
     for name in found:
         assert np.flatnonzero(np.isnan(found[name])).tolist() == [5, 6, 7], name
-    assert set(read_table(files["peaks"], "peaks")["elements"]) == {2 * SIDE - 3}
+    assert set(read_table(files["peaks"], "peaks")["elements"]) == {2 * made.SIDE - 3}
 
 
 def test_a_mesh_that_is_not_known_leaves_out_enhancement_and_clusters(tmp_path: Path) -> None:
-    files = study(tmp_path, 12, effect=np.full(2 * SIDE, 0.5))
+    files = made.surfaces(tmp_path, 12, effect=np.full(2 * made.SIDE, 0.5))
     np.save(files["triangles"], np.empty((0, 3), dtype=np.int32))
     fit_surface(**files, permutations=99)
     peaks = read_table(files["peaks"], "peaks")
@@ -341,7 +320,7 @@ def test_a_mesh_that_is_not_known_leaves_out_enhancement_and_clusters(tmp_path: 
 
 def test_three_sessions_are_fitted_and_not_permuted(tmp_path: Path) -> None:
     time = made.on_ctra(test={"of_maps": ["ctra_within", "ctra_between"]})
-    files = study(tmp_path, 12, [time], sessions=("ses-pre", "ses-post", "ses-fu"))
+    files = made.surfaces(tmp_path, 12, [time], sessions=("ses-pre", "ses-post", "ses-fu"))
     fit_surface(**files, permutations=99)
     peaks = read_table(files["peaks"], "peaks").set_index("term")
     assert peaks.loc["ctra_within", "p_fwe"].isna().all()
@@ -354,7 +333,7 @@ def test_a_group_by_session_term_is_the_difference_of_changes(tmp_path: Path) ->
     model = made.change(
         fixed=["session", "arm", {"interaction": ["session", "arm"]}], test={"of_maps": ["session:arm"]}
     )
-    files = study(tmp_path, 12, [model])
+    files = made.surfaces(tmp_path, 12, [model])
     people = pd.read_csv(files["participants"], sep="\t")
     people["arm"] = ["course", "waiting"] * 6
     people.to_csv(files["participants"], sep="\t", index=False)
@@ -366,18 +345,18 @@ def test_a_group_by_session_term_is_the_difference_of_changes(tmp_path: Path) ->
     assert np.isclose(found["t"], expected, rtol=1e-5).mean() > 0.9  # but where the fit is singular
     peaks = read_table(files["peaks"], "peaks")
     for row in peaks.itertuples():
-        vertex = row.vertex + SIDE * (row.hemisphere == "right")
+        vertex = row.vertex + made.SIDE * (row.hemisphere == "right")
         assert row.permuted_statistic == pytest.approx(expected[vertex], rel=1e-6)
     assert peaks["method"].str.contains("permutation of 12 participants' differences").all()
 
 
 def test_a_study_with_one_session_permutes_persons(tmp_path: Path) -> None:
     model = made.change(fixed=["age"], random=[], test={"of_maps": ["age"]})
-    files = study(tmp_path, 14, [model], sessions=("ses-pre",))
+    files = made.surfaces(tmp_path, 14, [model], sessions=("ses-pre",))
     fit_surface(**files, permutations=99)
     age = pd.read_csv(files["participants"], sep="\t")["age"].to_numpy()
     values = np.load(files["surfaces"]).astype(float)
-    lines = [stats.linregress(age, values[:, vertex]) for vertex in range(2 * SIDE)]
+    lines = [stats.linregress(age, values[:, vertex]) for vertex in range(2 * made.SIDE)]
     found = maps_of(files, "change", "age")
     np.testing.assert_allclose(found["t"], [line.slope / line.stderr for line in lines], rtol=1e-5)
     np.testing.assert_allclose(np.abs(found["logp"]), [-np.log10(line.pvalue) for line in lines], rtol=1e-5)
@@ -400,14 +379,14 @@ BAD_MODELS = {
 @pytest.mark.parametrize("case", list(BAD_MODELS))
 def test_a_bad_model_is_one_sentence(tmp_path: Path, case: str) -> None:
     model, says = BAD_MODELS[case]
-    files = study(tmp_path, 12, [model])
+    files = made.surfaces(tmp_path, 12, [model])
     with pytest.raises(InputError, match=says) as caught:
         fit_surface(**files)
     assert "\n" not in str(caught.value)
 
 
 def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
-    files = study(tmp_path, 12)
+    files = made.surfaces(tmp_path, 12)
     values = np.load(files["surfaces"])
     with pytest.raises(InputError, match=r"the table lists 24 scans, the array has 23 rows of 84 values"):
         np.save(files["surfaces"], values[1:])
@@ -424,13 +403,13 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no vertex or voxel has values that differ in all of its 24 scans"):
         fit_surface(**files)
     np.save(files["surfaces"], values)
-    np.save(files["triangles"], MESH + 1)
+    np.save(files["triangles"], made.MESH + 1)
     with pytest.raises(InputError, match=r"the mesh has 85 vertices, the surfaces 84"):
         fit_surface(**files)
 
 
 def test_a_term_with_several_coefficients_is_no_map(tmp_path: Path) -> None:
-    files = study(tmp_path, 12, sessions=("ses-pre", "ses-post", "ses-fu"))
+    files = made.surfaces(tmp_path, 12, sessions=("ses-pre", "ses-post", "ses-fu"))
     with pytest.raises(InputError, match=r"tests 'session', which has several coefficients; a map shows one"):
         fit_surface(**files)
 
@@ -438,27 +417,12 @@ def test_a_term_with_several_coefficients_is_no_map(tmp_path: Path) -> None:
 def test_a_study_without_the_models_measure_says_so(tmp_path: Path, capsys: Any) -> None:
     unknown = made.on_ctra(fixed=["session", {"split": "log_hair_cortisol"}], test={
         "of_maps": ["log_hair_cortisol_within"]})  # fmt: skip
-    files = study(tmp_path, 12, [unknown, made.change(surface="gyrification")])
+    files = made.surfaces(tmp_path, 12, [unknown, made.change(surface="gyrification")])
     fit_surface(**files)
     assert len(read_table(files["peaks"], "peaks")) == 0
     said = capsys.readouterr().err
     assert "Left out: on_ctra: the study has no assay data ('log_hair_cortisol')." in said
     assert "has no model of surface thickness that this study allows" in said
-
-
-@pytest.mark.parametrize(("fitted", "says"), [
-    (False, "No model of the cortical surface could be fitted in this study."),
-    (True, "Maps on the 164k mesh stand in files; no template of that mesh is at hand to draw them."),
-])  # fmt: skip
-def test_a_figure_without_a_map_says_why(tmp_path: Path, fitted: bool, says: str) -> None:
-    models = [made.change() if fitted else made.change(surface="gyrification")]
-    files = study(tmp_path, 12, models)
-    fit_surface(**files, permutations=19)
-    (tmp_path / "study.yaml").write_text("title: a study\nsessions: {ses-pre: {}, ses-post: {}}\n")
-    drawn = {"figure": tmp_path / "f.svg", "image": tmp_path / "f.png", "description": tmp_path / "f.json"}
-    plot_surface(maps=files["maps"], peaks=files["peaks"], study=tmp_path / "study.yaml", **drawn)
-    about = json.loads(drawn["description"].read_text())
-    assert (about["empty"], about["caption"], about["keys"]) == (True, says, [])
 
 
 def test_the_shipped_maps_enter_no_other_family(root: Path) -> None:

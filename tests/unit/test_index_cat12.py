@@ -1,4 +1,4 @@
-"""Which scans a folder holds, and whose they are; batches; lesions; what must not be mixed."""
+"""Which scans a folder holds, and whose they are."""
 
 from __future__ import annotations
 
@@ -6,37 +6,15 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.io import savemat
 
 import cat12_files as made
+from cat12_files import index
 from pniflow.errors import InputError
 from pniflow.files import read_table
-from pniflow.imaging.cat12.gather_cat12 import gather_cat12
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
-from pniflow.imaging.comparability import mixed_versions
-from pniflow.imaging.ingest_lesions import ingest_lesions
-
-STUDY = """
-title: test
-sessions: {{ses-pre: {{}}, ses-post: {{}}}}
-cat12: {{folder: cat12, lesion_handling: none{more}}}
-"""
-
-
-def study(folder: Path, more: str = "") -> Path:
-    path = folder / "study.yaml"
-    path.write_text(STUDY.format(more=f", {more}" if more else ""))
-    return path
-
-
-def index(folder: Path, more: str = "", batches: int = 1) -> pd.DataFrame:
-    index_cat12(
-        folder=folder / "cat12", study=study(folder, more), batches=batches, scans=folder / "scans.tsv"
-    )
-    return read_table(folder / "scans.tsv", "scans").set_index("scan")
 
 
 def longitudinal(first: str, *others: str) -> dict[str, str]:
@@ -309,187 +287,3 @@ def test_what_cannot_be_indexed_is_one_sentence(
     with pytest.raises(InputError, match=says):
         index(tmp_path, more)
     assert not (tmp_path / "scans.tsv").exists()
-
-
-@pytest.mark.parametrize("batches", [1, 2, 5, 9])
-def test_the_bytes_do_not_depend_on_the_number_of_batches(tmp_path: Path, batches: int) -> None:
-    for number in range(5):
-        made.write(tmp_path / "cat12", made.good_scan(f"sub-{number}_ses-pre_T1w"))
-    other = made.atlas("lpba40", ["lIns", "rIns"], {"Vgm": [6.0, 6.5]})
-    own = made.atlas("mine", ["lA"], {"Vwm": [1.0]})
-    made.write(tmp_path / "cat12", {"label/catROI_sub-3_ses-pre_T1w.xml": made.document(other, own)})
-    index(tmp_path, batches=batches)
-    parts: dict[str, list[Path]] = {"regions": [], "globals": [], "quality": []}
-    for batch in range(1, batches + 1):
-        out = tmp_path / str(batch)
-        here = {"regions": out / "r.parquet", "globals": out / "g.tsv", "quality": out / "q.tsv"}
-        parse_cat12([tmp_path / "cat12"], scans=tmp_path / "scans.tsv", batch=batch, **here)
-        for name, path in here.items():
-            parts[name].append(path)
-    gather_cat12(**parts, out=tmp_path / "all")
-    single = {
-        "regions": tmp_path / "one.parquet",
-        "globals": tmp_path / "one.tsv",
-        "quality": tmp_path / "q.tsv",
-    }
-    parse_cat12([tmp_path / "cat12"], scans=tmp_path / "scans.tsv", **single)
-    gather_cat12(**{name: [path] for name, path in single.items()}, out=tmp_path / "again")
-    for name in ("regions.parquet", "globals.tsv", "quality.tsv"):
-        assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
-    assert len(read_table(tmp_path / "all" / "globals.tsv", "globals")) == 5
-
-
-LESIONS = "Num_Lesions,Num_Vox,Lesion_Volume\n{}\n"
-
-
-def test_lesion_volumes_are_millilitres(tmp_path: Path) -> None:
-    regional = "Region,Num_Lesions,Num_Vox,Lesion_Volume\nPeriventricular,0,0,0\n"
-    made.write(
-        tmp_path / "lst",
-        {
-            "sub-2_ses-pre_lesion_stats.csv": LESIONS.format("12,3400,3400.5"),
-            "sub-1/ses-post/lesion_stats.csv": LESIONS.format("0,0,0.0"),
-            "sub-1/ses-post/annotated_lesion_stats.csv": regional,
-        },
-    )
-    ingest_lesions(folder=tmp_path / "lst", lesions=tmp_path / "lesions.tsv")
-    table = read_table(tmp_path / "lesions.tsv", "lesions")
-    assert table.values.tolist() == [["sub-1", "ses-post", 0.0, 0], ["sub-2", "ses-pre", 3.4005, 12]]
-
-
-def test_lesion_volumes_of_a_study_with_one_session(tmp_path: Path) -> None:
-    made.write(tmp_path / "lst", {"sub-2/lesion_stats.csv": LESIONS.format("12,3400,3400.5")})
-    text = "title: t\nsessions: {ses-pre: {}}\nlesions: {folder: lst, session: ses-pre}\n"
-    (tmp_path / "study.yaml").write_text(text)
-    ingest_lesions(folder=tmp_path / "lst", study=tmp_path / "study.yaml", lesions=tmp_path / "lesions.tsv")
-    table = read_table(tmp_path / "lesions.tsv", "lesions")
-    assert table[["participant_id", "session_id", "lesion_count"]].to_numpy().tolist() == [
-        ["sub-2", "ses-pre", 12]
-    ]
-
-
-def test_lesion_volumes_of_another_tool_come_as_one_table(tmp_path: Path) -> None:
-    (tmp_path / "mine.tsv").write_text("participant_id\tsession_id\tlesion_volume\nsub-1\tses-pre\t3.5\n")
-    ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")
-    assert read_table(tmp_path / "lesions.tsv", "lesions")["lesion_volume"].tolist() == [3.5]
-    (tmp_path / "mine.tsv").write_text("participant_id\tsession_id\tlesion_volume\nsub-1\tses-pre\t-3.5\n")
-    with pytest.raises(InputError, match=r"mine.tsv: row 2, column 'lesion_volume' is '-3.5'; at least 0"):
-        ingest_lesions(folder=tmp_path / "mine.tsv", lesions=tmp_path / "lesions.tsv")
-
-
-LESION_STUDY = """title: t
-sessions: {ses-pre: {}, ses-post: {}}
-lesions:
-  file: mine.csv
-  columns: {participant: id, session: visit, volume: TLV, count: n}
-  unit: mm3
-  session_codes: {"1": ses-pre, "2": ses-post}
-"""
-
-
-def of_their_table(folder: Path, text: str) -> list[list[object]]:
-    (folder / "study.yaml").write_text(LESION_STUDY)
-    (folder / "mine.csv").write_text(text)
-    ingest_lesions(folder=folder / "mine.csv", study=folder / "study.yaml", lesions=folder / "lesions.tsv")
-    table = read_table(folder / "lesions.tsv", "lesions").astype(object)
-    return table.where(table.notna(), None).to_numpy().tolist()
-
-
-def test_lesion_volumes_of_a_table_as_the_study_names_its_columns(tmp_path: Path) -> None:
-    """A semicolon, decimal commas, cubic millimetres, the lab's own session codes; blank stays missing."""
-    text = "visit;id;n;TLV\n2;B;3;1500,5\n1;B;;250\n1;A;0;\n"
-    assert of_their_table(tmp_path, text) == [
-        ["A", "ses-pre", None, 0], ["B", "ses-post", 1.5005, 3], ["B", "ses-pre", 0.25, None],
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("visit,id,TLV\n1,A,2\n", r"mine.csv: there is no column 'n' .lesions.columns.count in study.yaml."),
-        ("visit,id,n,TLV\n3,A,1,2\n", r"mine.csv: row 2 is of the session '3'"),
-        ("visit,id,n,TLV\n1,A,1,-2\n", r"row 2, column 'TLV' is '-2'; a number, zero or more"),
-        ("visit,id,n,TLV\n1,A,1,2\n2,A,1.5,2\n", r"row 3, column 'n' is '1.5'; a whole number"),
-        ("visit,id,n,TLV\n1,A,1,many\n", r"row 2, column 'TLV' is 'many'"),
-        ("visit,id,n,TLV\n1,A,1,2\n1,A,1,2\n", r"row 3 repeats participant A in ses-pre"),
-    ],
-)
-def test_lesion_tables_of_a_study_that_are_refused(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        of_their_table(tmp_path, text)
-    assert not (tmp_path / "lesions.tsv").exists()
-
-
-@pytest.mark.parametrize(
-    ("files", "says"),
-    [
-        ({"x.csv": ""}, "there is no lesion_stats.csv"),
-        ({"sub-1_lesion_stats.csv": LESIONS.format("1,1,1")}, "holds no participant and session"),
-        (
-            {"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,x")},
-            "Lesion_Volume is 'x'; a number was expected",
-        ),
-        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,-2")}, "Lesion_Volume is -2; zero or more"),
-        ({"sub-1_ses-a_lesion_stats.csv": "A,B\n1,2\n"}, "column 'Num_Lesions' is missing"),
-        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1\n1,1,1")}, "the table has 2 rows"),
-        ({"sub-1_ses-a_lesion_stats.csv": ""}, "the table has 0 rows"),
-        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format('1,1,"1\n') + "x" * 140_000}, "this is not a table"),
-        (
-            {f"{x}/sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1") for x in "ab"},
-            "are of one participant and session",
-        ),
-    ],
-)
-def test_lesion_tables_that_are_refused(tmp_path: Path, files: dict[str, str], says: str) -> None:
-    made.write(tmp_path / "lst", files)
-    with pytest.raises(InputError, match=says):
-        ingest_lesions(folder=tmp_path / "lst", lesions=tmp_path / "lesions.tsv")
-    assert not (tmp_path / "lesions.tsv").exists()
-
-
-def scans(**columns: list) -> pd.DataFrame:
-    n = max(map(len, columns.values()))
-    base = {
-        "scan": [f"s{k}" for k in range(n)],
-        "participant_id": [f"p{k}" for k in range(n)],
-        "cat_version": [None] * n,
-    }
-    return pd.DataFrame(base | columns)
-
-
-def test_mixed_versions_name_the_scans() -> None:
-    assert mixed_versions(scans(cat_version=["12.8.1 r2040", "12.8.1 r2040", None])) == []
-    said = mixed_versions(scans(cat_version=["12.8.1 r2040", "26.0 r3300"]))
-    assert said[0] == "The scans mix CAT12 versions (12.8.1 r2040: s0; 26.0 r3300: s1)."
-    assert "definitions of cortical thickness (FreeSurfer-like distance: s0; projection-based: s1)" in said[1]
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "what"),
-    [
-        ("longitudinal_model", ["plasticity", "ageing"], "longitudinal models .ageing: s1; plasticity: s0."),
-        ("wmh_handling", ["1", "2"], "settings for white matter hyperintensities .WMHC. .1: s0; 2: s1."),
-        ("lesion_handling", ["0", "1"], "settings for stroke lesions .SLC. .0: s0; 1: s1."),
-        ("voxel_size", ["1", "1.5"], "voxel sizes .1: s0; 1.5: s1."),
-        ("spm_version", ["7219", "7771"], "SPM versions .7219: s0; 7771: s1."),
-    ],
-)
-def test_other_settings_that_must_be_alike_name_the_scans(column: str, values: list[str], what: str) -> None:
-    assert mixed_versions(scans(**{column: [values[0], values[0], None]})) == []
-    said = mixed_versions(scans(**{column: values}))
-    assert len(said) == 1
-    assert re.search(what, said[0])
-
-
-def test_thickness_of_12_6_12_7_and_26_is_not_one_measure() -> None:
-    assert len(mixed_versions(scans(cat_version=["12.7 r1720", "12.9 r2577"]))) == 1
-    assert len(mixed_versions(scans(cat_version=["r1450", "12.7 r1720"]))) == 2
-
-
-def test_longitudinal_and_cross_sectional_runs_do_not_mix_within_a_study() -> None:
-    mixed = scans(participant_id=["a", "a", "b", "b"], longitudinal=[True, True, False, False])
-    assert "mix runs of the longitudinal and the cross-sectional pipeline" in mixed_versions(mixed)[0]
-    within = scans(participant_id=["a", "a"], longitudinal=[True, False])
-    assert len(mixed_versions(within)) == 1
-    single = scans(participant_id=["a", "a", "b"], longitudinal=[True, True, False])
-    assert ".cross-sectional: s2; longitudinal: s0, s1." in re.sub(r"[()]", ".", mixed_versions(single)[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pniflow import config, resources
+from pniflow import config
 from pniflow.errors import InputError, listing
 
 STUDY = """
@@ -182,27 +182,6 @@ def test_a_wrong_config_is_one_sentence_with_its_key(given: dict, says: str) -> 
     with pytest.raises(InputError) as caught:
         config.checked(given, "config", "config.yaml")
     assert str(caught.value).startswith(f"config.yaml: {says}")
-
-
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a b", "", "x.yaml"])
-def test_a_resource_is_a_name_and_never_a_path(name: str) -> None:
-    with pytest.raises(InputError, match="is not a resource name"):
-        resources.find("instruments", name)
-
-
-def test_an_unknown_resource_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"instruments: there is no 'pss99'; known are .*pss10"):
-        resources.find("instruments", "pss99")
-
-
-def test_the_users_own_resources_come_first(tmp_path: Path) -> None:
-    own = tmp_path / "instruments" / "pss10.yaml"
-    own.parent.mkdir()
-    own.write_text("name: pss10\n")
-    with resources.searched(tmp_path):
-        assert resources.find("instruments", "pss10") == own
-        assert resources.find("instruments", "gad7") != own
-    assert resources.find("instruments", "pss10") != own
 
 
 def test_a_list_in_a_sentence_says_how_many_more_there_are() -> None:

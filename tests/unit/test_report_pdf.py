@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from test_report_page import HOSTILE, run  # noqa: F401 (fixture)
 
 import made_results as made
 from called import call
-from conftest import lacking
 from pniflow.report import pdf as printed
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
 from pniflow.report.render_report import render_report
+from report_pages import HOSTILE, squeezed, text_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
 
-def text_of(pdf: Path, *options: str) -> str:
-    """Text of a PDF in the order in which it was set."""
-    if shutil.which("pdftotext") is None:
-        lacking("poppler", "pdftotext is not installed")
-    done = subprocess.run(
-        ["pdftotext", "-raw", "-enc", "UTF-8", *options, str(pdf), "-"], capture_output=True, check=True
-    )
-    return done.stdout.decode("utf-8")
-
-
-def squeezed(text: str) -> str:
-    """Text without white space, soft hyphens and end-of-line hyphens."""
-    return re.sub(r"\s|\u00ad|-", "", text.replace("\ufb01", "fi").replace("\ufb03", "ffi"))
-
-
 @pytest.fixture(scope="module")
-def both(run, tmp_path_factory) -> tuple[str, str, Path]:  # noqa: F811
+def both(run, tmp_path_factory) -> tuple[str, str, Path]:
     folder = tmp_path_factory.mktemp("both")
     call(render_report, **run, out=folder / "report.html", pdf=folder / "report.pdf")
     return (folder / "report.html").read_text("utf-8"), text_of(folder / "report.pdf"), folder / "report.pdf"
@@ -92,7 +74,7 @@ def test_the_paper_is_tagged_titled_and_undated(both):
     assert b"/Alt" in content or b"StructTreeRoot" in content
 
 
-def test_the_same_paper_in_another_folder(run, tmp_path):  # noqa: F811
+def test_the_same_paper_in_another_folder(run, tmp_path):
     for name in ("one", "two"):
         call(render_report, **run, out=tmp_path / name / "r.html", pdf=tmp_path / name / "r.pdf")
     assert (tmp_path / "one/r.pdf").read_bytes() == (tmp_path / "two/r.pdf").read_bytes()

@@ -1,0 +1,55 @@
+"""The flow of participants counts what its table counts."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import made_results as made
+from drawn_figures import out, stamped
+from pniflow.figures.plot_flow import plot_flow
+from pniflow.files import write_table
+
+pytestmark = pytest.mark.xdist_group("figures")
+
+
+def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
+    rows = [
+        ("enrolled", "all", None, 9),
+        ("assessed", "imaging", "ses-pre", 8),
+        ("excluded", "imaging", "ses-pre", 2),
+        ("usable", "imaging", "ses-pre", 6),
+        ("assessed", "imaging", "ses-post", 5),
+        ("excluded", "imaging", "ses-post", 0),
+        ("usable", "imaging", "ses-post", 5),
+        ("complete", "imaging", None, 4),
+    ]
+    frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
+    write_table(frame, tmp_path / "flow.tsv", "flow")
+    study = made.write_study(tmp_path)
+    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out(tmp_path))
+    about = json.loads((tmp_path / "a.json").read_text())
+    assert about["n"] == 9
+    counted = "MRI usable of assessed, before: 6 of 8, after: 5 of 5, every session: 4"
+    assert about["alt"] == f"Flow diagram. Enrolled: 9. {counted}."
+    assert stamped(tmp_path / "a.png")
+
+
+def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
+    sessions = {f"ses-{place}": {"label": f"month {place}"} for place in range(1, 7)}
+    rows = [("enrolled", "all", None, 500), ("complete", "imaging", None, 400)]
+    for session in sessions:
+        rows += [(step, "imaging", session, 500 - loss) for step, loss in (("assessed", 0), ("usable", 20))]
+    frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
+    write_table(frame, tmp_path / "flow.tsv", "flow")
+    study = made.write_study(tmp_path, sessions=sessions)
+    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out(tmp_path))
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    assert picture.shape[1] == int(89 / 25.4 * 300)
+    edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+    assert all((edge > 250).all() for edge in edges)
+    assert "usable of assessed" in json.loads((tmp_path / "a.json").read_text())["caption"]
