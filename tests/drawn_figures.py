@@ -49,21 +49,20 @@ def sensitivity() -> pd.DataFrame:
         ("ctra_on_pss10", "ctra_within", "ctra", "pss10_within", -0.034, 0.011),
         ("ctra_on_pss10", "ctra_between", "ctra", "pss10_between", 0.012, 0.03),
     ):
-        for name, shift, p, note in (
-            ("leave_one_out_lowest", -0.5, 0.01, "without sub-004"),
-            ("leave_one_out_highest", 0.8, 0.03, "without sub-011"),
-            ("leave_one_out_largest_p", 0.8, 0.06, "without sub-011"),
+        for name, shift, p, number in (
+            ("leave_one_out_lowest", -0.5, 0.01, 4),
+            ("leave_one_out_highest", 0.8, 0.03, 11),
+            ("leave_one_out_largest_p", 0.8, 0.06, 11),
             ("completers", 0.1, 0.01, None),
             ("ctra_balanced", 1.0, 0.01, None),
             ("ctra_mean_log2", -1.0, 0.01, None),
         ):
             one = made.row(
-                model, family, outcome, term, estimate + shift * error, error, p_value=p, note=note
+                model, family, outcome, term, estimate + shift * error, error, p_value=p, role="secondary"
             )
-            rows.append({"variant": name, **one, "role": "secondary"})
-    frame = pd.DataFrame(rows)
-    frame["singular"] = frame["singular"].astype("boolean")
-    return frame
+            choices = None if number else name
+            rows.append(made.variant(name, one, choices=choices, participant_number=number))
+    return made.frame(rows)
 
 
 def by_gene(terms: tuple[str, ...] = ("session", "pss10")) -> pd.DataFrame:
@@ -131,7 +130,7 @@ def draw_all(folder: Path, people: int = 23, **changes: object) -> dict[str, dic
         (plot_ctra_components, ("measures", "estimates")),
         (plot_quality, ("measures", "participants")),
         (plot_windows, ("windows",)),
-        (plot_influence, ("sensitivity", "estimates")),
+        (plot_influence, ("sensitivity", "estimates", "participants")),
         (plot_specification_curve, ("sensitivity", "estimates", "measures")),
         (plot_gene_forest, ("gene_estimates",)),
     ):

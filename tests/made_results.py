@@ -29,6 +29,8 @@ GENES = {
 }
 FIELDS = {
     "role": "exploratory",
+    "expected_null": False,
+    "df_numerator": None,
     "df": 20.0,
     "singular": False,
     "icc": 0.5,
@@ -57,8 +59,23 @@ def row(
         "effect_size_kind": "hedges_g_av (mean of the two sessions' SDs, complete pairs)",
         "n_participants": 21,
         "n_observations": 42,
+        "n_pairs": 21,
     }
     return {**FIELDS, **known, **more}
+
+
+def variant(name: str, of: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One row of sensitivity: a row of estimates under another choice."""
+    own = dict.fromkeys(("choices", "bound", "bound_sd", "bound_session", "participant_number"))
+    return {"variant": name, **of, **own, **more}
+
+
+def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows of estimates or sensitivity as a table with the types of the contract."""
+    types = {"singular": "boolean", "expected_null": "boolean"}
+    types |= dict.fromkeys(("df_numerator", "n_pairs", "participant_number"), "Int64")
+    table = pd.DataFrame(rows)
+    return table.astype({name: kind for name, kind in types.items() if name in table})
 
 
 def estimates() -> pd.DataFrame:
@@ -207,9 +224,7 @@ def estimates() -> pd.DataFrame:
             **{**blank, "note": "not estimable: too few pairs", "n_participants": 1, "n_observations": 2},
         )
     )
-    frame = pd.DataFrame(rows)
-    frame["singular"] = frame["singular"].astype("boolean")
-    return frame
+    return frame(rows)
 
 
 def people(count: int) -> list[str]:
@@ -317,7 +332,7 @@ def one(**values: object) -> dict:
     }
     given = {**known, **values}
     head = [given.pop(name) for name in known]
-    return words.estimate_rows(pd.DataFrame([row(*head, **given)]))[0]
+    return words.estimate_rows(frame([row(*head, **given)]))[0]
 
 
 def three_sessions() -> list[dict]:
@@ -327,7 +342,7 @@ def three_sessions() -> list[dict]:
         "statistic": 40.532,
     }
     joint = {**row("change", "f", "pss10", "session", 1, 1, p_adjusted=0.0004), **f, "df": 73.64}
-    rows = [{**joint, "note": "F test of 2 coefficients"}]
+    rows = [{**joint, "df_numerator": 2}]
     for session, change, g in (("fu", -5.5, -0.86), ("post", -6.4, -0.96)):  # in the order of their names
         term = f"session[ses-{session}]"
         rows.append(row("change", None, "pss10", term, change, 0.77, effect_size=g, p_adjusted=None))

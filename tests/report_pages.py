@@ -113,12 +113,9 @@ def tables(folder: Path) -> dict[str, Path]:
     table1 = pd.DataFrame(described, columns=columns)
     variants = []
     for variant, estimate, p in (("completers", -4.0, 0.01), ("leave_one_out_highest", -3.1, 0.06)):
-        variants.append(
-            {
-                **made.row("change_pro", "pro_change", "pss10", "session", estimate, 0.8, p_value=p),
-                "variant": variant,
-            }
-        )
+        row = made.row("change_pro", "pro_change", "pss10", "session", estimate, 0.8, p_value=p)
+        number = 3 if variant == "leave_one_out_highest" else None
+        variants.append(made.variant(variant, row, participant_number=number))
     diagnostics = pd.DataFrame(
         [
             ("families", None, "pro_change", None, None, "m_planned", 6, "primary; adjustment bh"),
@@ -130,11 +127,12 @@ def tables(folder: Path) -> dict[str, Path]:
                 None,
                 None,
                 None,
-                "the study has no hippocampal subfields",
+                "the study has no hippocampal subfields data",
             ),
         ],
         columns=["table", "model", "family", "outcome", "term", "quantity", "value", "note"],
-    ).assign(conf_low=np.nan, conf_high=np.nan)
+    ).assign(conf_low=np.nan, conf_high=np.nan, adjust=["bh", None], participant_number=None)
+    diagnostics = diagnostics.assign(lacking_data=[None, "hippocampal subfields"], lacking_measure=None)
     frames = {
         "flow": flow,
         "exclusions": exclusions,

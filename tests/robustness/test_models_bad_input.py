@@ -105,6 +105,13 @@ PAIRS = (["session", "age"], ["age", "session"])
             ["'families.a_family' lacks the key 'adjust'", "one of bh, holm, none"],
         ),
         ({"version": 2, "families": {"f": {"role": "primary", "adjust": "bh"}}, "models": []}, ["models"]),
+        *(
+            (
+                broken() | {"families": {"a_family": {"role": "primary", "adjust": "bh", "expect": value}}},
+                ["'families.a_family.expect'", f"'{value}'", "null was expected"],
+            )
+            for value in ("none", "positive", 0, False)
+        ),
         ("- a\n- b\n", ["a mapping"]),
         ("version: 1\nversion: 1\n", ["line 2", "second time"]),
         ("a: [1\n", ["YAML"]),

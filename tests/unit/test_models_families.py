@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
 from models_data import fitted, one_model, study
+from pniflow.files import read_table
+from pniflow.report.interpretation import is_control
+from pniflow.words import estimate_rows
 
 
 def two_families(**first):
@@ -66,6 +71,73 @@ def test_outcome_that_cannot_be_estimated_counts_in_m(tmp_path):
     assert rows.loc["ctra", "p_adjusted"] == pytest.approx(min(1, 2 * rows.loc["ctra", "p_value"]), rel=1e-12)
     sizes = tables["diagnostics"].query("table == 'families'").set_index("quantity")["value"]
     assert (sizes["m_planned"], sizes["m_estimable"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("family", "control"),
+    [
+        ("{role: exploratory, adjust: none, expect: null}", True),
+        ('{role: exploratory, adjust: none, expect: "null"}', True),
+        ("{role: exploratory, adjust: none, expect: }", True),
+        ("{role: exploratory, adjust: none, note: expected null}", False),
+        ("{role: exploratory, adjust: none, note: not expected null a priori}", False),
+        ("{role: exploratory, adjust: none, note: a negative control}", False),
+    ],
+)
+def test_a_family_is_a_negative_control_where_it_expects_null_whatever_its_note_says(
+    tmp_path, family, control
+):
+    text = (
+        "version: 1\ndefaults: {session: {reference: ses-pre}}\n"
+        f"families:\n  f: {family}\n  g: {{role: primary, adjust: bh}}\n"
+        "models:\n  - {name: m, outcomes: [pss10], fixed: [session, age], test: {f: [session], g: [age]}}\n"
+    )
+    fitted(tmp_path, *study(), text)
+    rows = {row["term"]: row for row in estimate_rows(read_table(tmp_path / "estimates.tsv", "estimates"))}
+    assert {term: is_control(row) for term, row in rows.items()} == {
+        "(intercept)": False, "session": control, "age": False,
+    }  # fmt: skip
+
+
+def test_what_a_note_of_the_plan_says_changes_no_number(tmp_path):
+    tables = []
+    for place, note in enumerate(
+        (None, "F test of 2 coefficients; singular: compare paired; bound 3; adjustment holm; without sub-01")
+    ):
+        family = {"role": "primary", "adjust": "bh", **({"note": note} if note else {})}
+        further = {"sensitivity": ["leave_one_out"], "equivalence": {"bound": 1, "unit": "outcome"}}
+        document = one_model(
+            ["pss10"], ["session"], test={"f": ["session"]}, families={"f": family}, **further
+        )
+        tables.append(fitted(tmp_path / str(place), *study(), document))
+    for name, plain in tables[0].items():
+        noted = tables[1][name]
+        pd.testing.assert_frame_equal(plain.drop(columns="note"), noted.drop(columns="note"))
+    said = tables[1]["estimates"].set_index("term")
+    assert said.loc["session", "note"].endswith("without sub-01")
+    assert said["df_numerator"].isna().all()
+
+
+@pytest.mark.parametrize("name", ["sub-{:02}", "{:03}", "P-{}", "p{:03}"])
+def test_results_name_people_by_their_row_and_never_by_their_id(tmp_path, name):
+    """The row is that of the participants' table, whatever its order."""
+    measures, participants = study(people=12)
+    ids = {one: name.format(place + 1) for place, one in enumerate(participants["participant_id"])}
+    measures["participant_id"] = measures["participant_id"].map(ids)
+    participants["participant_id"] = participants["participant_id"].map(ids)
+    document = one_model(
+        ["ctra"], ["session"], test={"a_family": ["session"]}, sensitivity=["leave_one_out", "completers"]
+    )
+    tables = fitted(tmp_path / "plain", measures, participants, document)
+    turned = fitted(tmp_path / "turned", measures, participants.iloc[::-1], document)
+    for key in ("sensitivity", "diagnostics"):
+        numbers = tables[key]["participant_number"]
+        assert numbers.notna().sum() >= 2
+        assert (turned[key]["participant_number"].dropna() == 13 - numbers.dropna()).all()
+    for table in tables.values():
+        cells = table.select_dtypes(exclude="number").fillna("").astype(str).to_numpy().ravel()
+        held = [(cell, one) for cell in cells for one in ids.values() if re.search(rf"\b{one}\b", cell)]
+        assert held == []
 
 
 def test_sensitivity_and_covariates_change_no_m_and_no_adjusted_p(tmp_path):

@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
+import json
+
+import pandas as pd
 import pytest
 
 import made_results as made
-from drawn_figures import sensitivity
+from drawn_figures import out, sensitivity
 from pniflow import words
-from pniflow.figures.plot_influence import choose_rows
+from pniflow.errors import InputError
+from pniflow.figures.plot_influence import choose_rows, plot_influence
+from pniflow.files import write_table
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
 
-def test_shifts_are_in_standard_errors_and_name_the_person_of_the_larger_one():
+@pytest.mark.parametrize(
+    ("people", "who"),
+    [
+        (made.people(23), "sub-011"),
+        ([f"{number:03}" for number in range(1, 24)], "011"),
+        ([f"P-{number}" for number in range(1, 24)], "P-11"),
+        ([f"p{number:03}" for number in range(1, 24)], "p011"),
+        (None, "no. 11"),
+    ],
+)
+def test_shifts_are_in_standard_errors_and_name_the_person_of_the_larger_one(people, who):
     rows = words.estimate_rows(made.estimates())
-    shown = choose_rows(rows, words.records(sensitivity()))
+    shown = choose_rows(rows, words.records(sensitivity()), people)
     assert [row["key"] for row in shown] == [
         "change_biology/ctra/session", "ctra_on_pss10/ctra/pss10_within", "ctra_on_pss10/ctra/pss10_between",
     ]  # fmt: skip
     for row in shown:
         assert row["shift"] == pytest.approx((-0.5, 0.8), rel=1e-9)
-        assert row["who"] == "sub-011"
+        assert row["who"] == who
     # p is .81, .0004 and .7 with everybody, and .06 without one.
     assert [row["fragile"] for row in shown] == [False, True, False]
+
+
+def test_influence_names_people_by_their_id_where_the_participants_are_given(tmp_path):
+    write_table(sensitivity(), tmp_path / "sensitivity.tsv", "sensitivity")
+    write_table(made.estimates(), tmp_path / "estimates.tsv", "estimates")
+    tables = {name: tmp_path / f"{name}.tsv" for name in ("sensitivity", "estimates")}
+    study, people = made.write_study(tmp_path), tmp_path / "participants.tsv"
+    said = {}
+    for name in ("{:03}", "P-{}", "p{:03}"):
+        names = [name.format(number) for number in range(1, 24)]
+        write_table(pd.DataFrame({"participant_id": names}), people, "participants")
+        plot_influence(**tables, participants=people, study=study, **out(tmp_path, "a"))
+        said[names[10]] = json.loads((tmp_path / "a.json").read_text())
+        assert f"(most: {names[10]})" in said[names[10]]["alt"]
+        assert "by study number, who makes it" in said[names[10]]["caption"]
+    assert len({one["alt"] for one in said.values()}) == 3
+    plot_influence(**tables, study=study, **out(tmp_path, "a"))
+    alone = json.loads((tmp_path / "a.json").read_text())
+    assert "(most: no. 11)" in alone["alt"]
+    assert "by the number of the row in participants.tsv, who makes it" in alone["caption"]
+    write_table(pd.DataFrame({"participant_id": ["001", "002"]}), people, "participants")
+    with pytest.raises(InputError, match=r"has 2 participants, but .* names participant 11; give the table"):
+        plot_influence(**tables, participants=people, study=study, **out(tmp_path, "b"))
+    assert not (tmp_path / "b.svg").exists()
 
 
 def test_main_estimates_are_shown(drawn):

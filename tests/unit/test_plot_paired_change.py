@@ -94,7 +94,7 @@ SESSIONS = {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}, "ses
 
 
 def test_contrasts_follow_their_joint_test_in_the_order_of_time():
-    rows = with_contrasts(estimate_rows(pd.DataFrame(made.three_sessions())), list(SESSIONS))
+    rows = with_contrasts(estimate_rows(made.frame(made.three_sessions())), list(SESSIONS))
     assert [row["term"] for row in rows] == ["session", "session[ses-post]", "session[ses-fu]"]
     assert {(row["family"], row["role"]) for row in rows} == {("f", rows[0]["role"])}
     lines = estimate_lines(rows, "points", {"ses-pre": "before", "ses-post": "after", "ses-fu": "later"})

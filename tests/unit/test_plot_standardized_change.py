@@ -66,7 +66,9 @@ def test_standardized_changes_of_three_sessions_are_drawn(tmp_path):
         "note",
     )
     interval = ("effect_sizes", "change", None, "pss10", "session[ses-post]", "g_av", -0.96, -1.3, -0.6, None)
-    write_table(pd.DataFrame([interval], columns=list(columns)), tmp_path / "diagnostics.tsv", "diagnostics")
+    own = dict.fromkeys(("adjust", "participant_number", "lacking_data", "lacking_measure"))
+    table = pd.DataFrame([interval], columns=list(columns)).assign(**own)
+    write_table(table, tmp_path / "diagnostics.tsv", "diagnostics")
     plot_standardized_change(
         estimates=tmp_path / "estimates.tsv", diagnostics=tmp_path / "diagnostics.tsv",
         study=made.write_study(tmp_path, sessions=SESSIONS), **out(tmp_path),

@@ -286,7 +286,7 @@ def test_three_sessions_and_nothing_shown(tmp_path):
         "effect_size": None,
         "effect_size_kind": None,
     }
-    joint = {"role": "primary", "p_value": 0.3, "p_adjusted": 0.3, "note": "F test of 2 coefficients"}
+    joint = {"role": "primary", "p_value": 0.3, "p_adjusted": 0.3, "df_numerator": 2}
     rows = [
         made.row("change", "pro_change", "pss10", "session", 1.0, 1.0, **joint)
         | {**blank, "statistic": 1.234},

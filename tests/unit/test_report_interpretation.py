@@ -32,8 +32,7 @@ CONTEXT = Context(
 )
 
 
-BOUND = "two one-sided tests, bound 0.2989 = 0.5 SD at ses-pre; 90% interval"
-JOINT = "F test of 2 coefficients"
+BOUND = {"bound": 0.29889, "bound_sd": 0.5, "bound_session": "ses-pre"}
 
 
 @functools.cache
@@ -55,12 +54,12 @@ def all_verdicts() -> list[str]:
         sentences.append(parts.plain(interpretation.answer(row, CONTEXT)[1]))
     three = Context({**SESSIONS, "ses-fu": "week 20"}, {})
     for p, outcome in itertools.product((0.001, 0.4, np.nan), ("pss10", "ctra", "inflammatory")):
-        for term, note in (("session", JOINT), ("site", JOINT), ("session", None), ("session[ses-fu]", None)):
-            row = one(term=term, outcome=outcome, p_value=p, p_adjusted=np.nan, note=note)
+        for term, several in (("session", 2), ("site", 2), ("session", None), ("session[ses-fu]", None)):
+            row = one(term=term, outcome=outcome, p_value=p, p_adjusted=np.nan, df_numerator=several)
             sentences.append(parts.plain(interpretation.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
-        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p, "note": BOUND}})
+        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p, **BOUND}})
         sentences.append(parts.plain(interpretation.answer(row, test)[1]))
     return sentences
 
@@ -113,7 +112,7 @@ def test_a_clear_change_in_words():
 
 
 def test_an_f_test_has_both_degrees_of_freedom_and_names_the_sessions():
-    whole = one(term="session", estimate=np.nan, error=np.nan, statistic=40.531, df=43.12, note=JOINT)
+    whole = one(term="session", estimate=np.nan, error=np.nan, statistic=40.531, df=43.12, df_numerator=2)
     each = [
         one(term="session[ses-post]", family=None, estimate=-2.0, conf_low=-3.04, conf_high=-0.96),
         one(term="session[ses-fu]", family=None, estimate=1.5, conf_low=0.46, conf_high=2.54),
@@ -198,21 +197,32 @@ def test_limits_name_equal_counts_once(counts, says):
 
 
 def test_what_lacks_the_same_data_is_counted_in_one_line(tmp_path):
-    def row(model, outcome, note):
+    def row(model, outcome, note, data=None, measure=None):
         return {
             "table": "models_left_out",
             "model": model,
             "outcome": outcome,
             "quantity": None,
+            "lacking_data": data,
+            "lacking_measure": measure,
             "note": note,
         }
 
-    lost = [row("volume", f"gm_{n}", f"the study has no imaging data ('gm_{n}')") for n in range(4)]
-    lost += [row("thickness", "mean_thickness", "the study has no imaging data ('mean_thickness')")]
-    lost += [row("head", None, "the study has no hippocampal subfields data")]
-    lost += [row("change", "pss10", "the study has no questionnaire data ('pss10')")]
+    lost = [
+        row("volume", f"gm_{n}", f"the study has no imaging data ('gm_{n}')", "imaging") for n in range(4)
+    ]
+    lost += [
+        row("thickness", "mean_thickness", "the study has no imaging data ('mean_thickness')", "imaging")
+    ]
+    lost += [row("head", None, "the study has no hippocampal subfields data", "hippocampal subfields")]
+    lost += [row("change", "pss10", "the study has no questionnaire data ('pss10')", "questionnaire")]
     names = ("pss10", "gad7", "mfis", "phq9")
-    lost += [row(f"ctra_on_{name}", "ctra", f"the study has no predictor ('{name}')") for name in names]
+    lost += [
+        row(f"ctra_on_{name}", "ctra", f"the study has no assay data ('{name}')", "assay") for name in names
+    ]
+    lost += [
+        row("expression", name, f"the study has no measure '{name}'", measure=name) for name in ("a", "b")
+    ]
     model = {"name": "ctra_on_{predictor}", "for_each": {"predictor": list(names)}, "random": []}
     path = tmp_path / "models.yaml"
     path.write_text(yaml.safe_dump(one_model(["ctra"], ["predictor"], **model)))
@@ -223,7 +233,8 @@ def test_what_lacks_the_same_data_is_counted_in_one_line(tmp_path):
         "5 analyses, by model volume (4) and thickness (1): the study has no imaging data.",
         "head: the study has no hippocampal subfields data.",
         "change (Perceived stress (PSS-10)): the study has no questionnaire data.",
-        "4 analyses, by model ctra_on_{predictor} (4): the study has no predictor.",
+        "4 analyses, by model ctra_on_{predictor} (4): the study has no assay data.",
+        "expression (a) and expression (b): the study has no such measure.",
     ]
 
 

@@ -191,7 +191,7 @@ def test_what_was_not_done_is_neither_said_nor_cited():
 def test_adjustments_are_those_of_the_families():
     families = pd.DataFrame(
         {"family": ["a", "b", "c"], "value": [6, 2, 3],
-         "note": ["primary; adjustment bh", "adjustment holm", "adjustment none"]}
+         "adjust": ["bh", "holm", "none"]}
     ).assign(table="families", quantity="m_planned")  # fmt: skip
     text = written(tables={"diagnostics": families.assign(model=None, outcome=None)})[0]["Multiple tests"]
     assert re.search(r"Benjamini-Hochberg .* for a \(6\); Holm .* for b \(2\); not .* for c \(3\)\.$", text)

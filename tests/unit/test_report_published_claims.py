@@ -63,8 +63,8 @@ def test_a_claim_on_two_sessions_is_compared_with_the_second_of_three():
     joint = {**made.row("change_pro", "pro_change", "pss10", "session", -1.0, 0.5), "estimate": np.nan}
     second = made.row("change_pro", None, "pss10", "session[ses-post]", -2.0, 0.9)
     third = made.row("change_pro", None, "pss10", "session[ses-fu]", 3.0, 0.9)
-    joint |= {"statistic": 4.3, "note": "F test of 2 coefficients"}
-    rows = estimate_rows(pd.DataFrame([joint, second, third]))
+    joint |= {"statistic": 4.3, "df_numerator": 2}
+    rows = estimate_rows(made.frame([joint, second, third]))
     sessions = {"ses-pre": "before", "ses-post": "after", "ses-fu": "week 20"}
     blocks = comparison(rows, Context(sessions, {}, 0.05), ["reference_study"])
     (line,) = next(block for block in blocks if block.kind == "table").rows

@@ -133,8 +133,10 @@ def test_joint_test_of_three_sessions_has_variants(tmp_path):
         row(tables["estimates"], term="session")["p_value"], abs=0.02
     )
     assert "F test of 2 coefficients" in row(tables["estimates"], term="session")["note"]
-    who = found["note"]["leave_one_out_largest_p"].removeprefix("without ")
-    rest = measures[measures["participant_id"] != who]
+    assert row(tables["estimates"], term="session")["df_numerator"] == 2
+    assert set(found["df_numerator"]) == {2}
+    number = found["participant_number"]["leave_one_out_largest_p"]
+    rest = measures[measures["participant_id"] != participants["participant_id"][number - 1]]
     again = fitted(tmp_path / "rest", rest, participants, one_model(["ctra"], fixed, **further))["estimates"]
     assert found["p_value"]["leave_one_out_largest_p"] == pytest.approx(
         row(again, term="session")["p_value"], rel=1e-9
@@ -348,11 +350,13 @@ def test_leave_one_out_range(tmp_path):
             found = row(tables["sensitivity"], variant=word, term=term)
             for number in NUMBERS:
                 assert found[number] == pytest.approx(here.loc[name, number], rel=1e-9), (word, number)
-            assert f"without {name}" in found["note"]
+            assert participants["participant_id"][found["participant_number"] - 1] == name
+            assert f"without participant {found['participant_number']}" in found["note"]
         full = row(tables["estimates"], term=term)
         shift = (here["estimate"] - full["estimate"]) / full["std_error"]
         influence = row(tables["diagnostics"], table="influence", term=term)
         assert influence["value"] == pytest.approx(shift[shift.abs().idxmax()], rel=1e-6)
+        assert participants["participant_id"][influence["participant_number"] - 1] == shift.abs().idxmax()
 
 
 def test_equivalence_is_two_one_sided_t_tests(tmp_path):
@@ -374,6 +378,8 @@ def test_equivalence_is_two_one_sided_t_tests(tmp_path):
     interval = stats.ttest_1samp(change, 0).confidence_interval(0.90)
     assert (found["conf_low"], found["conf_high"]) == pytest.approx((interval.low, interval.high), rel=1e-8)
     assert f"bound {bound:.4g}" in found["note"]
+    assert found["bound"] == pytest.approx(bound, rel=1e-9)
+    assert (found["bound_sd"], found["bound_session"]) == (0.5, "ses-pre")
 
 
 def test_lost_participants_shift_the_change_by_their_share(tmp_path):
@@ -417,6 +423,35 @@ def test_specification_curve_has_every_combination(tmp_path):
         single["estimate"]
         == row(tables["sensitivity"], variant="unadjusted", term="pss10_between")["estimate"]
     )
+    named = curve["variant"].str.removeprefix("specification_curve: ").replace("as prespecified", None)
+    assert curve["choices"].fillna("").tolist() == named.fillna("").tolist()
+
+
+def test_a_choice_is_another_analysis_of_the_same_question(tmp_path):
+    """Leaving one out, flips, permutations and the test of equivalence choose nothing."""
+    measures, participants = study(seed=2, drop={"pss10": [(4, "ses-post")]})
+    words = ["completers", "cr2", "delta_adjusted", "leave_one_out", "sign_flip", "parametric_bootstrap"]
+    families = {"a_family": {"role": "primary", "adjust": "bh", "also": "sign_flip_maxt"}}
+    further = {"equivalence": {"bound": 2.0, "unit": "outcome"}, "subgroups": ["b_cell_depletion"]}
+    change = one_model(["pss10"], ["session"], test={"a_family": ["session"]}, sensitivity=words,
+                       families=families, **further)  # fmt: skip
+    slopes = association(sensitivity=["permute_differences", "permute_means", "without_b_cell_depleted"])
+    found = pd.concat(
+        fitted(tmp_path / name, measures, participants, document)["sensitivity"]
+        for name, document in (("change", change), ("slopes", slopes))
+    )
+    chosen = found[found["choices"].notna()]
+    assert (chosen["choices"] == chosen["variant"]).all()
+    assert set(chosen["variant"]) == {
+        "completers", "cr2", "delta_adjusted", "without_b_cell_depleted",
+        "subgroup b_cell_depletion=no", "subgroup b_cell_depletion=yes",
+    }  # fmt: skip
+    assert set(found["variant"]) - set(chosen["variant"]) == {
+        "leave_one_out_lowest", "leave_one_out_highest", "leave_one_out_largest_p", "equivalence",
+        "sign_flip", "sign_flip_maxt", "permute_differences", "permute_means", "parametric_bootstrap",
+    }  # fmt: skip
+    bound = row(found, variant="equivalence")
+    assert bound["bound"] == 2.0 and bound[["bound_sd", "bound_session"]].isna().all()
 
 
 def test_parametric_bootstrap_agrees_with_the_t_test_where_that_is_exact(tmp_path):

@@ -27,7 +27,7 @@ def results(tmp_path: Path) -> Path:
     write_table(made.estimates(), tmp_path / "models" / "estimates.tsv", "estimates")
     row = made.row("ctra_on_pss10", "ctra_within", "ctra", "pss10_within", -0.0213, 0.01, p_value=0.06)
     write_table(
-        pd.DataFrame([{**row, "variant": "cr2"}]), tmp_path / "models" / "sensitivity.tsv", "sensitivity"
+        pd.DataFrame([made.variant("cr2", row)]), tmp_path / "models" / "sensitivity.tsv", "sensitivity"
     )
     write_table(made.measures(), tmp_path / "cohort" / "measures.parquet", "measures")
     return tmp_path
@@ -108,13 +108,11 @@ def test_a_number_of_the_sensitivity_analyses_alone_has_its_trace(results, root,
     models, plan = results / "models", root / "config" / "models.yaml"
     tested = "change_pro/pss10/session"
     alone = "insula_thickness_on_ctra/aparc_HCP_MMP1.anterior_insula.left.thickness/ctra_within"
-    rows = [
-        {**made.row("change_pro", "pro_change", "pss10", "session", -4.2, 0.8, p_value=0.02), "variant": one}
-        for one in ("equivalence", "completers")
-    ]
+    change = made.row("change_pro", "pro_change", "pss10", "session", -4.2, 0.8, p_value=0.02)
+    rows = [made.variant("equivalence", change, bound=2.0), made.variant("completers", change)]
     model, outcome, term = alone.split("/")
     other = made.row(model, "insula_ctra", outcome, term, 0.168, 0.03, p_value=0.04)
-    rows += [{**other, "variant": "other_atlases"}]
+    rows += [made.variant("other_atlases", other)]
     write_table(pd.DataFrame(rows), models / "sensitivity.tsv", "sensitivity")
     trace([alone], results=results, models=plan)
     said = capsys.readouterr().out

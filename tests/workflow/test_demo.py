@@ -60,6 +60,14 @@ def test_one_core_and_an_own_folder_give_the_same_bytes(demo: Path, tmp_path: Pa
     assert hashes(tmp_path / "results") == hashes(demo / "results")
 
 
+def test_no_table_of_the_models_names_a_participant(demo: Path) -> None:
+    ids = pd.read_csv(demo / "results/cohort/participants.tsv", sep="\t")["participant_id"].tolist()
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, ids))})\b")
+    files = [path for path in (demo / "results/models").rglob("*") if path.suffix in (".tsv", ".json")]
+    assert len(files) >= 6
+    assert [path.name for path in files if pattern.search(path.read_text(encoding="utf-8"))] == []
+
+
 def test_outputs_hold_no_path_of_this_machine(demo: Path) -> None:
     places = [str(demo).encode(), str(ROOT).encode(), str(Path.home()).encode() + b"/"]
     files = [path for folder in ("results", "logs") for path in (demo / folder).rglob("*") if path.is_file()]

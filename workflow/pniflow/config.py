@@ -172,9 +172,10 @@ def _sentence(error: Any, document: Any) -> str:
         listed = f": [{error.instance}]" if types == ["array"] and isinstance(error.instance, str) else ""
         return f"{where} is {_shown(error.instance)}; {wanted} was expected{quote}{listed}."
     if error.validator == "enum":
-        choices = ", ".join(map(str, error.validator_value))
-        near = nearest(str(error.instance), map(str, error.validator_value))
-        return f"{where} is {_shown(error.instance)}{near}; one of {choices} was expected."
+        choices = _choices(error.validator_value)
+        near = nearest(str(error.instance), choices)
+        wanted = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
+        return f"{where} is {_shown(error.instance)}{near}; {wanted} was expected."
     if error.validator == "oneOf" and all(set(one) == {"required"} for one in error.validator_value):
         names = " or ".join(" with ".join(one["required"]) for one in error.validator_value)
         return f"{where} needs exactly one of these keys: {names}."
@@ -187,6 +188,11 @@ def _sentence(error: Any, document: Any) -> str:
         return f"{where} is {_shown(error.instance)}; {expected}."
     rule = f"{error.validator}: {error.validator_value}"
     return f"{where} is {_shown(error.instance)}, which does not fit the rule {rule}."
+
+
+def _choices(values: list[Any]) -> list[str]:
+    """Return the values of an enum as YAML has them; null and the word are the same."""
+    return list(dict.fromkeys("null" if value is None else str(value) for value in values))
 
 
 def _shown(value: Any) -> str:
@@ -254,7 +260,7 @@ def _rows(rules: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> lis
     for key, rule in rules.get("properties", {}).items():
         rule = _resolved(rule, root)
         text = rule.get("description", "").replace("|", "\\|")
-        words = ", ".join(str(word) for word in rule.get("enum", []))
+        words = ", ".join(_choices(rule.get("enum", [])))
         default = (
             f"`{_yaml(rule['default'])}`" if "default" in rule else ("required" if key in required else "")
         )

@@ -24,7 +24,6 @@ COMPONENT_SIGN = "higher = more expression"
 CTRA_COMPONENTS = ("inflammatory", "interferon", "antibody")
 # Domain of a measure -> how its branch is called.
 DOMAINS = {name: one.label for name, one in modalities.DOMAINS.items()} | {"exposure": "Exposure"}
-_COEFFICIENTS = re.compile(r"\bF test of (\d+) coefficients")
 _NAME = re.compile(
     r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"
 )  # as tables write it
@@ -311,16 +310,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return estimates as rows in the table's order.
-
-    Each has its `key` model/outcome/term and `df_numerator`: the coefficients an F tests, None for a t.
-    """
-    rows = records(frame)
-    for row in rows:
-        several = _COEFFICIENTS.search(str(row.get("note") or ""))
-        row["key"] = f"{row['model']}/{row['outcome']}/{row['term']}"
-        row["df_numerator"] = int(several[1]) if several else None
-    return rows
+    """Return estimates as rows in the table's order, each with its `key` model/outcome/term."""
+    return [{**row, "key": f"{row['model']}/{row['outcome']}/{row['term']}"} for row in records(frame)]
 
 
 def coefficients(

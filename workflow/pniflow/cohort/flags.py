@@ -142,8 +142,8 @@ def of_scores(samples: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    notes = sorted({part for note in samples["note"].dropna() for part in note.split("; ")})
-    rows = [(None, None, "CTRA score", "score with a note", None, "; ".join(notes))] if notes else []
+    notes = samples["note"].dropna().unique()
+    rows = [(None, None, "CTRA score", "score with a note", None, "; ".join(notes))] if len(notes) else []
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 

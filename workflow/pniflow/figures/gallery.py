@@ -194,7 +194,7 @@ FIGURES = {
         Figure(
             "influence",
             "Influence of single participants",
-            ("sensitivity", "estimates"),
+            ("sensitivity", "estimates", "participants"),
             "robustness",
             "How far each main estimate moves, in its standard errors, when any one participant is "
             "left out; the participant who moves it most stands beside it. Squares: below .05 with "

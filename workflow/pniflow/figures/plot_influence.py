@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from pniflow import files, words
 from pniflow.config import read_study
+from pniflow.errors import InputError
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 
@@ -26,7 +26,14 @@ Row = Mapping[str, Any]
 
 
 def plot_influence(
-    *, sensitivity: Path, estimates: Path, study: Path, figure: Path, image: Path, description: Path
+    *,
+    sensitivity: Path,
+    estimates: Path,
+    participants: Path | None = None,
+    study: Path,
+    figure: Path,
+    image: Path,
+    description: Path,
 ) -> None:
     """Draw how far each main estimate moves, down and up, when any one participant is left out.
 
@@ -39,15 +46,24 @@ def plot_influence(
         Sensitivity (contract sensitivity).
     estimates : Path
         Estimates (contract estimates).
+    participants : Path, optional
+        The participants that the models were fitted to (contract participants), to name by their id whom the
+        tables name by number.
     study : Path
         study.yaml.
     figure, image, description : Path
         The figure as SVG, as PNG, and its caption and keys as JSON.
+
+    Raises
+    ------
+    InputError
+        The participants are fewer than the tables name.
     """
     about = read_study(study)
     rows = words.estimate_rows(files.read_table(estimates, "estimates"))
     variants = words.records(files.read_table(sensitivity, "sensitivity"))
-    shown = choose_rows(rows, variants)
+    people = _people(participants, variants, sensitivity) if participants else None
+    shown = choose_rows(rows, variants, people)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No estimate of this study was fitted again with each participant left out."
@@ -58,17 +74,36 @@ def plot_influence(
         groups = list(dict.fromkeys(row["group"] for row in shown))
         drawn = style.new_figure(style.ONE_COLUMN, 32 + 3.7 * (len(shown) + len(groups)))
         _draw_influence(drawn.subplots(), shown, groups, list(sessions.values()))
-        style.save(drawn, _describe(shown, sessions, about["simulated"]), **paths)
+        style.save(drawn, _describe(shown, sessions, people is not None, about["simulated"]), **paths)
 
 
-def choose_rows(rows: Sequence[Row], variants: Sequence[Row]) -> list[dict[str, Any]]:
+def _people(participants: Path, variants: Sequence[Row], sensitivity: Path) -> list[str]:
+    """Return the ids of the participants in the table's order."""
+    people = [str(name) for name in files.read_table(participants, "participants")["participant_id"]]
+    largest = max((one["participant_number"] or 0 for one in variants), default=0)
+    if largest > len(people):
+        raise InputError(
+            f"{participants}: the table has {words.plural(len(people), 'participant')}, but {sensitivity} "
+            f"names participant {largest}; give the table that the models were fitted to."
+        )
+    return people
+
+
+def choose_rows(
+    rows: Sequence[Row], variants: Sequence[Row], people: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """Return tested rows that were fitted without each participant.
+
+    Parameters
+    ----------
+    people : list of str, optional
+        Ids of the participants in the order of their numbers.
 
     Returns
     -------
     list of dict
-        Rows of the estimates with `shift` (lowest, highest; in standard errors), `who` moves it most,
-        `fragile` (p below .05 with everybody, not below without one), `group` and `label`.
+        Rows of the estimates with `shift` (lowest, highest; in standard errors), `who` moves it most (the id,
+        else the number), `fragile` (p below .05 with everybody, not below without one), `group` and `label`.
     """
     ends: dict[tuple[str, str, str], dict[str, Row]] = {}
     for one in variants:
@@ -82,14 +117,14 @@ def choose_rows(rows: Sequence[Row], variants: Sequence[Row]) -> list[dict[str, 
             continue
         term = words.row_term(row)
         low, high = ((left_out[name]["estimate"] - row["estimate"]) / error for name in _ENDS)
-        who = re.search(r"without (sub-[A-Za-z0-9]+)", left_out[_ENDS[int(high > -low)]]["note"] or "")
+        number = left_out[_ENDS[int(high > -low)]]["participant_number"]
         largest: Any = left_out.get(_P, {}).get("p_value")
         own = term.kind in ("change", "level", "joint")
         found.append(
             {
                 **row,
                 "shift": (low, high),
-                "who": who.group(1) if who else "",
+                "who": _named(number, people),
                 "fragile": row["p_value"] < 0.05 <= largest if words.given(largest) else False,
                 "group": (term.kind, "" if own else row["outcome"]),
                 "label": row["outcome"] if own else term.of,
@@ -98,6 +133,12 @@ def choose_rows(rows: Sequence[Row], variants: Sequence[Row]) -> list[dict[str, 
     main = [row for row in found if row["role"] in ("primary", "secondary")] or found
     order = list(dict.fromkeys(row["group"] for row in main))
     return sorted(main[:_MOST], key=lambda row: order.index(row["group"]))
+
+
+def _named(number: Any, people: Sequence[str] | None) -> str:
+    if not words.given(number):
+        return ""
+    return people[int(number) - 1] if people else f"no. {int(number)}"
 
 
 def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
@@ -153,12 +194,15 @@ def _draw_influence(
     axes.figure.legend(handles, names, loc="outside lower left", ncols=2, columnspacing=1)
 
 
-def _describe(rows: Sequence[dict[str, Any]], sessions: Mapping[str, str], simulated: bool) -> dict[str, Any]:
+def _describe(
+    rows: Sequence[dict[str, Any]], sessions: Mapping[str, str], named: bool, simulated: bool
+) -> dict[str, Any]:
+    number = "study number" if named else "the number of the row in participants.tsv"
     fragile = [row for row in rows if row["fragile"]]
     caption = (
         "How far each estimate moves when one participant is left out, down and up (bars), in units of the"
-        " estimate's standard error; the point is the farther end, beside it the participant, by study"
-        " number, who makes it."
+        " estimate's standard error; the point is the farther end, beside it the participant, by"
+        f" {number}, who makes it."
     )
     if fragile:
         caption += (

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TITLE = FIGURES["specification_curve"].title
-_CURVE = "specification_curve: "
-_NO_CHOICES = ("leave_one_out", "equivalence", "sign_flip", "permute", "specification_curve")
 _KINDS = ("change", "within", "between", "pooled")
 _TALLEST = 235.0  # mm, a journal's page
 _NAMES, _CURVE_HEIGHT, _ROW = 44.0, 26.0, 3.1  # mm: choices' names, the curve, a choice
@@ -113,7 +111,7 @@ def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[
     """Return one curve per kind of term: of its estimates the one with the most specifications."""
     others: dict[tuple[str, str, str], list[tuple[tuple[str, ...], Row]]] = {}
     for one in variants:
-        choices = choices_of(one["variant"])
+        choices = choices_of(one)
         if choices and all(words.given(one[name]) for name in ("estimate", "conf_low", "conf_high")):
             others.setdefault((one["model"], one["outcome"], one["term"]), []).append((choices, one))
     best: dict[str, tuple[tuple[bool, int], Curve]] = {}
@@ -133,12 +131,9 @@ def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[
     return chosen
 
 
-def choices_of(variant: str) -> tuple[str, ...]:
+def choices_of(variant: Row) -> tuple[str, ...]:
     """Return the choices that a variant differs in from the prespecified analysis; none if it is no such."""
-    if variant.startswith(_CURVE):
-        listed = variant.removeprefix(_CURVE)
-        return () if listed == "as prespecified" else tuple(listed.split(" + "))
-    return () if variant.startswith(_NO_CHOICES) else (variant,)
+    return tuple(variant["choices"].split(" + ")) if words.given(variant["choices"]) else ()
 
 
 def _curve(

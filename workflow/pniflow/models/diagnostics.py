@@ -24,6 +24,8 @@ def left_out_rows(left_out: Sequence[Mapping[str, str]]) -> list[Row]:
             "table": "models_left_out",
             "model": one["model"],
             "outcome": one["outcome"] or None,
+            "lacking_data": one["data"] or None,
+            "lacking_measure": one["measure"] or None,
             "note": one["reason"],
         }
         for one in left_out
@@ -42,6 +44,7 @@ def family_rows(rows: Sequence[Row], plan: Plan) -> list[Row]:
                 {
                     "table": "families",
                     "family": name,
+                    "adjust": family.adjust,
                     "quantity": "m_planned",
                     "value": len(tested),
                     "note": words,
@@ -139,12 +142,13 @@ def residual_rows(fit: ModelFit, cohort: Cohort) -> list[Row]:
         standard = residual / spread
         worst = int(np.argmax(np.abs(standard)))
         row = fit.design.rows[worst]
-        where = f"{cohort.participants[cohort.person[row]]} at {cohort.sessions[cohort.session[row]]}"
-        quantities: dict[str, tuple[float, str | None]] = {
+        who = cohort.numbers[cohort.person[row]]
+        quantities: dict[str, tuple[float, int | None]] = {
             "skewness": (float((standard**3).mean()), None),
             "excess_kurtosis": (float((standard**4).mean()) - 3, None),
-            "largest_standardized": (float(standard[worst]), where),
+            "largest_standardized": (float(standard[worst]), who),
         }
+        where = f"participant {who} at {cohort.sessions[cohort.session[row]]}"
         rows += [
             {
                 "table": "residuals",
@@ -152,9 +156,10 @@ def residual_rows(fit: ModelFit, cohort: Cohort) -> list[Row]:
                 "outcome": outcome,
                 "quantity": name,
                 "value": value,
-                "note": note,
+                "participant_number": number,
+                "note": where if number else None,
             }
-            for name, (value, note) in quantities.items()
+            for name, (value, number) in quantities.items()
         ]
     return rows
 

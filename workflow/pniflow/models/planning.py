@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
@@ -25,6 +25,14 @@ _PREFIXED = {"log_": "assay", "log2_": "expression"}
 _ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
 
 
+class Lack(NamedTuple):
+    """Why a study cannot have a model: in words, and the data or the measure that is not there."""
+
+    reason: str
+    data: str = ""
+    measure: str = ""
+
+
 def planned(plan: Plan, cohort: Cohort) -> tuple[list[Model], list[dict[str, str]]]:
     """Return the models the study can have, and what was left out with its reason.
 
@@ -36,27 +44,27 @@ def planned(plan: Plan, cohort: Cohort) -> tuple[list[Model], list[dict[str, str
     models : list of Model
         With the outcomes the study has.
     left_out : list of mapping
-        `model`, `outcome` (blank: the whole model), `reason`.
+        `model`, `outcome` (blank: the whole model), `reason`, `data` and `measure` that the study lacks.
     """
     models, left_out = [], []
     for name in plan.references:
         _lacking(name, cohort, f"{plan.source}: `references`")
     for model in plan.models:
         where = f"{plan.source}: model '{model.name}'"
-        reason = _lacking_branch(model, cohort)
-        lacking = {} if reason else {name: _lacking(name, cohort, where) for name in model.outcomes}
+        lack = _lacking_branch(model, cohort)
+        lacking = {} if lack else {name: _lacking(name, cohort, where) for name in model.outcomes}
         present = tuple(name for name, why in lacking.items() if why is None)
         for name in model.variables if present else ():
-            reason = reason or _lacking(name, cohort, where, covariate=True)
-        if reason:
-            left_out.append({"model": model.name, "outcome": "", "reason": reason})
+            lack = lack or _lacking(name, cohort, where, covariate=True)
+        if lack:
+            left_out.append({"model": model.name, "outcome": "", **lack._asdict()})
             continue
         if present:
             _check_further(model, cohort, where)
             models.append(replace(model, outcomes=present))
         for name, why in lacking.items():
             if why is not None:
-                left_out.append({"model": model.name, "outcome": name, "reason": why})
+                left_out.append({"model": model.name, "outcome": name, **why._asdict()})
     return models, left_out
 
 
@@ -102,7 +110,7 @@ def _check_further(model: Model, cohort: Cohort, where: str) -> None:
                 )
 
 
-def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
+def _lacking_branch(model: Model, cohort: Cohort) -> Lack | None:
     if model.requires is None or model.requires in cohort.domains.values():
         return None
     if model.requires == "hippocampal_subfields":
@@ -110,20 +118,21 @@ def _lacking_branch(model: Model, cohort: Cohort) -> str | None:
             return None
         held = sorted({name.partition(".")[0] for name in cohort.measures if "_subfields" in name})
         if held:  # of the other stream of FreeSurfer, or of a version that has no head
-            return f"the study's hippocampal subfields ({listing(held)}) hold none of its outcomes"
-    return f"the study has no {model.requires.replace('_', ' ')} data"
+            return Lack(f"the study's hippocampal subfields ({listing(held)}) hold none of its outcomes")
+    data = model.requires.replace("_", " ")
+    return Lack(f"the study has no {data} data", data)
 
 
-def _lacking(name: str, cohort: Cohort, where: str, covariate: bool = False) -> str | None:
+def _lacking(name: str, cohort: Cohort, where: str, covariate: bool = False) -> Lack | None:
     """Return why the study lacks a name, None where it has it; raise where nothing knows it."""
     if name in cohort.measures or (covariate and cohort.has(name)):
         return None
     base = name.removesuffix(PERSON_MEAN) if covariate else name
     domain, certain = _domain(base)
     if domain is not None and domain not in cohort.domains.values():
-        return f"the study has no {domain} data ('{base}')"
+        return Lack(f"the study has no {domain} data ('{base}')", domain)
     if domain is not None and certain:
-        return f"the study has no measure '{base}'"
+        return Lack(f"the study has no measure '{base}'", measure=base)
     near = _nearest(base, [*cohort.measures, *(cohort.covariates if covariate else ())])
     kind = "neither a measure nor a covariate" if covariate else "not a measure"
     raise InputError(

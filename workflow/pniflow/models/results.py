@@ -99,11 +99,10 @@ def fit_rows(fit: ModelFit, column: int, sizes: Mapping[str, tuple[Array, str]],
         estimate, error = tests.estimate[index, column], tests.std_error[index, column]
         values, kind = sizes.get(term, (None, None))
         size = np.nan if values is None else float(values[column])
+        several = int(tests.df_numerator[index])
         note = tests.note(index, column)
         if fit.fit.singular[column] and term == SESSION and is_change(model) and len(design.columns) == 2:
-            note = joined(
-                *(COMPARE_PAIRED if word.startswith("singular") else word for word in note.split("; "))
-            )
+            note = COMPARE_PAIRED  # such a fit has nothing else to say: two columns, and they were fitted
         rows.append(
             row_of(
                 model,
@@ -112,6 +111,7 @@ def fit_rows(fit: ModelFit, column: int, sizes: Mapping[str, tuple[Array, str]],
                 term,
                 estimate=estimate,
                 std_error=error,
+                df_numerator=several if several > 1 else None,
                 df=tests.df[index, column],
                 statistic=tests.statistic[index, column],
                 p_value=tests.p_value[index, column],
@@ -121,6 +121,7 @@ def fit_rows(fit: ModelFit, column: int, sizes: Mapping[str, tuple[Array, str]],
                 effect_size_kind=kind if np.isfinite(size) else None,
                 n_participants=design.people,
                 n_observations=len(design.rows),
+                n_pairs=design.with_pairs,
                 icc=fit.fit.icc[column],
                 singular=bool(fit.fit.singular[column]) if model.random else None,
                 note=joined(note, *remarks(model, design, term)),
@@ -181,6 +182,7 @@ def row_of(model: Model, plan: Plan, outcome: str, term: str, **values: Any) -> 
         "model": model.name,
         "family": family,
         "role": declared.role if declared else None,
+        "expected_null": declared.expected_null if declared else None,
         "outcome": outcome,
         "term": term,
         "p_adjusted": np.nan,

@@ -72,6 +72,7 @@ class Family:
     role: str
     adjust: str
     also: str | None = None
+    expected_null: bool = False  # a negative control
     note: str | None = None
 
 
@@ -109,7 +110,7 @@ def read_models(path: Path | str) -> Plan:
     source = str(path)
     document = config.checked(read_yaml(path), "models", source)
     defaults = document["defaults"]
-    families = {name: Family(name=name, **entry) for name, entry in document["families"].items()}
+    families = {name: _family(name, **entry) for name, entry in document["families"].items()}
     models = [model for entry in document["models"] for model in _expanded(entry, defaults, source)]
     _check_names([model.name for model in models], source)
     for model in models:
@@ -127,6 +128,12 @@ def read_models(path: Path | str) -> Plan:
         maps=tuple(model for model in models if model.over),
         design_checks=document["design_checks"],
     )
+
+
+def _family(name: str, **entry: Any) -> Family:
+    """Return a family; it is a negative control where the key `expect` is there, whose one value is null."""
+    known = {key: value for key, value in entry.items() if key != "expect"}
+    return Family(name=name, expected_null="expect" in entry, **known)
 
 
 def _expanded(entry: Mapping[str, Any], defaults: Mapping[str, Any], source: str) -> list[Model]:

@@ -33,6 +33,8 @@ class Cohort:
 
     Attributes
     ----------
+    numbers : tuple of int
+        Row of each participant in the participants' table, from 1: results name people by it, not by id.
     person, session : (rows,) int
         Codes into `participants` and `sessions`; the first session is the reference.
     measures : mapping of str to (rows,) float
@@ -48,6 +50,7 @@ class Cohort:
     """
 
     participants: tuple[str, ...]
+    numbers: tuple[int, ...]
     sessions: tuple[str, ...]
     person: NDArray[np.intp]
     session: NDArray[np.intp]
@@ -120,7 +123,8 @@ def read_cohort(
     """
     import pandas as pd
 
-    people = tuple(sorted(participants["participant_id"].astype(str)))
+    row_of = {str(name): row for row, name in enumerate(participants["participant_id"], start=1)}
+    people = tuple(sorted(row_of))
     codes = {name: code for code, name in enumerate(people)}
     sessions = _sessions(measures, codes, reference, source)
     person = measures["participant_id"].map(codes).to_numpy(np.intp)
@@ -133,6 +137,7 @@ def read_cohort(
     table = participants.set_index(participants["participant_id"].astype(str)).loc[list(people)]
     return Cohort(
         participants=people,
+        numbers=tuple(row_of[name] for name in people),
         sessions=tuple(sessions),
         person=cells // len(sessions),
         session=cells % len(sessions),

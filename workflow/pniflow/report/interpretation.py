@@ -6,7 +6,6 @@ shown. No verb claims a cause: the design has none to offer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -204,9 +203,11 @@ def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
     verb = "was" if test["p_value"] < context.alpha else "was not"
     p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
     sign = "" if p.text[0] in "<>" else f"={words.NBSP}"
-    declared = re.search(r"\bbound ([^;]+)", str(test["note"]))
-    bound = f" of {words.remark(declared[1], context.sessions)}" if declared else ""
-    return [f"; equivalence within the declared bound{bound} {verb} shown (p{words.NBSP}{sign}", p, ")"]
+    bound = f"{test['bound']:.4g}"
+    if words.given(test["bound_sd"]):
+        session = test["bound_session"]
+        bound += f" = {test['bound_sd']:g} SD at “{context.sessions.get(session, session)}”"
+    return [f"; equivalence within the declared bound of {bound} {verb} shown (p{words.NBSP}{sign}", p, ")"]
 
 
 def _joint(row: Mapping[str, Any], term: words.Term, context: Context, clear: bool) -> Text:
@@ -244,8 +245,8 @@ def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
 
 
 def is_control(row: Mapping[str, Any]) -> bool:
-    """Tell whether a tested row is a negative control: its family is noted in the plan as expected null."""
-    return words.given(row["family"]) and words.given(row["note"]) and "expected null" in str(row["note"])
+    """Tell whether a tested row is a negative control: its family is expected null in the plan."""
+    return bool(row["expected_null"])
 
 
 def tally(rows: Sequence[Mapping[str, Any]], alpha: float) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -359,12 +358,15 @@ def _left_out(tables: Mapping[str, pd.DataFrame], plan: Plan | None) -> list[str
         return []
     table = table[table["table"] == "models_left_out"]
     reasons: dict[str, list[tuple[str, str, str]]] = {}
-    for model, outcome, note in zip(table["model"], table["outcome"], table["note"], strict=True):
-        named = str(outcome) if words.given(outcome) else ""
-        planned = plan.model(str(model)) if plan else None
-        # A reason that names a measure itself is the same reason as that of the next measure.
-        reason = re.sub(r" \('[^']*'\)", "", str(note)).replace(f"no measure '{named}'", "no such measure")
-        reasons.setdefault(reason, []).append((str(model), planned.entry if planned else str(model), named))
+    for row in words.records(table):
+        model, named = row["model"], row["outcome"] or ""
+        planned = plan.model(model) if plan else None
+        reason = row["note"]
+        if row["lacking_data"]:
+            reason = f"the study has no {row['lacking_data']} data"
+        elif named and row["lacking_measure"] == named:
+            reason = "the study has no such measure"
+        reasons.setdefault(reason, []).append((model, planned.entry if planned else model, named))
     return [f"{_which(some)}: {reason}." for reason, some in reasons.items()]
 
 

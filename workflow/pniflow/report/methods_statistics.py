@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,11 @@ _ADJUSTED = {
     "max_t": "the largest statistic of a map by permutation",
     "none": "not adjusted",
 }
-_METHODS = {"REML": "reml", "Kenward-Roger": "kenward_roger", "Satterthwaite": "satterthwaite"}
-
-
+_METHODS = {  # method of an estimate -> topics that are cited
+    "OLS, t": (),
+    "REML, Kenward-Roger": ("reml", "kenward_roger"),
+    "REML, Satterthwaite": ("reml", "satterthwaite"),
+}
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -36,10 +37,9 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     text: list[Any] = ["Models were fitted by "]
     for place, kind in enumerate(kinds):
         text.append("" if not place else " and " if place == len(kinds) - 1 else ", ")
-        cited = [topic for word, topic in _METHODS.items() if word in kind]
-        text += [kind, *bibliography.cite(*cited)]
+        text += [kind, *bibliography.cite(*_METHODS[kind])]
     text.append(".")
-    if any("REML" in kind for kind in kinds):
+    if any("reml" in _METHODS[kind] for kind in kinds):
         text.append(
             f" Mixed models have a random intercept per person; intervals are {words.LEVEL}, tests two-sided."
         )
@@ -93,14 +93,17 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
         counted = words.plural(len(names), "family", "families")
         return [f"p-values are adjusted within {counted} of tests."] if names else []
     grouped: dict[str, list[Text]] = {}
-    for name, value, note in zip(families["family"], families["value"], families["note"], strict=True):
-        found = re.search(r"adjustment (\w+)", str(note))
+    for name, value, adjust in zip(families["family"], families["value"], families["adjust"], strict=True):
         number = Number(str(int(value)), str(name), "m_planned", "diagnostics")
-        grouped.setdefault(found[1] if found else "", []).append([f"{name} (", number, ")"])
+        grouped.setdefault(str(adjust), []).append([f"{name} (", number, ")"])
     text: list[Any] = ["Families of tests, as the models file declares them, with their number of tests: "]
     for place, (adjust, names) in enumerate(grouped.items()):
-        how = _ADJUSTED.get(adjust, adjust or "adjustment not recorded")
-        text += ["; " if place else "", how, *bibliography.cite(adjust), " for "]
+        text += [
+            "; " if place else "",
+            _ADJUSTED.get(adjust, "adjustment not recorded"),
+            *bibliography.cite(adjust),
+            " for ",
+        ]
         for position, one in enumerate(names):
             text += [", " if position else "", *one]
     return [*text, "."]

@@ -114,7 +114,7 @@ def _results(
     for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
         variants.setdefault(row["key"], []).append(row)
     equivalence = {
-        key: row for key, some in variants.items() for row in some if row["variant"].startswith("equivalence")
+        key: row for key, some in variants.items() for row in some if row["variant"] == "equivalence"
     }
     context = Context(
         sessions,

@@ -124,7 +124,7 @@ def _where(row: Mapping[str, Any], variants: Rows, context: Context) -> Text:
     text: list[str | Number] = [f"{row_name(row, term)}: "]
     failing = [one for one in _tests(variants) if one["p_value"] >= context.alpha]
     largest = [one for one in failing if one["variant"] == "leave_one_out_largest_p"]
-    others = [one for one in failing if not one["variant"].startswith("leave_one_out")]
+    others = [one for one in failing if not words.given(one["participant_number"])]
     for place, one in enumerate([*largest, *others]):
         text += ["; " if place else "", f"{label(one['variant'])} (p{words.NBSP}", *_p(one), ")"]
     return [*text, "."]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+CHOICES = " + "  # joins the choices of a variant
+
+
 class NotPossible(Exception):
     """The data lack what a sensitivity analysis needs; the message is the reason."""
 
@@ -71,16 +74,21 @@ def refit(word: str, model: Model, cohort: Cohort, plan: Plan, sources: Sources)
     NotPossible
         The data lack what the word needs.
     """
-    return variant_rows(WORDS[word](model, cohort, sources), word, plan)
+    return variant_rows(WORDS[word](model, cohort, sources), word, plan, [word])
 
 
-def variant_rows(variant: Variant, name: str, plan: Plan) -> list[Row]:
-    """Fit a variant and return its tested rows, marked with its name."""
+def variant_rows(variant: Variant, name: str, plan: Plan, choices: Sequence[str]) -> list[Row]:
+    """Fit a variant and return its tested rows, marked with its name and its choices."""
     fits, unfitted = fits_of(variant, plan)
     tested = {*variant.model.test, *variant.model.contrasts}
     rows = all_rows(variant.model, variant.cohort, plan, fits, unfitted)
     return [
-        {**row, "variant": name, "note": joined(variant.note, row["note"]) or None}
+        {
+            **row,
+            "variant": name,
+            "choices": CHOICES.join(choices) or None,
+            "note": joined(variant.note, row["note"]) or None,
+        }
         for row in rows
         if row["term"] in tested
     ]
@@ -102,7 +110,8 @@ def subgroup_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], 
             keep = cohort.variable(name).values == code
             label = f"subgroup {name}={level}"
             try:
-                found = variant_rows(Variant(_without_terms(model, [name]), cohort, keep), label, plan)
+                left = Variant(_without_terms(model, [name]), cohort, keep)
+                found = variant_rows(left, label, plan, [label])
             except NotPossible as reason:
                 lacking.append((label, str(reason)))
                 continue
@@ -124,9 +133,9 @@ def specification_rows(model: Model, cohort: Cohort, plan: Plan, sources: Source
     rows = []
     for chosen in itertools.product(*([None, *words] for words in (scores, samples, terms))):
         words = [word for word in chosen if word]
-        label = "specification_curve: " + (" + ".join(words) or "as prespecified")
+        label = "specification_curve: " + (CHOICES.join(words) or "as prespecified")
         with contextlib.suppress(NotPossible):
-            rows += variant_rows(_composed(words, model, cohort, sources), label, plan)
+            rows += variant_rows(_composed(words, model, cohort, sources), label, plan, words)
     return rows
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pniflow.mixed import NOT_ESTIMABLE, PERFECT, PermutationTests, cr2_tests, freedman_lane, sign_flip
 from pniflow.models.analysis import ModelFit, joined
 from pniflow.models.design import Design
-from pniflow.models.results import COMPARE_PAIRED, Row, interval, is_change, tested, variant_row
+from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
 from pniflow.models.study_data import Cohort
 from pniflow.models.terms import SESSION
@@ -50,7 +50,7 @@ def paired_rows(fits: Sequence[ModelFit], cohort: Cohort, base: Base, plan: Plan
     beside = [
         outcome
         for outcome in changes
-        if COMPARE_PAIRED in str(base[outcome, SESSION]["note"]) and np.isfinite(changes[outcome]).sum() > 1
+        if base[outcome, SESSION]["singular"] and np.isfinite(changes[outcome]).sum() > 1
     ]
     rows = []
     for outcome in beside:
@@ -65,6 +65,7 @@ def paired_rows(fits: Sequence[ModelFit], cohort: Cohort, base: Base, plan: Plan
                     **tested(estimate, error, len(change) - 1),
                     **interval(estimate, error, len(change) - 1, plan.alpha),
                     method="paired t of complete pairs",
+                    choices="paired_t",
                 )
             )
     return rows + (flip_rows({outcome: changes[outcome] for outcome in beside}, base) if beside else [])
@@ -141,6 +142,7 @@ def _of_pairs(row: Row, variant: str, change: Array, **values: Any) -> Row:
             "df": len(pairs) - 1,
             "n_participants": len(pairs),
             "n_observations": 2 * len(pairs),
+            "n_pairs": len(pairs),
             **values,
             **({"std_error": np.nan, "statistic": np.nan, "note": ALL_ALIKE} if same else {}),
         },
@@ -178,6 +180,7 @@ def permuted_rows(fits: Sequence[ModelFit], base: Base, kind: str) -> list[Row]:
                         p_value=tests.p_value[column],
                         n_participants=len(reduced),
                         n_observations=visits,
+                        n_pairs=len(reduced) if kind == "within" else fit.design.with_pairs,
                         method=f"permutation of persons (Freedman-Lane), {tests.permutations} permutations",
                         note=joined(word, how),
                     )
@@ -224,8 +227,8 @@ def cr2_rows(fits: Sequence[ModelFit], base: Base, plan: Plan) -> Iterator[Row]:
         if not terms:
             continue
         rows = np.vstack([fit.fit.hypotheses[term] for term in terms])
+        estimator = "REML" if fit.model.random else "OLS"
         for column, outcome in enumerate(fit.outcomes):
-            estimator = str(base[outcome, "(intercept)"]["method"]).split(",")[0]
             share = fit.fit.icc[column]
             ratio = share / (1 - share) if fit.model.random else 0.0
             robust = cr2_tests(fit.design.X, fit.design.person, fit.values[:, column], ratio, contrasts=rows)
@@ -248,5 +251,6 @@ def cr2_rows(fits: Sequence[ModelFit], base: Base, plan: Plan) -> Iterator[Row]:
                     p_value=robust.p_value[index],
                     **interval(estimate, error, df, plan.alpha),
                     method=f"{estimator}, CR2 by participant, Satterthwaite",
+                    choices="cr2",
                     note=joined(few) or None,
                 )

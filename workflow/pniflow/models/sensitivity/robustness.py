@@ -26,7 +26,8 @@ class LeaveOneOut:
 
     Attributes
     ----------
-    who : (people,) list of str
+    who : (people,) list of int
+        Row of the participants' table, from 1.
     estimate, std_error, df, p_value : (people, terms, outcomes) float
         NaN where a term could not be estimated without that participant.
     """
@@ -39,10 +40,10 @@ class LeaveOneOut:
         self.estimate, self.std_error, self.df, self.statistic, self.p_value = (
             np.full(shape, np.nan) for _ in range(5)
         )
-        self.who: list[str] = []
+        self.who: list[int] = []
         for one in range(design.people):
             rest = design.person != one
-            self.who.append(cohort.participants[cohort.person[design.rows[~rest][0]]])
+            self.who.append(cohort.numbers[cohort.person[design.rows[~rest][0]]])
             try:
                 left = build(model, variables, cohort, design.rows[rest], plan.centred)
             except InputError:
@@ -90,6 +91,7 @@ def leave_one_out_rows(
                 }
             for variant, one in ends.items():
                 at = (one, index, column)
+                visits = int((fit.design.person == one).sum())
                 rows.append(
                     variant_row(
                         base[outcome, term],
@@ -101,14 +103,16 @@ def leave_one_out_rows(
                         p_value=loo.p_value[at],
                         **interval(loo.estimate[at], loo.std_error[at], loo.df[at], plan.alpha),
                         n_participants=fit.design.people - 1,
-                        n_observations=len(fit.design.rows) - int((fit.design.person == one).sum()),
-                        note=joined(f"without {loo.who[one]}", several),
+                        n_observations=len(fit.design.rows) - visits,
+                        n_pairs=fit.design.with_pairs - (visits > 1),
+                        participant_number=loo.who[one],
+                        note=joined(f"without participant {loo.who[one]}", several),
                     )
                 )
     return rows
 
 
-def largest_shift(loo: LeaveOneOut, fit: ModelFit, outcome: str, term: str) -> tuple[float, str] | None:
+def largest_shift(loo: LeaveOneOut, fit: ModelFit, outcome: str, term: str) -> tuple[float, int] | None:
     """Return the largest change of an estimate by leaving a participant out, in its standard errors, and who.
 
     Signed as the estimate moves when the participant is left out (DFBETAS with the full fit's standard
@@ -140,16 +144,18 @@ def equivalence_rows(
     if declared is None or not is_change(fit.model) or fit.design.kinds.get(SESSION) != "categorical":
         return []
     first = cohort.session[fit.design.rows] == cohort.session[fit.design.rows].min()
+    reference = cohort.sessions[int(cohort.session[fit.design.rows].min())]
+    standardized = declared["unit"] == "baseline_sd"
     rows = []
     for column, outcome in enumerate(fit.outcomes):
         row = base[outcome, SESSION]
         if not row["std_error"] > 0:
             continue
         spread = fit.values[first, column].std(ddof=1)
-        bound = declared["bound"] * (spread if declared["unit"] == "baseline_sd" else 1.0)
+        bound = declared["bound"] * (spread if standardized else 1.0)
         scaled = np.array([row["estimate"] + bound, bound - row["estimate"]]) / row["std_error"]
-        unit = f"{declared['bound']:g} SD at {cohort.sessions[int(cohort.session[fit.design.rows].min())]}"
-        words = f" = {unit}" if declared["unit"] == "baseline_sd" else ""
+        in_sd = {"bound_sd": declared["bound"], "bound_session": reference} if standardized else {}
+        words = f" = {declared['bound']:g} SD at {reference}" if standardized else ""
         rows.append(
             variant_row(
                 row,
@@ -160,6 +166,8 @@ def equivalence_rows(
                 statistic=scaled.min(),
                 p_value=float(stdtr(row["df"], -scaled).max()),
                 **interval(row["estimate"], row["std_error"], row["df"], 2 * plan.alpha),
+                bound=bound,
+                **in_sd,
                 note=f"two one-sided tests, bound {bound:.4g}{words}; {1 - 2 * plan.alpha:.0%} interval",
             )
         )
@@ -197,6 +205,7 @@ def delta_adjusted_rows(
                 df=row["df"],
                 **tested(estimate, row["std_error"], row["df"]),
                 **interval(estimate, row["std_error"], row["df"], plan.alpha),
+                choices="delta_adjusted",
                 note=f"the {share:.0%} lost changed by {delta:+.4g} (half a baseline SD) against the others",
             )
         )
@@ -306,6 +315,7 @@ def censored_rows(
                 **tested(estimate, error, row["df"]),
                 **interval(estimate, error, row["df"], plan.alpha),
                 icc=found.sd_person**2 / (found.sd_person**2 + found.sd_residual**2),
+                choices="cortisol_censored",
                 method="ML, left-censored normal; t with the prespecified fit's df",
                 note=f"{below.sum()} values below the limit of detection, {words}",
             )

@@ -117,7 +117,8 @@ def _leave_one_out(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
                             "term": term,
                             "quantity": "largest_shift",
                             "value": shift[0],
-                            "note": f"in standard errors, without {shift[1]}",
+                            "participant_number": shift[1],
+                            "note": f"in standard errors, without participant {shift[1]}",
                         }
                     )
     return varied, remarks
