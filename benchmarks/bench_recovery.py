@@ -23,11 +23,12 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 import numpy as np  # noqa: E402
 
+from pniflow.contracts import read_table  # noqa: E402
 from pniflow.demo import scores, truth  # noqa: E402
 from pniflow.demo.scenario import Design, genes  # noqa: E402
 from pniflow.demo.simulation import Study  # noqa: E402
 from pniflow.demo.write_study import write_study  # noqa: E402
-from pniflow.files import read_json, read_table  # noqa: E402
+from pniflow.files import read_json  # noqa: E402
 from pniflow.mixed import adjust, one_blas_thread  # noqa: E402
 from pniflow.models.analysis import fit_groups  # noqa: E402
 from pniflow.models.design import Cohort, Variable  # noqa: E402

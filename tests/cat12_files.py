@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 import pandas as pd
 
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'

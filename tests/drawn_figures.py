@@ -13,6 +13,7 @@ import pandas as pd
 from PIL import Image
 
 import made_results as made
+from pniflow.contracts import write_table
 from pniflow.figures.plot_associations import plot_associations
 from pniflow.figures.plot_ctra_components import plot_ctra_components
 from pniflow.figures.plot_ctra_heatmap import plot_ctra_heatmap
@@ -24,7 +25,6 @@ from pniflow.figures.plot_regions import plot_regions
 from pniflow.figures.plot_slopes import plot_slopes
 from pniflow.figures.plot_specification_curve import plot_specification_curve
 from pniflow.figures.plot_windows import plot_windows
-from pniflow.files import write_table
 
 
 def stamped(path: Path) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pniflow import words
-from pniflow.files import write_table, write_text
+from pniflow.contracts import write_table
+from pniflow.files import write_text
+from pniflow.text import wording
 
 SCALES = ["pss10", "gad7", "phq9", "mfis", "ucla_loneliness_v3", "mhc_sf"]
 INSULA = "aparc_a2009s.{}_insula.{}.thickness"
@@ -332,7 +333,7 @@ def one(**values: object) -> dict:
     }
     given = {**known, **values}
     head = [given.pop(name) for name in known]
-    return words.estimate_rows(frame([row(*head, **given)]))[0]
+    return wording.estimate_rows(frame([row(*head, **given)]))[0]
 
 
 def three_sessions() -> list[dict]:

@@ -12,7 +12,7 @@ import yaml
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
-from pniflow.files import write_table
+from pniflow.contracts import write_table
 from pniflow.imaging.cat12.gather_voxels import gather_voxels
 
 SESSIONS = ("ses-pre", "ses-post")

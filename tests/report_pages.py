@@ -13,7 +13,7 @@ import pandas as pd
 
 import made_results as made
 from conftest import lacking
-from pniflow.files import write_table
+from pniflow.contracts import write_table
 
 
 def text_of(pdf: Path, *options: str) -> str:

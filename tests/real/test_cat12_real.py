@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.atlases import region_groups, require_group
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.imaging.cat12.overlays import read_curv

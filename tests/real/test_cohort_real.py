@@ -8,7 +8,7 @@ import pytest
 
 from called import call
 from pniflow.cohort.assemble_cohort import assemble_cohort
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.study.ingest_study import ingest_study
 
 STUDY = """

@@ -11,12 +11,12 @@ import pytest
 
 from expression_files import column_of
 from pniflow.cli import main
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
 from pniflow.expression.assess_samples import assess_samples
 from pniflow.expression.ingest_expression import ingest_expression, read_levels
 from pniflow.expression.normalize_expression import normalize_expression
 from pniflow.expression.score_ctra import score_ctra
-from pniflow.files import read_table
 
 pytestmark = pytest.mark.real
 

@@ -17,8 +17,8 @@ from scipy.io import savemat
 
 import cat12_files as made
 from conftest import LONG
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12 import matfile
 from pniflow.imaging.cat12.document import MAXIMUM_BYTES
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12

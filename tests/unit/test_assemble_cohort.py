@@ -11,9 +11,8 @@ import pytest
 from called import call
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort.assemble_cohort import assemble_cohort
-from pniflow.contracts import contract
+from pniflow.contracts import contract, read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from expression_files import column_of, counts, write_matrix, write_samples
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
 from pniflow.expression.assess_samples import assess_samples, concordance, robust_z
 from pniflow.expression.ingest_expression import ingest_expression
 from pniflow.expression.normalize_expression import normalize_expression
 from pniflow.expression.people import of_samples, read_visits
-from pniflow.files import read_table
 
 PEOPLE = 10
 SAMPLES = [f"s{n}" for n in range(2 * PEOPLE)]

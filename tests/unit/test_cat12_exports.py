@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import cat12_files as made
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 

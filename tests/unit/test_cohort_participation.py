@@ -10,7 +10,8 @@ import pytest
 from called import call
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort.assemble_cohort import assemble_cohort
-from pniflow.files import read_json, read_table
+from pniflow.contracts import read_table
+from pniflow.files import read_json
 
 COVARIATES = """
   completed_course: {field: done, coding: {"0": "no", "1": "yes"}}

@@ -11,12 +11,12 @@ import yaml
 
 from expression_files import counts, write_matrix, write_samples
 from pniflow.cohort import exclusions
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
 from pniflow.expression.assess_samples import assess_samples
 from pniflow.expression.formats import expand
 from pniflow.expression.ingest_expression import ingest_expression, read_levels
 from pniflow.expression.normalize_expression import normalize_expression
-from pniflow.files import read_table
 from pniflow.plan import read_plan
 from pniflow.study.ingest_study import ingest_study
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.errors import InputError
 
 
@@ -21,7 +21,7 @@ def refused(folder: Path, content: str | bytes, name: str = "table.tsv", contrac
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as caught:
-        files.read_yaml(path) if name.endswith(".yaml") else files.read_table(path, contract)
+        files.read_yaml(path) if name.endswith(".yaml") else contracts.read_table(path, contract)
     sentence = str(caught.value)
     assert sentence.startswith(str(path)) and sentence.endswith(".") and "\n" not in sentence
     return sentence.removeprefix(f"{path}: ")
@@ -35,8 +35,8 @@ def test_numbers_read_back_to_the_last_bit_from_text_and_parquet(tmp_path: Path)
     frame["measure"] = [f"m{place}" for place in range(len(frame))]
     frame = frame.assign(unit=None, domain="assay")
     for ending in ("tsv", "parquet"):
-        files.write_table(frame, tmp_path / f"m.{ending}", "measures")
-        back = files.read_table(tmp_path / f"m.{ending}", "measures")["value"].to_numpy()
+        contracts.write_table(frame, tmp_path / f"m.{ending}", "measures")
+        back = contracts.read_table(tmp_path / f"m.{ending}", "measures")["value"].to_numpy()
         assert back.tobytes() == frame["value"].to_numpy().tobytes(), ending
 
 
@@ -58,8 +58,8 @@ def test_text_reads_back_as_it_was(ending: str, tmp_path: Path) -> None:
         None,
     ]
     frame = pd.DataFrame({"participant_id": [f"p{n}" for n in range(len(words))], "word": words})
-    files.write_table(frame, tmp_path / f"t.{ending}", "participants")
-    back = files.read_table(tmp_path / f"t.{ending}", "participants")["word"]
+    contracts.write_table(frame, tmp_path / f"t.{ending}", "participants")
+    back = contracts.read_table(tmp_path / f"t.{ending}", "participants")["word"]
     assert [None if pd.isna(word) else word for word in back] == words
 
 
@@ -67,18 +67,18 @@ def test_text_reads_back_as_it_was(ending: str, tmp_path: Path) -> None:
 def test_the_same_table_is_the_same_bytes(ending: str, tmp_path: Path) -> None:
     frame = pd.DataFrame({"participant_id": ["A", "B"], "age": [40.5, np.nan]})
     for name in ("one", "two"):
-        files.write_table(frame, tmp_path / f"{name}.{ending}")
+        contracts.write_table(frame, tmp_path / f"{name}.{ending}")
     assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfparticipant_id\nA\n")
-    assert list(files.read_table(tmp_path / "t.tsv", "participants").columns) == ["participant_id"]
+    assert list(contracts.read_table(tmp_path / "t.tsv", "participants").columns) == ["participant_id"]
 
 
 def test_windows_line_ends_are_line_ends(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_bytes(b"participant_id\tage\r\nA\t40\r\n")
-    assert files.read_table(tmp_path / "t.tsv", "participants").values.tolist() == [["A", "40"]]
+    assert contracts.read_table(tmp_path / "t.tsv", "participants").values.tolist() == [["A", "40"]]
 
 
 def test_a_row_with_a_cell_too_many_is_refused_not_shifted(tmp_path: Path) -> None:
@@ -118,11 +118,11 @@ def test_bytes_that_are_no_text_or_no_parquet(tmp_path: Path) -> None:
 
 def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
-        files.read_table(tmp_path / "absent.tsv")
+        contracts.read_table(tmp_path / "absent.tsv")
     with pytest.raises(InputError, match="there is no such file"):
         files.read_yaml(tmp_path / "absent.yaml")
     with pytest.raises(InputError, match="there is no such file"):
-        files.read_table(tmp_path)
+        contracts.read_table(tmp_path)
 
 
 def test_missing_is_null_in_json_and_never_nan(tmp_path: Path) -> None:

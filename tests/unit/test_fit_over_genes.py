@@ -9,7 +9,7 @@ from scipy import optimize, stats
 
 from expression_files import column_of
 from pniflow.cli import main
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.genes.legacy_gls import exchanged, fit_legacy
 
 GENES = column_of("ctra53")

@@ -18,8 +18,8 @@ from scipy.sparse import csr_matrix
 
 import map_studies as made
 from called import call
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError
-from pniflow.files import read_table, write_table
 from pniflow.maps.familywise import Space, enhancer, familywise
 from pniflow.maps.fit_surface import fit_surface
 from pniflow.mixed import person_permutations, sign_flips

@@ -11,7 +11,7 @@ import tfce
 from scipy import ndimage, stats
 
 import map_studies as made
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.maps.familywise import Space, enhancer
 from pniflow.maps.fit_voxels import fit_voxels, neighbours, voxel_places
 

@@ -17,6 +17,7 @@ from PIL import Image
 import made_results as made
 from called import call
 from drawn_figures import by_gene, draw_all, out, sensitivity, stamped, windows
+from pniflow.contracts import write_table
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import plot_associations
 from pniflow.figures.plot_ctra_components import plot_ctra_components
@@ -27,7 +28,6 @@ from pniflow.figures.plot_regions import plot_regions
 from pniflow.figures.plot_slopes import plot_slopes
 from pniflow.figures.plot_specification_curve import plot_specification_curve
 from pniflow.figures.plot_windows import plot_windows
-from pniflow.files import write_table
 from pniflow.report.render_report import render_report
 from pniflow.tables import TABLES
 from report_pages import Page

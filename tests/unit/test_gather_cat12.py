@@ -8,7 +8,7 @@ import pytest
 
 import cat12_files as made
 from cat12_files import index
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.imaging.cat12.gather_cat12 import gather_cat12
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 

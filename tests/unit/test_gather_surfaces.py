@@ -12,8 +12,8 @@ import pytest
 
 import cat12_files as made
 from cat12_files import CURV, TRIANGLES, N, gifti, values, with_mesh
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError
-from pniflow.files import read_table, write_table
 from pniflow.imaging.cat12.gather_surfaces import gather_surfaces
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.atlases import region, region_groups, require_group
 from pniflow.resources import find
 

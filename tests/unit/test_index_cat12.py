@@ -11,8 +11,8 @@ from scipy.io import savemat
 
 import cat12_files as made
 from cat12_files import index
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 

@@ -10,13 +10,13 @@ import pytest
 
 import cat12_files as made
 from called import call
-from pniflow import words
 from pniflow.cohort.observations import of_freesurfer
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError
-from pniflow.files import read_table, write_table
 from pniflow.imaging.atlases import region_groups
 from pniflow.imaging.ingest_freesurfer import ingest_freesurfer
 from pniflow.models.fit_models import fit_models
+from pniflow.text import labels
 
 ASEG = """# Title Segmentation Statistics
 # subjectname x
@@ -225,7 +225,7 @@ def test_volumes_of_the_whole_brain_stand_above_the_regions(tmp_path: Path) -> N
     assert not {"BrainSegVol-to-eTIV", "lhSurfaceHoles"} & set(table.index)
     measures = of_freesurfer(read(tmp_path / "fs")).set_index("measure")
     assert measures.loc["freesurfer_etiv", ["value", "unit"]].tolist() == [1580.1234, "ml"]
-    assert words.label("freesurfer_etiv").long == "Estimated total intracranial volume"
+    assert labels.label("freesurfer_etiv").long == "Estimated total intracranial volume"
 
 
 @pytest.mark.parametrize("sign", ["\t", ",", ";", " "])

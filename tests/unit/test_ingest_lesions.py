@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import cat12_files as made
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.ingest_lesions import ingest_lesions
 
 LESIONS = "Num_Lesions,Num_Vox,Lesion_Volume\n{}\n"

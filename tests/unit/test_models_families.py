@@ -10,9 +10,9 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from models_data import fitted, one_model, study
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.report.interpretation import is_control
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 
 def two_families(**first):

@@ -12,7 +12,7 @@ import yaml
 
 import made_results as made
 from models_data import fitted, one_model, row, study
-from pniflow import config, words
+from pniflow import config
 from pniflow.demo import truth
 from pniflow.demo.scenario import Design
 from pniflow.errors import InputError
@@ -22,6 +22,7 @@ from pniflow.models.terms import Interaction, MainEffect, Part, Polynomial, Spli
 from pniflow.report.blocks import plain
 from pniflow.report.methods_statistics import models_by_family
 from pniflow.report.trace import formula
+from pniflow.text import wording
 
 
 def plan_of(path, fixed, **defaults):
@@ -140,7 +141,7 @@ def test_a_new_kind_of_term_is_a_class_and_its_keys_in_the_schema(tmp_path, monk
     assert dict(formula(plan.models[0], plan))["fixed"] == (
         "intercept, session, logarithm of bmi to the base 10, session by log_of_bmi"
     )
-    assert words.predictor("log_of_bmi", {"ses-pre": "before", "ses-post": "after"}) == "log of bmi"
+    assert wording.predictor("log_of_bmi", {"ses-pre": "before", "ses-post": "after"}) == "log of bmi"
     people = truth.population_of(replace(Design(), missingness=0.0), 400, 3)
     found, _ = truth.true_estimates(people, tmp_path / "models.yaml")
     assert [one["term"] for one in found] == ["(intercept)", "session", "log_of_bmi", "session:log_of_bmi"]

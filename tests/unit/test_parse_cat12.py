@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cat12_files as made
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12 import document
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 from pniflow.imaging.cat12.report_xml import Report, globals_of, grade, percent, quality_of

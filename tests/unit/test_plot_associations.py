@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import made_results as made
+from pniflow.contracts import read_table, write_table
 from pniflow.figures.plot_associations import baseline_spread, choose_slopes
-from pniflow.files import read_table, write_table
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

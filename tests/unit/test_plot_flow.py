@@ -11,8 +11,8 @@ from PIL import Image
 
 import made_results as made
 from drawn_figures import out, stamped
+from pniflow.contracts import write_table
 from pniflow.figures.plot_flow import plot_flow
-from pniflow.files import write_table
 
 pytestmark = pytest.mark.xdist_group("figures")
 

@@ -9,10 +9,10 @@ import pytest
 
 import made_results as made
 from drawn_figures import out, sensitivity
-from pniflow import words
+from pniflow.contracts import write_table
 from pniflow.errors import InputError
 from pniflow.figures.plot_influence import choose_rows, plot_influence
-from pniflow.files import write_table
+from pniflow.text import numbers, wording
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("er
     ],
 )
 def test_shifts_are_in_standard_errors_and_name_the_person_of_the_larger_one(people, who):
-    rows = words.estimate_rows(made.estimates())
-    shown = choose_rows(rows, words.records(sensitivity()), people)
+    rows = wording.estimate_rows(made.estimates())
+    shown = choose_rows(rows, numbers.records(sensitivity()), people)
     assert [row["key"] for row in shown] == [
         "change_biology/ctra/session", "ctra_on_pss10/ctra/pss10_within", "ctra_on_pss10/ctra/pss10_between",
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from scipy import stats
 
 import made_results as made
 from drawn_figures import out
+from pniflow.contracts import write_table
 from pniflow.figures.plot_paired_change import (
     choose_outcomes,
     estimate_lines,
@@ -19,8 +20,7 @@ from pniflow.figures.plot_paired_change import (
     plot_paired_change,
     with_contrasts,
 )
-from pniflow.files import write_table
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

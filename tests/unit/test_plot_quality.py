@@ -10,8 +10,8 @@ import pytest
 
 import made_results as made
 from drawn_figures import out
+from pniflow.contracts import write_table
 from pniflow.figures.plot_quality import plot_quality, shares
-from pniflow.files import write_table
 
 pytestmark = pytest.mark.xdist_group("figures")
 

@@ -9,7 +9,7 @@ import pytest
 import made_results as made
 from pniflow.figures import brain
 from pniflow.figures.plot_regions import choose_regions, in_percent, region_parts
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

@@ -7,12 +7,12 @@ import pytest
 
 import made_results as made
 from drawn_figures import sensitivity
-from pniflow import words
 from pniflow.figures.plot_specification_curve import (
     choices_of,
     choose_curves,
     names_of,
 )
+from pniflow.text import numbers, wording
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
@@ -25,7 +25,7 @@ def test_choices_are_what_differs_from_the_prespecified_analysis():
 
 def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
     spread = {"ctra": 0.5, "ctra_balanced": 2.0, "ctra_mean_log2": 1.0, "pss10": 4.0}
-    curves = choose_curves(words.estimate_rows(made.estimates()), words.records(sensitivity()), spread)
+    curves = choose_curves(wording.estimate_rows(made.estimates()), numbers.records(sensitivity()), spread)
     assert [curve.kind for curve in curves] == ["change", "within", "between"]
     change, within, _ = curves
     own, error = -0.0123, 0.05
@@ -43,7 +43,7 @@ def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
 
 def test_a_score_without_a_spread_is_not_drawn_beside_the_others():
     curves = choose_curves(
-        words.estimate_rows(made.estimates()), words.records(sensitivity()), {"ctra": 0.5, "pss10": 4.0}
+        wording.estimate_rows(made.estimates()), numbers.records(sensitivity()), {"ctra": 0.5, "pss10": 4.0}
     )
     for curve in curves:
         assert np.isfinite(curve.values).all()

@@ -10,14 +10,14 @@ import pytest
 
 import made_results as made
 from drawn_figures import out
+from pniflow.contracts import write_table
 from pniflow.figures.plot_standardized_change import (
     choose_effects,
     direction,
     intervals_of,
     plot_standardized_change,
 )
-from pniflow.files import write_table
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

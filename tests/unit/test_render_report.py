@@ -13,7 +13,7 @@ import pytest
 
 import made_results as made
 from called import call
-from pniflow.files import read_table, write_table
+from pniflow.contracts import read_table, write_table
 from pniflow.report.render_report import render_report
 from report_pages import HOSTILE, Page
 

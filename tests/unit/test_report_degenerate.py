@@ -11,9 +11,9 @@ import pytest
 
 import made_results as made
 from called import call
-from pniflow.files import write_table
+from pniflow.contracts import write_table
 from pniflow.report.render_report import render_report
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 from report_pages import Page, cells_of, squeezed, text_of
 
 pytestmark = pytest.mark.xdist_group("figures")

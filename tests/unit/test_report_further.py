@@ -10,12 +10,14 @@ import pytest
 
 import made_results as made
 from called import call
-from pniflow import contracts, words
-from pniflow.files import write_table, write_text
+from pniflow import contracts
+from pniflow.contracts import write_table
+from pniflow.files import write_text
 from pniflow.report import further
 from pniflow.report.blocks import Number, plain
 from pniflow.report.render_report import render_report
 from pniflow.resources import searched
+from pniflow.text import labels, wording
 from report_pages import Page
 
 SAMPLES = pd.DataFrame(
@@ -168,7 +170,7 @@ def test_words_of_a_table_that_only_insiders_know_are_explained():
     ],
 )
 def test_a_term_is_told_from_every_other(term, said):
-    assert words.predictor(term, SESSIONS) == said
+    assert wording.predictor(term, SESSIONS) == said
 
 
 def test_sessions_have_rows_of_their_own():
@@ -187,21 +189,21 @@ def test_only_samples_with_something_notable_are_listed():
 
 
 def test_a_studys_own_labels_and_keys_come_first(tmp_path):
-    labels = (
+    label_texts = (
         "measure\tlabel\tshort\tbetter\tunit\tsource\n"
         "pss10\tOur stress\tStress\tlower\tmarks\town\n"
         "ours\tOur list\tList\thigher\tmarks\town\n"
     )
-    write_text(tmp_path / "labels" / "measures.tsv", labels)
+    write_text(tmp_path / "labels" / "measures.tsv", label_texts)
     key = "name: ours\ntitle: Our own list\nscales: {ours_sum: {higher_is: better, title: sum of ours}}\n"
     write_text(tmp_path / "instruments" / "ours.yaml", key)
     with searched(tmp_path):
-        assert words.label("pss10").long == "Our stress"
-        assert words.label("ours").better == "higher"
-        assert words.label("ours_sum").long == "Sum of ours"
-        assert words.label("gad7").long == "Anxiety (GAD-7)"
-    assert words.label("pss10").long == "Perceived stress (PSS-10)"
-    assert words.label("ours_sum").long == "ours sum"
+        assert labels.label("pss10").long == "Our stress"
+        assert labels.label("ours").better == "higher"
+        assert labels.label("ours_sum").long == "Sum of ours"
+        assert labels.label("gad7").long == "Anxiety (GAD-7)"
+    assert labels.label("pss10").long == "Perceived stress (PSS-10)"
+    assert labels.label("ours_sum").long == "ours sum"
 
 
 def test_power_stands_beside_the_error_of_the_studys_own_inference():

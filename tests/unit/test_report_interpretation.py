@@ -14,7 +14,6 @@ import yaml
 import made_results as made
 from made_results import one
 from models_data import one_model
-from pniflow import words
 from pniflow.models.specification import read_models
 from pniflow.report import blocks as parts
 from pniflow.report import interpretation, opening
@@ -23,6 +22,7 @@ from pniflow.report.interpretation import Context
 from pniflow.report.limits import limits
 from pniflow.report.methods import methods
 from pniflow.report.run_tables import Results
+from pniflow.text import wording
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 
@@ -178,7 +178,7 @@ def test_what_could_not_be_estimated_says_why():
 
 
 def test_families_stand_primary_first_in_the_plans_order():
-    grouped = interpretation.families(words.estimate_rows(made.estimates()))
+    grouped = interpretation.families(wording.estimate_rows(made.estimates()))
     assert next(iter(grouped)) == "pro_change"
     roles = [rows[0]["role"] for rows in grouped.values()]
     assert roles == sorted(roles, key=["primary", "secondary", "exploratory"].index)

@@ -9,7 +9,6 @@ import pytest
 import typst
 
 import made_results as made
-from pniflow import words
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.models.specification import read_models
@@ -18,7 +17,8 @@ from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Link, Paragraph, plain
 from pniflow.report.methods_statistics import models_by_family
 from pniflow.resources import find, searched, shipped
-from pniflow.words import estimate_rows
+from pniflow.text import labels
+from pniflow.text.wording import estimate_rows
 
 STUDY = {
     **made.STUDY,
@@ -125,7 +125,7 @@ ATLASES = sorted(
 def test_every_atlas_is_named_in_words_and_cited(atlas):
     row = next(row for row in estimate_rows(made.estimates()) if row["outcome"].startswith("aparc_a2009s."))
     texts, bibliography = written(rows=[{**row, "outcome": f"{atlas}.insula.left.thickness"}])
-    label = words.known("atlases")[atlas]["label"]
+    label = labels.known("atlases")[atlas]["label"]
     assert re.search(rf"Atlas: {re.escape(label)} \[\d+(, \d+)?\]\.$", texts["MRI"])
     assert {atlas, atlas.split("_")[0]} & set(bibliography.cited)
 

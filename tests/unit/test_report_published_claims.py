@@ -16,7 +16,7 @@ from pniflow.report.interpretation import Context
 from pniflow.report.published_claims import comparison
 from pniflow.report.render_report import render_report
 from pniflow.resources import searched
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

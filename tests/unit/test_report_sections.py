@@ -9,9 +9,9 @@ import pytest
 
 import made_results as made
 from called import call
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.report.render_report import render_report
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 from report_pages import Page, cells_of
 
 pytestmark = pytest.mark.xdist_group("figures")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pniflow import cli, resources, words
+from pniflow import cli, resources
+from pniflow.contracts import write_table
 from pniflow.errors import InputError
 from pniflow.expression.genes import gene_map, identify
-from pniflow.files import write_table
 from pniflow.imaging.atlases import metric, region, region_groups, require_group
 from pniflow.models.clinical_change import minimal_changes
 from pniflow.models.results import frame_of
@@ -18,6 +18,7 @@ from pniflow.report.bibliography import Bibliography
 from pniflow.resources import files, rows, searched, shipped
 from pniflow.study.fields import Field
 from pniflow.study.guesses import guess_instruments
+from pniflow.text import labels
 
 
 def table(path: Path, *lines: str) -> Path:
@@ -102,9 +103,9 @@ def test_labels_and_important_changes_are_those_of_the_folder(tmp_path: Path) ->
     for folder, points in (("a", 4), ("b", 5)):
         with searched(tmp_path / folder):
             assert minimal_changes()["gad7"][0] == points
-            assert words.label("ctra").long == f"Own-{folder}"
-            assert words.label("tiv").long != "tiv"
-    assert words.label("ctra").long != "Own-b"
+            assert labels.label("ctra").long == f"Own-{folder}"
+            assert labels.label("tiv").long != "tiv"
+    assert labels.label("ctra").long != "Own-b"
 
 
 def test_works_of_ones_own_add_to_the_references(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expression_files import column_of, write_samples
+from pniflow.contracts import read_table
 from pniflow.expression.composite import constant, mean_over_genes, z_scores
 from pniflow.expression.score_ctra import score_ctra
-from pniflow.files import read_table
 from pniflow.resources import shipped
 
 GENES = column_of("gene_map")

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from pniflow import config
+from pniflow.contracts import read_table
 from pniflow.demo.scenario import Design
 from pniflow.demo.simulate_study import simulate_study
 from pniflow.demo.write_study import study_description, write_study
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.resources import find
 
 

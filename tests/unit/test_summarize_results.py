@@ -9,7 +9,7 @@ import pytest
 
 import made_results as made
 from pniflow.report.summarize_results import headline, summarize_results
-from pniflow.words import estimate_rows
+from pniflow.text.wording import estimate_rows
 
 pytestmark = pytest.mark.xdist_group("figures")
 

@@ -12,8 +12,8 @@ import pytest
 
 import made_results as made
 from called import call
+from pniflow.contracts import write_table
 from pniflow.errors import InputError
-from pniflow.files import write_table
 from pniflow.models.specification import read_models
 from pniflow.report.render_report import render_report
 from pniflow.report.trace import formula, trace

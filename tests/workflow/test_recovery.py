@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from called import call
+from pniflow.contracts import read_table, write_table
 from pniflow.demo import observe, population, scores
 from pniflow.demo.scenario import Design, facets
 from pniflow.demo.simulation import Study, simulate
 from pniflow.demo.truth import true_estimates
 from pniflow.demo.write_study import write_study
-from pniflow.files import read_table, write_table
 from pniflow.models.fit_models import fit_models
 from stages import raw_to_estimates
 

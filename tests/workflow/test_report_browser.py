@@ -15,7 +15,7 @@ import pytest
 import made_results as made
 from called import call
 from conftest import lacking
-from pniflow.files import write_table
+from pniflow.contracts import write_table
 from pniflow.report.render_report import render_report
 
 pytestmark = pytest.mark.xdist_group("demo")

@@ -19,12 +19,12 @@ from workflow.runs import BIN, ROOT
 LIBRARY = ROOT / "workflow/pniflow"
 # From the ground to the top: a room imports from those before it.
 ROOMS = (
-    *("errors", "resources", "contracts", "files", "config", "modalities", "tables"),
+    *("errors", "files", "resources", "contracts", "config", "modalities", "tables"),
     "mixed",
     *("questionnaires", "assays", "expression", "study", "imaging"),
     "cohort",
     *("models", "maps", "genes"),
-    "words",
+    "text",
     *("figures", "report"),
     *("plan", "cli"),
     *("demo", "new_study"),

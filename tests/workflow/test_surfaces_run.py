@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import cat12_files as made
-from pniflow.files import read_table
+from pniflow.contracts import read_table
 from pniflow.imaging.cat12 import template
 from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 

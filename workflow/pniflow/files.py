@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import json
 import os
 import tempfile
@@ -16,11 +15,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow import contracts
-from pniflow.errors import InputError, repeated
+from pniflow.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @contextlib.contextmanager
@@ -134,58 +132,6 @@ def read_yaml(path: Path | str) -> Any:
         ) from None
 
 
-def write_table(frame: pd.DataFrame, path: Path | str, contract: str | None = None) -> None:
-    """Write a table as .tsv or .parquet, atomically, after checking it against its contract.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The table. Its index is not written.
-    path : path
-        Ends in .tsv or .parquet. In .tsv missing is blank, floats are written so that they read back exactly.
-    contract : str, optional
-        Name of a contract in `workflow/schemas/`.
-    """
-    path = Path(path)
-    if contract:
-        frame = contracts.checked(frame, contract, str(path))
-    with atomic_path(path) as temporary:
-        if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False, compression="zstd")
-        elif path.suffix == ".tsv":
-            frame.to_csv(temporary, sep="\t", index=False, na_rep="", lineterminator="\n")
-        else:
-            raise InputError(f"{path}: tables are written as .tsv or .parquet; give one of these endings.")
-
-
-def read_table(path: Path | str, contract: str | None = None) -> pd.DataFrame:
-    """Read a .tsv or .parquet table and cast it to its contract.
-
-    Without a contract every .tsv cell is text ("NA" stays "NA"), blank is missing.
-
-    Raises
-    ------
-    InputError
-        The file is absent, empty, ragged or against its contract; the sentence names row and column.
-    """
-    import pandas as pd
-
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        elif path.suffix == ".tsv":
-            frame = _read_tsv(path)
-        else:
-            raise InputError(f"{path}: tables are .tsv or .parquet; convert the file or correct its ending.")
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: this is not a readable {path.suffix[1:]} table ({reason}).") from None
-    return contracts.checked(frame, contract, str(path)) if contract else frame
-
-
 def cells(lines: Iterable[str], delimiter: str, source: object) -> Iterator[list[str]]:
     """Yield the cells of each line of delimited text, quotes taken off.
 
@@ -198,33 +144,3 @@ def cells(lines: Iterable[str], delimiter: str, source: object) -> Iterator[list
         yield from csv.reader(lines, delimiter=delimiter)
     except csv.Error as error:
         raise InputError(f"{source}: this is not a table ({str(error).partition(' - ')[0]}).") from None
-
-
-def _read_tsv(path: Path) -> pd.DataFrame:
-    """Read every cell of a .tsv as text; ragged rows and repeated columns are refused, never shifted."""
-    import pandas as pd
-
-    rows = cells(io.StringIO(read_text(path), newline=""), "\t", path)
-    header = next(rows, [])
-    if not any(header):
-        raise InputError(f"{path}: the file is empty; a header line and rows were expected.")
-    if again := repeated(header):
-        raise InputError(f"{path}: column '{again[0]}' stands twice in the header; keep one.")
-    try:
-        # The default engine shifts rows that are too long and fills up short ones; pyarrow refuses both.
-        return pd.read_csv(
-            path,
-            sep="\t",
-            dtype="str",
-            keep_default_na=False,
-            na_values=[""],
-            encoding="utf-8",
-            engine="pyarrow",
-        )
-    except pd.errors.ParserError:
-        ragged = ((place, row) for place, row in enumerate(rows, 2) if row and len(row) != len(header))
-        place, row = next(ragged, (1, header))
-        raise InputError(
-            f"{path}: row {place} has {len(row)} cells where the header has {len(header)}; the file is "
-            "cut off, or a text holds a tab or a quote; write it again."
-        ) from None

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from pniflow.errors import InputError, listing, nearest
+from pniflow.files import read_text
 
 _HERE = Path(__file__).resolve().parent
 _ENDINGS = (".yaml", ".tsv")
@@ -157,8 +158,6 @@ def rows(kind: str, name: str, *key: str) -> list[dict[str, str]]:
 
 def _cells(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Return a table's columns and its rows, short ones filled up."""
-    from pniflow.files import read_text
-
     lines = [line for line in read_text(path).splitlines() if line] or [""]
     head = lines[0].split("\t")
     width = len(head)

@@ -147,6 +147,7 @@ def read_by(command: str, modalities: Iterable[str]) -> dict[str, str]:
 
 def read(path: Path, name: str) -> Any:
     """Read a table of the run by its contract, a document as it is."""
-    from pniflow.files import read_json, read_table
+    from pniflow.contracts import read_table
+    from pniflow.files import read_json
 
     return read_json(path) if path.suffix == ".json" else read_table(path, TABLES[name].schema)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow import config, files
+from pniflow import config, contracts
 from pniflow.errors import InputError, listing
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def score_assays(*, assays: Path, study: Path, scores: Path) -> None:
     import pandas as pd
 
     described = config.read_study(study)["assays"]
-    table = files.read_table(assays, "assays")
+    table = contracts.read_table(assays, "assays")
     unknown = sorted(set(table["assay"]) - set(described))
     if unknown:
         raise InputError(f"{study}: assays does not describe '{unknown[0]}', which {assays} holds.")
@@ -53,7 +53,7 @@ def score_assays(*, assays: Path, study: Path, scores: Path) -> None:
     empty = pd.DataFrame(
         {column: pd.Series(dtype="str") for column in ("participant_id", "session_id", *_COLUMNS)}
     )
-    files.write_table(pd.concat(parts, ignore_index=True) if parts else empty, scores, "assay_scores")
+    contracts.write_table(pd.concat(parts, ignore_index=True) if parts else empty, scores, "assay_scores")
 
 
 def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: str) -> pd.DataFrame:

@@ -54,7 +54,8 @@ def assemble_cohort(
     """
     from pniflow import config
     from pniflow.cohort.dictionary import dictionary, dictionary_table
-    from pniflow.files import read_table, write_json, write_table
+    from pniflow.contracts import read_table, write_table
+    from pniflow.files import write_json
 
     if "ctra" in tables and "samples" not in tables:
         raise InputError(

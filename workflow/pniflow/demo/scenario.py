@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.resources import cached, find
 
 SESSIONS = ("ses-pre", "ses-post", "ses-fu", "ses-fu2", "ses-fu3", "ses-fu4")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pniflow.contracts import read_table, write_table
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest_expression import read_levels
 from pniflow.expression.log2_table import Expression, read_expression
 from pniflow.expression.normalize_expression import MINIMUM_REFERENCES
 from pniflow.expression.people import of_samples, read_people, read_visits
-from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 
 UNITS = {"cpm": ("counts", "tpm"), "tmm": ("counts",), "quantile": ("counts", "tpm", "log2")}
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pniflow import resources
+from pniflow.contracts import read_table
 from pniflow.errors import InputError, listing
-from pniflow.files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

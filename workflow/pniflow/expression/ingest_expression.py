@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError, listing, repeated
 from pniflow.expression import formats
 from pniflow.expression.genes import gene_map, match_table
@@ -17,7 +18,6 @@ from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, s
 from pniflow.expression.qpcr import is_long_table, read_long_table
 from pniflow.expression.transcripts import by_gene
 from pniflow.expression.units import LINEAR
-from pniflow.files import read_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd

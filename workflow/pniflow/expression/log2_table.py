@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.genes import GeneSet, gene_map, identify
 from pniflow.expression.units import offence
-from pniflow.files import read_table
 
 
 class Expression(NamedTuple):

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from pniflow.contracts import write_table
 from pniflow.errors import InputError, listing
 from pniflow.expression import distribution
 from pniflow.expression.genes import gene_map, symbols
 from pniflow.expression.ingest_expression import read_levels
 from pniflow.expression.units import LINEAR
-from pniflow.files import write_json, write_table
+from pniflow.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd

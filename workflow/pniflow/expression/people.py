@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

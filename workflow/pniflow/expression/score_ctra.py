@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError, listing
 from pniflow.expression import composite
 from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
 from pniflow.expression.log2_table import Expression, read_expression, rows_of
 from pniflow.expression.people import TREATMENTS, read_people, read_visits
-from pniflow.files import read_table, read_text, write_table
+from pniflow.files import read_text
 
 if TYPE_CHECKING:
     import pandas as pd

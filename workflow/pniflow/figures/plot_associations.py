@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import direction_words
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def plot_associations(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
     shown = choose_slopes(rows)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
@@ -61,8 +62,8 @@ def plot_associations(
     scale: dict[str, float] = {}
     units: dict[str, str] = {}
     if measures:
-        table = files.read_table(measures, "measures")
-        scale, units = baseline_spread(table, next(iter(about["sessions"]))), words.units_of(table)
+        table = contracts.read_table(measures, "measures")
+        scale, units = baseline_spread(table, next(iter(about["sessions"]))), labels.units_of(table)
     outcomes = list(dict.fromkeys(row["outcome"] for row in shown))
     with style.drawing():
         blocks = [_block(shown, outcome) for outcome in outcomes]
@@ -84,8 +85,8 @@ def choose_slopes(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return tested slopes of outcomes that are no region groups, with `kind` and `predictor` added."""
     chosen = []
     for row in rows:
-        term = words.row_term(row)
-        if row.get("family") and term.kind in _KINDS and not words.region_of(row["outcome"]):
+        term = wording.row_term(row)
+        if row.get("family") and term.kind in _KINDS and not labels.region_of(row["outcome"]):
             chosen.append({**row, "kind": term.kind, "predictor": term.of})
     return chosen
 
@@ -112,9 +113,9 @@ def draw_forest(
         factor = scale.get(row["predictor"], 1.0)
         parts = [row[name] for name in ("estimate", "conf_low", "conf_high")]
         places.append(predictors.index(row["predictor"]))
-        values.append([factor * part if words.given(part) else np.nan for part in parts])
-        p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
-        clear.append(words.given(p) and p < 0.05)
+        values.append([factor * part if numbers.given(part) else np.nan for part in parts])
+        p = row["p_adjusted"] if numbers.given(row["p_adjusted"]) else row["p_value"]
+        clear.append(numbers.given(p) and p < 0.05)
     style.intervals(axes, places, values, colour, filled=clear)
 
 
@@ -123,8 +124,8 @@ def _block(rows: Sequence[Mapping[str, Any]], outcome: str) -> list[str]:
 
 
 def _axis_label(outcome: str, units: Mapping[str, str], scaled: bool) -> str:
-    label = words.label(outcome)
-    unit = words.unit_of(outcome, units)
+    label = labels.label(outcome)
+    unit = labels.unit_of(outcome, units)
     unit = f" ({unit})" if unit else ""
     direction = f"\n{direction_words(outcome)}" if direction_words(outcome) else ""
     return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor{direction}"
@@ -138,7 +139,7 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
     )
     outcomes = list(dict.fromkeys(row["outcome"] for row in rows))
     people = [int(row["n_participants"]) for row in rows]
-    named = ", ".join(words.label(outcome).long for outcome in outcomes)
+    named = ", ".join(labels.label(outcome).long for outcome in outcomes)
     pooled = ""
     if any(row["kind"] == "pooled" for row in rows):
         pooled = " Pooled: one slope over all sessions, which mixes the two."
@@ -146,17 +147,17 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
         f"Slopes of {named} on each predictor, {per}, with 95 % confidence intervals. Within persons: does a"
         " session with more of the predictor than the person's own mean have more of the outcome? Between"
         " persons: do persons with a higher mean have more of the outcome?"
-        f"{pooled} Filled: adjusted p below .05. {words.persons(people)}."
+        f"{pooled} Filled: adjusted p below .05. {numbers.persons(people)}."
     )
-    sign = words.sign_note(*outcomes)
+    sign = labels.sign_note(*outcomes)
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     main = [row for row in rows if row["role"] != "exploratory" or len(rows) <= 12]
     alt = " ".join(
-        f"{words.label(row['outcome']).short} on {words.label(row['predictor']).short},"
+        f"{labels.label(row['outcome']).short} on {labels.label(row['predictor']).short},"
         f" {row['kind']}: {_numbers(row)}."
         for row in main
     )
-    lead = f"Forest plot of {words.plural(len(rows), 'slope')} with intervals."
+    lead = f"Forest plot of {numbers.plural(len(rows), 'slope')} with intervals."
     if main and len(main) < len(rows):
         lead += f" The {len(main)} of the main families, per unit of the predictor:"
     return style.describe(
@@ -170,6 +171,6 @@ def _describe(rows: Sequence[Mapping[str, Any]], scaled: bool, simulated: bool) 
 
 
 def _numbers(row: Mapping[str, Any]) -> str:
-    decimals = words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
-    low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-    return f"{words.number(row['estimate'], decimals)} ({low} to {high}) per unit"
+    decimals = numbers.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
+    low, high = (numbers.number(row[end], decimals) for end in ("conf_low", "conf_high"))
+    return f"{numbers.number(row['estimate'], decimals)} ({low} to {high}) per unit"

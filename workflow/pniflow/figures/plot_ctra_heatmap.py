@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import mean_interval
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,14 +57,14 @@ def plot_ctra_heatmap(
     """
     about = read_study(study)
     paths = {"figure": figure, "image": image, "description": description}
-    score = files.read_table(ctra, "ctra_scores").set_index("sample_id")["ctra"]
-    who = files.read_table(samples, "samples")
+    score = contracts.read_table(ctra, "ctra_scores").set_index("sample_id")["ctra"]
+    who = contracts.read_table(samples, "samples")
     who = who[who["sample_id"].isin(score.index)].drop_duplicates(["participant_id", "session_id"])
-    listed = used_genes(files.read_table(genes, "ctra_genes"))
+    listed = used_genes(contracts.read_table(genes, "ctra_genes"))
     levels = read_levels(expression, list(listed["gene"]), list(who["sample_id"]))
     listed = listed[listed["gene"].isin(levels.index)]
     sessions = {
-        name: text for name, text in words.session_words(about).items() if name in set(who["session_id"])
+        name: text for name, text in wording.session_words(about).items() if name in set(who["session_id"])
     }
     if listed.empty or not sessions:
         sentence = "No gene of the score was found in the samples of this study."
@@ -183,7 +184,7 @@ def _component_names(drawn: Figure, genes: pd.DataFrame) -> None:
     for component, colour in COMPONENTS.items():
         part = genes[genes["component"] == component]
         if len(part):
-            sign = "+" if float(part["weight"].iloc[0]) > 0 else words.MINUS
+            sign = "+" if float(part["weight"].iloc[0]) > 0 else numbers.MINUS
             handles.append(Line2D([], [], color=colour, linewidth=3))
             names.append(f"{sign} {component} ({len(part)})")
     legend = drawn.legend(
@@ -213,10 +214,10 @@ def _describe(
     counts = genes["component"].value_counts()
     parts = ", ".join(f"{counts[name]} {name}" for name in COMPONENTS if name in counts)
     caption = (
-        f"{words.plural(len(genes), 'gene')} of the score ({parts}) in {words.plural(samples, 'sample')} of"
-        f" {words.plural(people, 'person')}; the same order of persons in each block, grey where there is"
-        " no sample. The sign beside a component is its weight in the score. Bars: the score of each sample;"
-        f" {words.CTRA_SIGN}."
+        f"{numbers.plural(len(genes), 'gene')} of the score ({parts}) in {numbers.plural(samples, 'sample')}"
+        f" of {numbers.plural(people, 'person')}; the same order of persons in each block, grey where there"
+        " is no sample. The sign beside a component is its weight in the score. Bars: the score of each"
+        f" sample; {labels.CTRA_SIGN}."
     )
     if len(sessions) > 1:
         caption += (

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.modalities import BRANCHES
+from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +38,8 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
         The figure as SVG, as PNG, and its caption as JSON.
     """
     about = read_study(study)
-    counts = counts_of(words.records(files.read_table(flow, "flow")))
-    sessions = words.session_words(about)
+    counts = counts_of(numbers.records(contracts.read_table(flow, "flow")))
+    sessions = wording.session_words(about)
     branches = [name for name in BRANCHES if any(branch == name for _, branch, _ in counts)]
     with style.drawing():
         width = style.ONE_COLUMN
@@ -55,11 +56,11 @@ def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description
 def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
     """Return (step, branch, session or "") -> participants, of the counts that were recorded."""
     return {
-        (row["step"], row["branch"], row["session_id"] if words.given(row["session_id"]) else ""): int(
+        (row["step"], row["branch"], row["session_id"] if numbers.given(row["session_id"]) else ""): int(
             row["n"]
         )
         for row in rows
-        if words.given(row["n"])
+        if numbers.given(row["n"])
     }
 
 

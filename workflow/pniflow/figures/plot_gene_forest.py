@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_ctra_heatmap import COMPONENTS
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,19 +41,19 @@ def plot_gene_forest(
     about = read_study(study)
     rows = [
         row
-        for row in words.records(files.read_table(gene_estimates, "gene_estimates"))
-        if words.given(row["estimate"]) and row["component"] in COMPONENTS
+        for row in numbers.records(contracts.read_table(gene_estimates, "gene_estimates"))
+        if numbers.given(row["estimate"]) and row["component"] in COMPONENTS
     ]
     paths = {"figure": figure, "image": image, "description": description}
     if not rows:
         sentence = "No gene of the score could be related to a predictor in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    sessions = words.session_words(about)
+    sessions = wording.session_words(about)
     days = list(sessions)
     terms = sorted(  # sessions in time's order, whatever that of their names
         dict.fromkeys(row["term"] for row in rows),
-        key=lambda term: days.index(words.term_of(term).of) if words.term_of(term).of in days else -1,
+        key=lambda term: days.index(wording.term_of(term).of) if wording.term_of(term).of in days else -1,
     )
     shown = terms[:_MOST]
     ordered = order_genes(rows, shown[0])
@@ -73,9 +74,9 @@ def order_genes(rows: Sequence[Row], term: str) -> list[str]:
 
 def predictor(term: str, sessions: Mapping[str, str]) -> str:
     """Return what a column of the forest shows."""
-    if words.term_of(term, len(sessions)).kind in ("change", "joint"):
-        return words.predictor(term, sessions)
-    return f"per unit of {words.label(term).short}"
+    if wording.term_of(term, len(sessions)).kind in ("change", "joint"):
+        return wording.predictor(term, sessions)
+    return f"per unit of {labels.label(term).short}"
 
 
 def _draw(
@@ -105,10 +106,10 @@ def _draw(
                     [genes.index(row["gene"]) for row in part],
                     [[_or_nan(row[end]) for end in ("estimate", "conf_low", "conf_high")] for row in part],
                     colour,
-                    filled=[words.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in part],
+                    filled=[numbers.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in part],
                     size=2.8,
                 )
-                sign = "+" if part[0]["weight"] > 0 else words.MINUS
+                sign = "+" if part[0]["weight"] > 0 else numbers.MINUS
                 handles[f"{sign} {name}"] = Line2D([], [], color=colour, linewidth=2.5)
         unit = next(row["unit"] for row in rows if row["term"] == term)
         axes.set_title(titles[number], weight="bold", size=6.5)
@@ -123,7 +124,7 @@ def _draw(
 
 
 def _or_nan(value: Any) -> float:
-    return float(value) if words.given(value) else np.nan
+    return float(value) if numbers.given(value) else np.nan
 
 
 def _describe(
@@ -136,23 +137,25 @@ def _describe(
     parts, clear = [], 0
     for term in terms[:_MOST]:
         here = [row for row in rows if row["term"] == term]
-        clear += sum(words.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in here)
+        clear += sum(numbers.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in here)
         up = sum(row["estimate"] > 0 for row in here)
-        parts.append(f"{predictor(term, sessions)}: {up} of {words.plural(len(here), 'estimate')} above zero")
+        parts.append(
+            f"{predictor(term, sessions)}: {up} of {numbers.plural(len(here), 'estimate')} above zero"
+        )
     left_out = "; ".join(predictor(term, sessions) for term in terms[_MOST:])
     caption = (
-        f"Estimates with 95 % intervals of {words.plural(len(genes), 'gene')} of the score, one by one, in"
+        f"Estimates with 95 % intervals of {numbers.plural(len(genes), 'gene')} of the score, one by one, in"
         " the direction of expression (right: more expression). A gene of weight + raises the score with its"
-        f" expression, one of weight {words.MINUS} lowers it; {words.CTRA_SIGN}. Filled: p adjusted over the"
-        f" genes below .05 ({words.plural(clear, 'estimate')}). Exploratory; the score is the prespecified"
-        " outcome."
+        f" expression, one of weight {numbers.MINUS} lowers it; {labels.CTRA_SIGN}. Filled: p adjusted over"
+        f" the genes below .05 ({numbers.plural(clear, 'estimate')}). Exploratory; the score is the"
+        " prespecified outcome."
     )
     if left_out:
         caption += f" Not shown: {left_out}."
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Forest plot of {words.plural(len(genes), 'gene')} by component. {'; '.join(parts)}.",
+        alt=f"Forest plot of {numbers.plural(len(genes), 'gene')} by component. {'; '.join(parts)}.",
         n=max(int(row["n_participants"]) for row in rows),
         keys=[],
         simulated=simulated,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +61,8 @@ def plot_influence(
         The participants are fewer than the tables name.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    variants = words.records(files.read_table(sensitivity, "sensitivity"))
+    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
+    variants = numbers.records(contracts.read_table(sensitivity, "sensitivity"))
     people = _people(participants, variants, sensitivity) if participants else None
     shown = choose_rows(rows, variants, people)
     paths = {"figure": figure, "image": image, "description": description}
@@ -69,7 +70,7 @@ def plot_influence(
         sentence = "No estimate of this study was fitted again with each participant left out."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    sessions = words.session_words(about)
+    sessions = wording.session_words(about)
     with style.drawing():
         groups = list(dict.fromkeys(row["group"] for row in shown))
         drawn = style.new_figure(style.ONE_COLUMN, 32 + 3.7 * (len(shown) + len(groups)))
@@ -79,11 +80,11 @@ def plot_influence(
 
 def _people(participants: Path, variants: Sequence[Row], sensitivity: Path) -> list[str]:
     """Return the ids of the participants in the table's order."""
-    people = [str(name) for name in files.read_table(participants, "participants")["participant_id"]]
+    people = [str(name) for name in contracts.read_table(participants, "participants")["participant_id"]]
     largest = max((one["participant_number"] or 0 for one in variants), default=0)
     if largest > len(people):
         raise InputError(
-            f"{participants}: the table has {words.plural(len(people), 'participant')}, but {sensitivity} "
+            f"{participants}: the table has {numbers.plural(len(people), 'participant')}, but {sensitivity} "
             f"names participant {largest}; give the table that the models were fitted to."
         )
     return people
@@ -107,15 +108,20 @@ def choose_rows(
     """
     ends: dict[tuple[str, str, str], dict[str, Row]] = {}
     for one in variants:
-        if one["variant"] in (*_ENDS, _P) and words.given(one["estimate"]):
+        if one["variant"] in (*_ENDS, _P) and numbers.given(one["estimate"]):
             ends.setdefault((one["model"], one["outcome"], one["term"]), {})[one["variant"]] = one
     found = []
     for row in rows:
         left_out = ends.get((row["model"], row["outcome"], row["term"]), {})
         error = row["std_error"]
-        if not row.get("family") or not left_out.keys() >= set(_ENDS) or not words.given(error) or not error:
+        if (
+            not row.get("family")
+            or not left_out.keys() >= set(_ENDS)
+            or not numbers.given(error)
+            or not error
+        ):
             continue
-        term = words.row_term(row)
+        term = wording.row_term(row)
         low, high = ((left_out[name]["estimate"] - row["estimate"]) / error for name in _ENDS)
         number = left_out[_ENDS[int(high > -low)]]["participant_number"]
         largest: Any = left_out.get(_P, {}).get("p_value")
@@ -125,7 +131,7 @@ def choose_rows(
                 **row,
                 "shift": (low, high),
                 "who": _named(number, people),
-                "fragile": row["p_value"] < 0.05 <= largest if words.given(largest) else False,
+                "fragile": row["p_value"] < 0.05 <= largest if numbers.given(largest) else False,
                 "group": (term.kind, "" if own else row["outcome"]),
                 "label": row["outcome"] if own else term.of,
             }
@@ -136,7 +142,7 @@ def choose_rows(
 
 
 def _named(number: Any, people: Sequence[str] | None) -> str:
-    if not words.given(number):
+    if not numbers.given(number):
         return ""
     return people[int(number) - 1] if people else f"no. {int(number)}"
 
@@ -149,21 +155,21 @@ def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
     if kind == "level":
         return "Mean against zero"
     where = {"within": " within persons", "between": " between persons", "pooled": ", pooled"}.get(kind, "")
-    return f"Slopes of {words.label(outcome).short}{where}"
+    return f"Slopes of {labels.label(outcome).short}{where}"
 
 
 def _draw_influence(
     axes: Axes, rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, str]], sessions: Sequence[str]
 ) -> None:
-    labels: list[str] = []
+    label_texts: list[str] = []
     places, headings = [], []
     for group in groups:
-        headings.append(len(labels))
-        labels.append(heading(group, sessions))
+        headings.append(len(label_texts))
+        label_texts.append(heading(group, sessions))
         for row in (row for row in rows if row["group"] == group):
-            places.append(len(labels))
-            labels.append(style.row_name(row["label"]))
-    style.forest(axes, labels)
+            places.append(len(label_texts))
+            label_texts.append(style.row_name(row["label"]))
+    style.forest(axes, label_texts)
     texts = axes.get_yticklabels()
     for line in headings:
         texts[line].set(weight="bold")
@@ -206,21 +212,21 @@ def _describe(
     )
     if fragile:
         caption += (
-            f" Squares: {len(fragile)} of {words.plural(len(rows), 'estimate')} whose unadjusted p is"
+            f" Squares: {len(fragile)} of {numbers.plural(len(rows), 'estimate')} whose unadjusted p is"
             " below .05 are not below it without one participant."
         )
-    sign = words.sign_note(*(row["outcome"] for row in rows))
+    sign = labels.sign_note(*(row["outcome"] for row in rows))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     parts = [
-        f"{words.label(row['outcome']).short}, {words.predictor(row['term'], sessions)}:"
-        f" {words.number(row['shift'][0], 2)} to {words.number(row['shift'][1], 2)}"
+        f"{labels.label(row['outcome']).short}, {wording.predictor(row['term'], sessions)}:"
+        f" {numbers.number(row['shift'][0], 2)} to {numbers.number(row['shift'][1], 2)}"
         + (f" (most: {row['who']})" if row["who"] else "")
         for row in rows
     ]
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Shifts of {words.plural(len(rows), 'estimate')} in standard errors. {'; '.join(parts)}.",
+        alt=f"Shifts of {numbers.plural(len(rows), 'estimate')} in standard errors. {'; '.join(parts)}.",
         n=max(int(row["n_participants"]) for row in rows),
         keys=[row["key"] for row in rows],
         simulated=simulated,

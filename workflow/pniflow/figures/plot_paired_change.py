@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,21 +46,21 @@ def plot_paired_change(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    sessions = words.session_words(about)
-    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
+    sessions = wording.session_words(about)
+    rows = with_contrasts(wording.estimate_rows(contracts.read_table(estimates, "estimates")), list(sessions))
     shown = choose_outcomes(rows)
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No change between sessions was fitted in this study."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    values, units = values_of(files.read_table(measures, "measures"), list(shown), list(sessions))
+    values, units = values_of(contracts.read_table(measures, "measures"), list(shown), list(sessions))
     people = max((len(table) for table in values.values()), default=0)
     nothing = np.full((people, len(sessions)), np.nan)
-    labels = list(sessions.values())
+    label_texts = list(sessions.values())
     with style.drawing():
         above = max(len(fitted(estimate_lines(terms, "", sessions))) for terms in shown.values())
-        drawn, panels = panel_grid(len(shown), labels, above)
+        drawn, panels = panel_grid(len(shown), label_texts, above)
         for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
             draw_panel(axes, outcome, values.get(outcome, nothing), terms, sessions, units.get(outcome))
         style.save(drawn, _describe(shown, values, units, sessions, about["simulated"]), **paths)
@@ -105,7 +106,7 @@ def values_of(
         if part["value"].notna().any():
             wide = part.pivot(index="participant_id", columns="session_id", values="value")
             values[name] = wide.reindex(index=people, columns=list(sessions)).to_numpy(dtype=float)
-    return values, words.units_of(table)
+    return values, labels.units_of(table)
 
 
 def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> list[dict[str, Any]]:
@@ -113,7 +114,7 @@ def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> l
 
     The contrasts take the joint test's family and role; their own p-values belong to no family.
     """
-    contrasts = words.coefficients(rows, sessions)
+    contrasts = wording.coefficients(rows, sessions)
     parts = {
         row["key"]: [
             {**one, "family": row["family"], "role": row["role"]}
@@ -121,7 +122,7 @@ def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> l
             if not one["family"]
         ]
         for row in rows
-        if row["family"] and words.row_term(row).kind == "joint"
+        if row["family"] and wording.row_term(row).kind == "joint"
     }
     moved = {one["key"] for some in parts.values() for one in some}
     others = [row for row in rows if row["key"] not in moved]
@@ -133,8 +134,8 @@ def choose_outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, 
     families: dict[str, dict[str, list[dict[str, Any]]]] = {}
     roles: dict[str, int] = {}
     for row in rows:
-        estimable = words.given(row["estimate"]) or words.given(row["statistic"])
-        change = words.row_term(row).kind in ("change", "joint")
+        estimable = numbers.given(row["estimate"]) or numbers.given(row["statistic"])
+        change = wording.row_term(row).kind in ("change", "joint")
         if row.get("family") and change and estimable:
             families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
             rank = (
@@ -182,7 +183,7 @@ def draw_panel(
     unit: str | None,
 ) -> None:
     """Draw one measure: pale lines of persons, mean with 95 % interval, the estimate above."""
-    about = words.label(outcome)
+    about = labels.label(outcome)
     draw_persons(axes, values)
     lines = fitted(estimate_lines(terms, "", sessions)) if terms else []  # the unit stands at the axis
     style.head(axes, f"{about.short[:1].upper()}{about.short[1:]}", lines)
@@ -238,9 +239,9 @@ def direction_words(outcome: str) -> str:
     """Return which direction is which, for the axis."""
     if outcome.startswith("ctra"):
         return "higher = more adverse"
-    if outcome in words.CTRA_COMPONENTS:
+    if outcome in labels.CTRA_COMPONENTS:
         return "higher = more expression"
-    better = words.label(outcome).better
+    better = labels.label(outcome).better
     return f"{better} is better" if better else ""
 
 
@@ -250,26 +251,28 @@ def estimate_lines(
     """Return the text above a panel: for each contrast estimate and interval, a joint F, then p and n."""
     lines, joint = [], []
     for row in terms:
-        if not words.given(row["estimate"]):
-            if words.given(row["statistic"]):
-                df = f"({row['df_numerator']}, {words.number(row['df'], 1)})" if row["df_numerator"] else ""
-                joint.append(f"sessions: F{df} = {words.number(row['statistic'], 2)}")
+        if not numbers.given(row["estimate"]):
+            if numbers.given(row["statistic"]):
+                df = f"({row['df_numerator']}, {numbers.number(row['df'], 1)})" if row["df_numerator"] else ""
+                joint.append(f"sessions: F{df} = {numbers.number(row['statistic'], 2)}")
             continue
-        decimals = words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
-        low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-        term = words.term_of(row["term"])
+        decimals = numbers.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
+        low, high = (numbers.number(row[end], decimals) for end in ("conf_low", "conf_high"))
+        term = wording.term_of(row["term"])
         label = (sessions or {}).get(term.of) or term.of.removeprefix("ses-")
         lead = f"{style.shortened(label, 9)} " if term.kind == "change" and term.of else ""
-        lines.append(f"{lead}{words.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
+        lines.append(f"{lead}{numbers.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
     tested = terms[0] if joint else terms[-1]
-    adjusted = words.given(tested["p_adjusted"])
-    p = words.p_phrase(tested["p_adjusted"] if adjusted else tested["p_value"], "adj. p" if adjusted else "p")
+    adjusted = numbers.given(tested["p_adjusted"])
+    p = numbers.p_phrase(
+        tested["p_adjusted"] if adjusted else tested["p_value"], "adj. p" if adjusted else "p"
+    )
     return [*lines, *joint, f"{p}, n = {tested['n_participants']}"]
 
 
 def fitted(lines: Sequence[str]) -> list[str]:
     """Return lines of text no longer than a panel is wide; an interval is not broken."""
-    whole = [re.sub(r"\[(\S+) (\S+)\]", rf"[\1{words.NBSP}\2]", line) for line in lines]
+    whole = [re.sub(r"\[(\S+) (\S+)\]", rf"[\1{numbers.NBSP}\2]", line) for line in lines]
     return [part for line in whole for part in textwrap.wrap(line, 30, subsequent_indent="   ")]
 
 
@@ -279,9 +282,9 @@ def above_words(terms: Sequence[Sequence[Mapping[str, Any]]], sessions: Mapping[
     first, *_, last = sessions.values()
     change = f"{last} minus {first}" if len(sessions) == 2 else f"each session minus {first}"
     parts = []
-    if any(words.given(row["estimate"]) for row in rows):
+    if any(numbers.given(row["estimate"]) for row in rows):
         parts.append(f"the model's estimate of the change ({change}) with its 95 % interval")
-    if any(not words.given(row["estimate"]) for row in rows):
+    if any(not numbers.given(row["estimate"]) for row in rows):
         parts.append("F and p of the sessions tested together")
     return "; ".join(parts)
 
@@ -295,18 +298,18 @@ def _describe(
 ) -> dict[str, Any]:
     panels = []
     for outcome, terms in shown.items():
-        label = words.label(outcome)
-        unit = words.unit_of(outcome, units)
+        label = labels.label(outcome)
+        unit = labels.unit_of(outcome, units)
         panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit, sessions))}.")
     caption = (
         "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"
         f" session, from the values shown. Above each panel: {above_words(list(shown.values()), sessions)};"
         " adj. p is adjusted within the family of tests; n is the number of persons in the model."
     )
-    sign = words.sign_note(*shown)
+    sign = labels.sign_note(*shown)
     if sign:
         caption += f" {sign[0].upper()}{sign[1:]}."
     people = max((int(np.isfinite(table).any(axis=1).sum()) for table in values.values()), default=0)
     keys = [row["key"] for terms in shown.values() for row in terms]
-    alt = f"{words.plural(len(shown), 'panel')} of lines from session to session. {' '.join(panels)}"
+    alt = f"{numbers.plural(len(shown), 'panel')} of lines from session to session. {' '.join(panels)}"
     return style.describe(title=_TITLE, caption=caption, alt=alt, n=people, keys=keys, simulated=simulated)

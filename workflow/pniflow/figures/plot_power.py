@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,14 +53,14 @@ def plot_power(*, design: Path, study: Path, figure: Path, image: Path, descript
     sessions = len(about["sessions"])
     rows = [
         {**row, "kind": kind_of(row["term"], sessions)}
-        for row in words.records(files.read_table(design, "design_checks"))
-        if words.given(row["rejection"])
+        for row in numbers.records(contracts.read_table(design, "design_checks"))
+        if numbers.given(row["rejection"])
     ]
     paths = {"figure": figure, "image": image, "description": description}
     if not rows:
         style.save_empty(_TITLE, "No test of this study could be simulated.", about["simulated"], **paths)
         return
-    panels = list(dict.fromkeys(row["icc"] for row in rows if words.given(row["icc"])))[:_MOST] or [None]
+    panels = list(dict.fromkeys(row["icc"] for row in rows if numbers.given(row["icc"])))[:_MOST] or [None]
     with style.drawing():
         heights = [58] * len(panels) + [70]
         drawn = style.new_figure(style.ONE_COLUMN, 4 + sum(heights))
@@ -74,7 +75,7 @@ def plot_power(*, design: Path, study: Path, figure: Path, image: Path, descript
 
 def kind_of(term: str, sessions: int) -> str:
     """Return what a tested term is: change, within, between or other."""
-    kind = words.term_of(term, sessions).kind
+    kind = wording.term_of(term, sessions).kind
     return kind if kind in _KINDS else "other"
 
 
@@ -91,7 +92,7 @@ def detectable(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[float, float]
     """Return (kind, unit) -> smallest and largest effect found in 80 % of draws by the study's own method."""
     found: dict[tuple[str, str], list[float]] = {}
     for row in rows:
-        if row["method"] in _OWN and words.given(row["detectable_80"]):
+        if row["method"] in _OWN and numbers.given(row["detectable_80"]):
             found.setdefault((row["kind"], row["effect_unit"]), []).append(row["detectable_80"])
     return {key: (min(values), max(values)) for key, values in found.items()}
 
@@ -154,14 +155,14 @@ def _name_marks(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
     own = next(row["method"] for row in rows if row["method"] in _OWN)
-    iccs = sorted({row["icc"] for row in rows if words.given(row["icc"])})
+    iccs = sorted({row["icc"] for row in rows if numbers.given(row["icc"])})
     draws = max(row["draws"] for row in rows)
     parts = []
     for (kind, unit), (low, high) in detectable(rows).items():
         size = (
-            words.number(low)
+            numbers.number(low)
             if round(low, 2) == round(high, 2)
-            else f"{words.number(low)} to {words.number(high)}"
+            else f"{numbers.number(low)} to {numbers.number(high)}"
         )
         parts.append(f"{_KINDS[kind][0]} {size} {'SD per SD' if 'per SD' in unit else 'SD'}")
     errors = {
@@ -169,10 +170,12 @@ def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
         for name in (own, "wald_z")
     }
     level = ", ".join(
-        f"{_METHODS[name][0]} {words.number(np.mean(shares), 3)}" for name, shares in errors.items() if shares
+        f"{_METHODS[name][0]} {numbers.number(np.mean(shares), 3)}"
+        for name, shares in errors.items()
+        if shares
     )
     found = f"Found in 80 % of draws ({_METHODS[own][0]}): {'; '.join(parts) or 'not known'}."
-    persons = words.persons([row["n_participants"] for row in rows])
+    persons = numbers.persons([row["n_participants"] for row in rows])
     caption = (
         "Above: how often the prespecified tests find an effect of a declared size, one line for each design "
         "and term, with the people, visits and covariates of this study and simulated outcomes"

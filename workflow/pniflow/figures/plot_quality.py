@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,18 +40,18 @@ def plot_quality(
         The figure as SVG, as PNG, and its caption as JSON.
     """
     about = read_study(study)
-    sessions = words.session_words(about)
-    people = list(files.read_table(participants, "participants")["participant_id"])
-    table = files.read_table(measures, "measures")
-    domains = [name for name in words.DOMAINS if name in set(table["domain"])]
+    sessions = wording.session_words(about)
+    people = list(contracts.read_table(participants, "participants")["participant_id"])
+    table = contracts.read_table(measures, "measures")
+    domains = [name for name in labels.DOMAINS if name in set(table["domain"])]
     share = shares(table, people, list(sessions), domains)
     marks = table[table["measure"] == ("siqr" if (table["measure"] == "siqr").any() else "iqr")]
-    labels = list(sessions.values())
+    label_texts = list(sessions.values())
     with style.drawing():
         heights = [30 + min(2.6 * len(people), 150)] + [44] * bool(len(marks))
         drawn = style.new_figure(style.ONE_COLUMN, sum(heights))
         upper, *lower = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        _draw_shares(upper, share, people, domains, labels)
+        _draw_shares(upper, share, people, domains, label_texts)
         for axes in lower:
             _draw_marks(axes, marks, sessions)
         text = _describe(share, people, domains, sessions, len(marks), about["simulated"])
@@ -102,7 +103,7 @@ def _draw_shares(
     for place, name in enumerate(domains):
         where = ((place + 0.5) / len(domains), 1)
         axes.annotate(
-            words.DOMAINS[name], where, (0, 2), xycoords="axes fraction", textcoords="offset points",
+            labels.DOMAINS[name], where, (0, 2), xycoords="axes fraction", textcoords="offset points",
             ha="center", weight="bold", size=style.SMALLEST,
         )  # fmt: skip
     if len(people) <= _FEW:
@@ -134,7 +135,7 @@ def _draw_marks(axes: Axes, marks: pd.DataFrame, sessions: Mapping[str, str]) ->
     axes.set_xticks(x, [style.wrapped(text, 70 / len(sessions)) for text in sessions.values()])
     axes.set_xlim(-0.4, len(sessions) - 0.6)
     axes.invert_yaxis()
-    axes.set_ylabel(f"{words.label(str(marks['measure'].iloc[0])).short}\n(1 best, 6 worst)")
+    axes.set_ylabel(f"{labels.label(str(marks['measure'].iloc[0])).short}\n(1 best, 6 worst)")
 
 
 def _describe(
@@ -152,14 +153,14 @@ def _describe(
     )
     if scans:
         caption += (
-            f" Below: CAT12's quality mark of {words.plural(scans, 'scan')} in use, higher up is better."
+            f" Below: CAT12's quality mark of {numbers.plural(scans, 'scan')} in use, higher up is better."
         )
     some = (share > 0).sum(axis=0)
     parts = []
     for place, domain in enumerate(domains):
         counts = [f"{label}: {some[place, at]}" for at, label in enumerate(sessions.values())]
-        parts.append(f"{words.DOMAINS[domain]} {', '.join(counts)}")
+        parts.append(f"{labels.DOMAINS[domain]} {', '.join(counts)}")
     listed = "; ".join(parts)
-    alt = f"Grid of {words.plural(len(people), 'participant')} by branch and session. With data: {listed}."
+    alt = f"Grid of {numbers.plural(len(people), 'participant')} by branch and session. With data: {listed}."
     title = f"{_TITLE} and quality of the scans" if scans else _TITLE
     return style.describe(title=title, caption=caption, alt=alt, n=len(people), keys=[], simulated=simulated)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, resources, words
+from pniflow import contracts, resources
 from pniflow.config import read_study
 from pniflow.figures import brain, style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import with_contrasts
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +51,10 @@ def plot_regions(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    sessions = words.session_words(about)
-    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
+    sessions = wording.session_words(about)
+    rows = with_contrasts(wording.estimate_rows(contracts.read_table(estimates, "estimates")), list(sessions))
     shown = choose_regions(rows)
-    table = files.read_table(measures, "measures")
+    table = contracts.read_table(measures, "measures")
     shown = in_percent(shown, table[table["session_id"] == next(iter(about["sessions"]))])
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
@@ -72,10 +73,10 @@ def choose_regions(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return tested rows of region groups, with `kind`, `predictor` and `region` added."""
     chosen: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
-        term, region = words.row_term(row), words.region_of(row["outcome"])
+        term, region = wording.row_term(row), labels.region_of(row["outcome"])
         if term.kind == "level" and (region is None or region.side != "left_minus_right"):
             continue  # the mean of one side against zero is no question
-        if row.get("family") and region and term.kind in _KINDS and words.given(row["estimate"]):
+        if row.get("family") and region and term.kind in _KINDS and numbers.given(row["estimate"]):
             added = {**row, "kind": term.kind, "predictor": term.of, "region": region}
             chosen.setdefault((row["outcome"], term.kind, term.of), added)
     return list(chosen.values())
@@ -98,7 +99,7 @@ def in_percent(rows: Sequence[Mapping[str, Any]], baseline: pd.DataFrame) -> lis
         if row["kind"] in ("within", "between"):
             factor *= spread.get(row["predictor"], np.nan)
         percent = [
-            factor * row[name] if words.given(row[name]) else np.nan
+            factor * row[name] if numbers.given(row[name]) else np.nan
             for name in ("estimate", "conf_low", "conf_high")
         ]
         if np.isfinite(percent[0]):
@@ -230,14 +231,14 @@ def _views(maps: Sequence[Mapping[str, Any]]) -> list[bool]:
     if not maps:
         return []
     atlas = maps[0]["region"].atlas
-    vertices, _, _, labels, names = brain.read_surface("left", atlas)
+    vertices, _, _, label_texts, names = brain.read_surface("left", atlas)
     parts = region_parts(atlas)
     middle = vertices[:, 0].mean()
     inner = set()
     for row in maps:
         members = [names.index(part) for part in parts.get((row["region"].group, row["region"].metric), ())]
         if members:
-            inner.add(bool(vertices[np.isin(labels, members), 0].mean() > middle))
+            inner.add(bool(vertices[np.isin(label_texts, members), 0].mean() > middle))
     return sorted(inner)
 
 
@@ -248,13 +249,13 @@ def _place(group: str, metric: str, atlas: str) -> str:
 
 
 def _predictor(name: str) -> str:
-    return words.label(name).short
+    return labels.label(name).short
 
 
 def _heading(kind: str, predictor: str, sessions: Mapping[str, str], width: float) -> str:
     """Return what a column of the forest is about, in at most three lines of a width in millimetres."""
-    labels = list(sessions.values())
-    first, last = labels[0], labels[-1]
+    label_texts = list(sessions.values())
+    first, last = label_texts[0], label_texts[-1]
     if kind == "level":
         text = "Asymmetry (against zero)"
     elif kind == "change":
@@ -274,7 +275,7 @@ def _describe(
     predictors = list(
         dict.fromkeys(row["predictor"] for row in rows if row["predictor"] and row["kind"] != "change")
     )
-    atlases = ", ".join(dict.fromkeys(words.atlas(row["region"].atlas) for row in rows))
+    atlases = ", ".join(dict.fromkeys(labels.atlas(row["region"].atlas) for row in rows))
     caption = (
         "Estimates with 95 % confidence intervals for region groups on the left, on the right, and their"
         " difference (left minus right), in percent of the region's mean at the first session: so all regions"
@@ -289,16 +290,17 @@ def _describe(
         )
     if left_out:
         caption += " Changes at further sessions stand in the tables."
-    caption += f" Atlases: {atlases}. {words.persons(people)}."
+    caption += f" Atlases: {atlases}. {numbers.persons(people)}."
     if any(_on_surface(row) for row in rows):
         caption += (
             " Below: the thickness estimates on the inflated surface; volumes of other atlases are not drawn."
         )
-    sign = words.sign_note(*predictors)
+    sign = labels.sign_note(*predictors)
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     alt = "; ".join(
-        f"{words.label(row['outcome']).long}, {_kind(row, sessions)}: {words.number(row['percent'][0], 1)} %"
-        f" ({words.number(row['percent'][1], 1)} to {words.number(row['percent'][2], 1)})"
+        f"{labels.label(row['outcome']).long}, {_kind(row, sessions)}:"
+        f" {numbers.number(row['percent'][0], 1)} %"
+        f" ({numbers.number(row['percent'][1], 1)} to {numbers.number(row['percent'][2], 1)})"
         for row in rows
     )
     return style.describe(

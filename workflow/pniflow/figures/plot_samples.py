@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,7 @@ def plot_samples(*, sample_quality: Path, study: Path, figure: Path, image: Path
     """
     about = read_study(study)
     paths = {"figure": figure, "image": image, "description": description}
-    table = files.read_table(sample_quality, "sample_quality")
+    table = contracts.read_table(sample_quality, "sample_quality")
     excluded = table["excluded"].notna() if "excluded" in table else table["sample_id"].isna()
     table, left = table[~excluded], int(excluded.sum())
     panels = [panel for panel in PANELS if table[panel.column].notna().any()]
@@ -80,7 +81,7 @@ def plot_samples(*, sample_quality: Path, study: Path, figure: Path, image: Path
         style.save_empty(_TITLE, "Nothing is known of the samples' quality.", about["simulated"], **paths)
         return
     sessions = {
-        name: text for name, text in words.session_words(about).items() if name in set(table["session_id"])
+        name: text for name, text in wording.session_words(about).items() if name in set(table["session_id"])
     }
     listed = flag_lines(table)
     with style.drawing():
@@ -106,13 +107,13 @@ def flag_lines(table: pd.DataFrame, width: int = 66) -> list[str]:
     """Return the lines that name flagged samples and what is notable of each."""
     notable = table.dropna(subset=["flags"])
     if notable.empty:
-        return [f"No flag on any of {words.plural(len(table), 'sample')}."]
+        return [f"No flag on any of {numbers.plural(len(table), 'sample')}."]
     named = notable.head(_FEW)
     lines: list[str] = []
     for sample, flags in zip(named["sample_id"], named["flags"], strict=True):
         lines += textwrap.wrap(f"{sample}: {flags}", width, subsequent_indent="   ")
     rest = len(notable) - len(named)
-    return [*lines, f"and {words.plural(rest, 'more sample')} (sample_quality.tsv)"] if rest else lines
+    return [*lines, f"and {numbers.plural(rest, 'more sample')} (sample_quality.tsv)"] if rest else lines
 
 
 def _draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel, sessions: Mapping[str, str]) -> None:
@@ -155,7 +156,7 @@ def _axis(panel: Panel, table: pd.DataFrame) -> str:
 def _rounded(value: float) -> str:
     """Return a number with three digits; of a large one all that stand before the point."""
     text = f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-    return text.replace("-", words.MINUS)
+    return text.replace("-", numbers.MINUS)
 
 
 def _write_flags(axes: Axes, lines: Sequence[str]) -> None:
@@ -172,19 +173,19 @@ def _describe(
 ) -> dict[str, Any]:
     notable = table["flags"].notna().sum()
     caption = (
-        f"Each point is one of {words.plural(len(table), 'blood sample')}, a row per session; points are"
+        f"Each point is one of {numbers.plural(len(table), 'blood sample')}, a row per session; points are"
         " spread within a row so that they can be told apart. Red diamonds, with the sample's name: flagged"
         " for this measure. Flags mark a sample, none drops it."
     )
     if left:
-        caption += f" {words.plural(left, 'sample')} that the study excludes"
+        caption += f" {numbers.plural(left, 'sample')} that the study excludes"
         caption += " is not shown." if left == 1 else " are not shown."
     spans = []
     for panel in panels:
         values = table[panel.column].to_numpy(dtype=float) * panel.factor
         spans.append(f"{_axis(panel, table)} {_rounded(np.nanmin(values))} to {_rounded(np.nanmax(values))}")
     alt = (
-        f"Points of {words.plural(len(table), 'blood sample')} by session ({', '.join(sessions)}):"
+        f"Points of {numbers.plural(len(table), 'blood sample')} by session ({', '.join(sessions)}):"
         f" {'; '.join(spans)}. Samples with a flag: {notable}."
     )
     people = table["participant_id"].nunique()

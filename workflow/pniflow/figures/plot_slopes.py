@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import choose_slopes
 from pniflow.figures.plot_paired_change import estimate_lines, values_of, with_direction
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,11 +46,11 @@ def plot_slopes(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
+    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
     pairs = choose_pairs(choose_slopes(rows))
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     sessions = list(about["sessions"])
-    values, _ = values_of(files.read_table(measures, "measures"), names, sessions) if names else ({}, {})
+    values, _ = values_of(contracts.read_table(measures, "measures"), names, sessions) if names else ({}, {})
     pairs = {pair: slopes for pair, slopes in pairs.items() if all(name in values for name in pair)}
     paths = {"figure": figure, "image": image, "description": description}
     if not pairs:
@@ -64,7 +65,7 @@ def plot_slopes(
             x, y = values[predictor], values[outcome]
             _draw_within(line[0], *deviations(x, y), slopes["within"])
             _draw_between(line[1], *person_means(x, y), slopes["between"])
-            line[0].set_ylabel(with_direction(words.label(outcome).short, outcome))
+            line[0].set_ylabel(with_direction(labels.label(outcome).short, outcome))
         style.save(drawn, _describe(pairs, about["simulated"]), **paths)
 
 
@@ -72,7 +73,7 @@ def choose_pairs(slopes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], P
     """Return (outcome, predictor) -> its slope within and its slope between persons; main families first."""
     pairs: dict[tuple[str, str], Pair] = {}
     for row in slopes:
-        if row["kind"] in _COLOURS and words.given(row["estimate"]):
+        if row["kind"] in _COLOURS and numbers.given(row["estimate"]):
             pairs.setdefault((row["outcome"], row["predictor"]), {}).setdefault(row["kind"], dict(row))
     both = {pair: found for pair, found in pairs.items() if len(found) == len(_COLOURS)}
     main = {
@@ -132,7 +133,7 @@ def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any
     )
     axes.plot(x.ravel(), y.ravel(), ".", color=style.GREY, markersize=2.2, alpha=alpha, rasterized=heavy)
     _slope(axes, (0.0, 0.0), x, row)
-    axes.set_xlabel(f"{words.label(row['predictor']).short}:\nsession minus own mean")
+    axes.set_xlabel(f"{labels.label(row['predictor']).short}:\nsession minus own mean")
 
 
 def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any]) -> None:
@@ -141,7 +142,7 @@ def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, An
     axes.plot(x, y, "o", color=style.GREY, markersize=2.6, markeredgewidth=0, alpha=alpha, rasterized=heavy)
     if len(x):
         _slope(axes, (float(x.mean()), float(y.mean())), x, row)
-    axes.set_xlabel(f"{words.label(row['predictor']).short}:\nperson's mean")
+    axes.set_xlabel(f"{labels.label(row['predictor']).short}:\nperson's mean")
 
 
 def _slope(axes: Axes, through: tuple[float, float], x: np.ndarray, row: Mapping[str, Any]) -> None:
@@ -162,17 +163,17 @@ def _describe(pairs: Mapping[tuple[str, str], Pair], simulated: bool) -> dict[st
         " holds its other terms (the points are not adjusted for them). Above: slope per unit of the"
         " predictor with its 95 % interval; adj. p is adjusted within the family of tests."
     )
-    sign = words.sign_note(*(row["outcome"] for row in rows))
+    sign = labels.sign_note(*(row["outcome"] for row in rows))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     parts = [
-        f"{words.label(row['outcome']).short} on {words.label(row['predictor']).short}, {row['kind']}"
+        f"{labels.label(row['outcome']).short} on {labels.label(row['predictor']).short}, {row['kind']}"
         f" persons: {'; '.join(estimate_lines([row], ''))}."
         for row in rows
     ]
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"{words.plural(len(pairs), 'pair')} of scatter plots with slopes. {' '.join(parts)}",
+        alt=f"{numbers.plural(len(pairs), 'pair')} of scatter plots with slopes. {' '.join(parts)}",
         n=max(int(row["n_participants"]) for row in rows),
         keys=[row["key"] for row in rows],
         simulated=simulated,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import baseline_spread
 from pniflow.figures.plot_paired_change import direction_words
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,16 +83,16 @@ def plot_specification_curve(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    rows = words.estimate_rows(files.read_table(estimates, "estimates"))
-    variants = words.records(files.read_table(sensitivity, "sensitivity"))
-    spread = baseline_spread(files.read_table(measures, "measures"), next(iter(about["sessions"])))
+    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
+    variants = numbers.records(contracts.read_table(sensitivity, "sensitivity"))
+    spread = baseline_spread(contracts.read_table(measures, "measures"), next(iter(about["sessions"])))
     curves = choose_curves(rows, variants, spread)
     paths = {"figure": figure, "image": image, "description": description}
     if not curves:
         sentence = "No estimate of this study was fitted under other choices."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
-    labels = list(words.session_words(about).values())
+    label_texts = list(wording.session_words(about).values())
     heights = [_height(curve) for curve in curves]
     with style.drawing():
         drawn = style.new_figure(style.ONE_COLUMN, 5 + sum(heights))
@@ -102,9 +103,9 @@ def plot_specification_curve(
                 drawn, _NAMES, top + 11 + _CURVE_HEIGHT, style.ONE_COLUMN - _NAMES - 2,
                 _ROW * len(names_of(curve)),
             )  # fmt: skip
-            _draw_curve(upper, curve, labels)
+            _draw_curve(upper, curve, label_texts)
             _draw_choices(below, curve)
-        style.save(drawn, _describe(curves, labels, about["simulated"]), **paths)
+        style.save(drawn, _describe(curves, label_texts, about["simulated"]), **paths)
 
 
 def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[str, float]) -> list[Curve]:
@@ -112,13 +113,13 @@ def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[
     others: dict[tuple[str, str, str], list[tuple[tuple[str, ...], Row]]] = {}
     for one in variants:
         choices = choices_of(one)
-        if choices and all(words.given(one[name]) for name in ("estimate", "conf_low", "conf_high")):
+        if choices and all(numbers.given(one[name]) for name in ("estimate", "conf_low", "conf_high")):
             others.setdefault((one["model"], one["outcome"], one["term"]), []).append((choices, one))
     best: dict[str, tuple[tuple[bool, int], Curve]] = {}
     for row in rows:
-        term = words.row_term(row)
+        term = wording.row_term(row)
         some = others.get((row["model"], row["outcome"], row["term"]), [])
-        if not row.get("family") or not some or term.kind not in _KINDS or not words.given(row["estimate"]):
+        if not row.get("family") or not some or term.kind not in _KINDS or not numbers.given(row["estimate"]):
             continue
         curve = _curve(row, term, some, spread)
         rank = (row["role"] in ("primary", "secondary"), len(curve.choices))
@@ -133,11 +134,14 @@ def choose_curves(rows: Sequence[Row], variants: Sequence[Row], spread: Mapping[
 
 def choices_of(variant: Row) -> tuple[str, ...]:
     """Return the choices that a variant differs in from the prespecified analysis; none if it is no such."""
-    return tuple(variant["choices"].split(" + ")) if words.given(variant["choices"]) else ()
+    return tuple(variant["choices"].split(" + ")) if numbers.given(variant["choices"]) else ()
 
 
 def _curve(
-    row: Row, term: words.Term, some: Sequence[tuple[tuple[str, ...], Row]], spread: Mapping[str, float]
+    row: Row,
+    term: wording.TestedTerm,
+    some: Sequence[tuple[tuple[str, ...], Row]],
+    spread: Mapping[str, float],
 ) -> Curve:
     found: dict[tuple[str, ...], list[float]] = {}
     scale = 1.0 if term.kind == "change" else spread.get(term.of, 1.0)
@@ -145,7 +149,8 @@ def _curve(
         outcome = next((name for name in choices if name in spread), row["outcome"])
         factor = scale / spread[outcome] if outcome in spread else np.nan
         ends = [
-            one[name] if words.given(one[name]) else np.nan for name in ("estimate", "conf_low", "conf_high")
+            one[name] if numbers.given(one[name]) else np.nan
+            for name in ("estimate", "conf_low", "conf_high")
         ]
         found.setdefault(choices, [factor * end for end in ends])
     kept = {choices: values for choices, values in found.items() if np.isfinite(values[0])}
@@ -162,7 +167,7 @@ def names_of(curve: Curve) -> list[str]:
 
 def choice_label(name: str) -> str:
     """Return a choice in words."""
-    known = words.known("variants").get(name)
+    known = labels.known("variants").get(name)
     label = known["label"] if known else name.replace("_", " ") or "as prespecified"
     return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 
@@ -173,11 +178,11 @@ def _height(curve: Curve) -> float:
 
 def title_of(curve: Curve, sessions: Sequence[str]) -> str:
     """Return what a curve shows."""
-    name = words.label(curve.row["outcome"]).short
+    name = labels.label(curve.row["outcome"]).short
     if curve.kind == "change":
         return f"Change of {name} ({sessions[-1]} minus {sessions[0]})"
     where = {"within": ", within persons", "between": ", between persons"}.get(curve.kind, "")
-    return f"{name} on {words.label(curve.predictor).short}{where}"
+    return f"{name} on {labels.label(curve.predictor).short}{where}"
 
 
 def _draw_curve(axes: Axes, curve: Curve, sessions: Sequence[str]) -> None:
@@ -228,15 +233,15 @@ def _describe(curves: Sequence[Curve], sessions: Sequence[str], simulated: bool)
     )
     if not any(len(choices) > 1 for curve in curves for choices in curve.choices):
         caption += " Each specification differs from it in one choice."
-    sign = words.sign_note(*(curve.row["outcome"] for curve in curves))
+    sign = labels.sign_note(*(curve.row["outcome"] for curve in curves))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     parts = []
     for curve in curves:
         middle = curve.values[:, 0]
         positive = int((middle > 0).sum())
         parts.append(
-            f"{title_of(curve, sessions)}: {words.plural(len(middle), 'specification')}, estimates"
-            f" {words.number(middle.min(), 2)} to {words.number(middle.max(), 2)}, {positive} above zero"
+            f"{title_of(curve, sessions)}: {numbers.plural(len(middle), 'specification')}, estimates"
+            f" {numbers.number(middle.min(), 2)} to {numbers.number(middle.max(), 2)}, {positive} above zero"
         )
     return style.describe(
         title=_TITLE,

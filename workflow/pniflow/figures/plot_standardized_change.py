@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import with_contrasts
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,10 +45,10 @@ def plot_standardized_change(
         The figure as SVG, as PNG, and its caption and keys as JSON.
     """
     about = read_study(study)
-    sessions = words.session_words(about)
-    rows = with_contrasts(words.estimate_rows(files.read_table(estimates, "estimates")), list(sessions))
-    table = files.read_table(diagnostics, "diagnostics")
-    shown = choose_effects(rows, intervals_of(words.records(table)))
+    sessions = wording.session_words(about)
+    rows = with_contrasts(wording.estimate_rows(contracts.read_table(estimates, "estimates")), list(sessions))
+    table = contracts.read_table(diagnostics, "diagnostics")
+    shown = choose_effects(rows, intervals_of(numbers.records(table)))
     paths = {"figure": figure, "image": image, "description": description}
     if not shown:
         sentence = "No standardized change between two sessions was computed in this study."
@@ -58,7 +59,7 @@ def plot_standardized_change(
         drawn = style.new_figure(style.ONE_COLUMN, 26 + 3.7 * outcomes * max(1, 0.6 * terms))
         axes = drawn.subplots()
         draw_effects(axes, shown)
-        kind = words.effect_kind(shown[0]["effect_size_kind"])
+        kind = numbers.effect_kind(shown[0]["effect_size_kind"])
         axes.set_xlabel(style.wrapped(f"{kind}, {contrasts_shown(shown, sessions)}", 42, 4))
         style.save(drawn, _describe(shown, sessions, about["simulated"]), **paths)
 
@@ -67,8 +68,10 @@ def contrasts_shown(rows: Sequence[Mapping[str, Any]], sessions: Mapping[str, st
     """Return what was subtracted from what; of several sessions also their order within a row."""
     terms = list(dict.fromkeys(row["term"] for row in rows))
     if len(terms) == 1:
-        return words.predictor(terms[0], sessions)
-    names = [sessions.get(name, name) or "between two" for name in (words.term_of(term).of for term in terms)]
+        return wording.predictor(terms[0], sessions)
+    names = [
+        sessions.get(name, name) or "between two" for name in (wording.term_of(term).of for term in terms)
+    ]
     return f"each minus {next(iter(sessions.values()))} (from the top: {', '.join(names)})"
 
 
@@ -88,8 +91,8 @@ def choose_effects(
     """Return changes with an effect size and its `interval`, in the plan's order; at most sixty measures."""
     chosen: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
-        change = words.row_term(row).kind == "change"
-        if row.get("family") and change and words.given(row["effect_size"]):
+        change = wording.row_term(row).kind == "change"
+        if row.get("family") and change and numbers.given(row["effect_size"]):
             interval = intervals.get((row["model"], row["outcome"], row["term"]), (np.nan, np.nan))
             chosen.setdefault(row["outcome"], {}).setdefault(row["term"], {**row, "interval": interval})
     return [row for terms in list(chosen.values())[:_MOST] for row in terms.values()]
@@ -97,7 +100,7 @@ def choose_effects(
 
 def direction(row: Mapping[str, Any]) -> str:
     """Return whether a change points to the better, to the worse, or neither is known to be better."""
-    better = words.label(row["outcome"]).better
+    better = labels.label(row["outcome"]).better
     if not better or row["outcome"].startswith("ctra"):
         return "neither is better"
     up = row["effect_size"] > 0
@@ -135,21 +138,21 @@ def draw_effects(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 def _describe(
     rows: Sequence[Mapping[str, Any]], sessions: Mapping[str, str], simulated: bool
 ) -> dict[str, Any]:
-    kinds = " or ".join(dict.fromkeys(words.effect_kind(row["effect_size_kind"]) for row in rows))
+    kinds = " or ".join(dict.fromkeys(numbers.effect_kind(row["effect_size_kind"]) for row in rows))
     people = [int(row["n_participants"]) for row in rows]
     caption = (
         f"Standardized change ({kinds}), {contrasts_shown(rows, sessions)}, with 95 % intervals where they"
         " could be computed (one that is shorter than its mark is hidden behind it); lines part the families"
         " of tests. Blue circles: change towards better; orange squares: towards worse; grey diamonds:"
-        f" neither direction is better. {words.persons(people)}."
+        f" neither direction is better. {numbers.persons(people)}."
     )
-    sign = words.sign_note(*(row["outcome"] for row in rows))
+    sign = labels.sign_note(*(row["outcome"] for row in rows))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
-    parts = [f"{_name(row, sessions)} {words.number(row['effect_size'], 2)}" for row in rows]
+    parts = [f"{_name(row, sessions)} {numbers.number(row['effect_size'], 2)}" for row in rows]
     return style.describe(
         title=_TITLE,
         caption=caption,
-        alt=f"Forest plot of {words.plural(len(rows), 'standardized change')}: {', '.join(parts)}.",
+        alt=f"Forest plot of {numbers.plural(len(rows), 'standardized change')}: {', '.join(parts)}.",
         n=max(people),
         keys=[row["key"] for row in rows],
         simulated=simulated,
@@ -158,5 +161,5 @@ def _describe(
 
 def _name(row: Mapping[str, Any], sessions: Mapping[str, str]) -> str:
     """Return a row's measure, of several sessions also which."""
-    session = words.term_of(row["term"], len(sessions)).of
+    session = wording.term_of(row["term"], len(sessions)).of
     return style.row_name(row["outcome"]) + (f" at {sessions.get(session, session)}" if session else "")

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import brain, style
 from pniflow.figures.gallery import FIGURES
 from pniflow.imaging.cat12.overlays import read_gifti
 from pniflow.imaging.cat12.template import HALVES, VERTICES, map_name
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +88,7 @@ def plot_surface(
     """
     about = read_study(study)
     paths = {"figure": figure, "image": image, "description": description}
-    rows = words.records(files.read_table(peaks, "peaks"))
+    rows = numbers.records(contracts.read_table(peaks, "peaks"))
     tests: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         tests.setdefault((row["model"], row["outcome"], row["term"]), []).append(row)
@@ -164,14 +165,14 @@ def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:
 
 def _question(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     """Return what a test asks ("change of thickness (after minus before)")."""
-    outcome = words.inside(words.label(row["outcome"]).long)
-    sessions = list(words.session_words(about).values())
-    term = words.term_of(row["term"], len(sessions))
+    outcome = numbers.inside(labels.label(row["outcome"]).long)
+    sessions = list(wording.session_words(about).values())
+    term = wording.term_of(row["term"], len(sessions))
     if term.kind == "change":
         return f"change of {outcome} ({sessions[-1]} minus {sessions[0]})"
     if term.kind in ("within", "between"):
-        return f"{outcome} on {words.label(term.of).short} ({term.kind} persons)"
-    return f"{outcome} on {words.label(term.of).short}"
+        return f"{outcome} on {labels.label(term.of).short} ({term.kind} persons)"
+    return f"{outcome} on {labels.label(term.of).short}"
 
 
 def _heading(test: Drawn, about: Mapping[str, Any]) -> str:
@@ -184,9 +185,9 @@ def _heading(test: Drawn, about: Mapping[str, Any]) -> str:
 
 
 def _scale(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
-    unit = words.label(row["outcome"]).unit
-    term = words.term_of(row["term"], len(about["sessions"]))
-    per = "" if term.kind == "change" else f" per unit of {words.label(term.of).short}"
+    unit = labels.label(row["outcome"]).unit
+    term = wording.term_of(row["term"], len(about["sessions"]))
+    per = "" if term.kind == "change" else f" per unit of {labels.label(term.of).short}"
     sign = "\nhigher CTRA = more adverse" if term.of.startswith("ctra") else ""
     return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more){sign}"
 
@@ -204,11 +205,11 @@ def _describe(tests: Sequence[Drawn], fitted: int, about: Mapping[str, Any]) -> 
             " Black outlines hold vertices whose family-wise p, over both hemispheres together and by"
             f" permutation of persons ({correction}), is below .05."
         )
-    caption += f" {words.persons(people)}."
+    caption += f" {numbers.persons(people)}."
     if fitted > len(tests):
         caption += f" The first {len(tests)} of {fitted} tests; all stand in the tables."
-    predictors = [words.term_of(test.first["term"]).of for test in tests]
-    sign = words.sign_note(*(name for name in predictors if name))
+    predictors = [wording.term_of(test.first["term"]).of for test in tests]
+    sign = labels.sign_note(*(name for name in predictors if name))
     caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     said = [_said(test, about) for test in tests]
     return style.describe(
@@ -228,9 +229,9 @@ def _said(test: Drawn, about: Mapping[str, Any]) -> str:
     parts = [
         f"by {name} family-wise p is below .05 at {count} of {int(row['elements'])} vertices"
         if count
-        else f"by {name} no vertex is shown to differ (smallest family-wise {words.p_phrase(smallest)})"
+        else f"by {name} no vertex is shown to differ (smallest family-wise {numbers.p_phrase(smallest)})"
         for name, (count, smallest) in test.found.items()
     ] or ["no family-wise p"]
-    largest = f"the largest statistic, t = {words.number(row['statistic'])}, lies in {where}"
+    largest = f"the largest statistic, t = {numbers.number(row['statistic'])}, lies in {where}"
     question = _question(row, about)
     return f"{question[0].upper()}{question[1:]}: {'; '.join([*parts, largest])}."

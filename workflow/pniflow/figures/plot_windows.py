@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,14 +38,18 @@ def plot_windows(*, windows: Path, study: Path, figure: Path, image: Path, descr
     from pniflow.study.recall_windows import intervention_days
 
     about = read_study(study)
-    rows = [row for row in words.records(files.read_table(windows, "windows")) if words.given(row["to_day"])]
+    rows = [
+        row
+        for row in numbers.records(contracts.read_table(windows, "windows"))
+        if numbers.given(row["to_day"])
+    ]
     paths = {"figure": figure, "image": image, "description": description}
     if not rows:
         sentence = "No session of this study has a day, so no window can be laid against the intervention."
         style.save_empty(_TITLE, sentence, about["simulated"], **paths)
         return
     during = intervention_days(about)
-    sessions = words.session_words(about)
+    sessions = wording.session_words(about)
     measures = list(dict.fromkeys(row["measure"] for row in rows))
     with style.drawing():
         drawn = style.new_figure(
@@ -57,9 +62,9 @@ def plot_windows(*, windows: Path, study: Path, figure: Path, image: Path, descr
 
 def measure_name(measure: str) -> str:
     """Return a measure's short label; an instrument without a total score goes by its own name."""
-    label = words.label(measure).short
+    label = labels.label(measure).short
     if label == measure.replace("_", " "):
-        key = words.instrument_key(measure)
+        key = labels.instrument_key(measure)
         label = re.sub(r"(?<=[A-Z])(?=\d)|_", "-", measure.upper()) if key else label
     return style.shortened(label[:1].upper() + label[1:], 34)
 
@@ -101,9 +106,9 @@ def _draw_windows(
     grey: dict[str, Any] = {"color": style.GREY, "markersize": 3.5, "linestyle": "none"}
     handles.append(axes.plot([], [], "D", **grey)[0])
     handles.append(axes.plot([], [], "o", markerfacecolor="white", **grey)[0])
-    labels = [*(style.shortened(label) for label in sessions.values()), "a moment", "window not stated"]
-    columns = 4 if sum(len(label) for label in labels) < 50 else 2
-    axes.figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1)
+    label_texts = [*(style.shortened(label) for label in sessions.values()), "a moment", "window not stated"]
+    columns = 4 if sum(len(label) for label in label_texts) < 50 else 2
+    axes.figure.legend(handles, label_texts, loc="outside lower center", ncols=columns, columnspacing=1)
     axes.set_yticks(np.arange(len(measures)), [measure_name(measure) for measure in measures])
     axes.set_ylim(len(measures) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -131,7 +136,7 @@ def _describe(
         per = {row["session_id"]: row for row in rows if row["measure"] == measure}
         texts = [f"{label} {_days(per[name])}" for name, label in sessions.items() if name in per]
         parts.append(f"{measure_name(measure)}: {', '.join(texts)}")
-    alt = f"Windows of {words.plural(len(measures), 'measure')} in study days. {'; '.join(parts)}."
+    alt = f"Windows of {numbers.plural(len(measures), 'measure')} in study days. {'; '.join(parts)}."
     return style.describe(
         title=_TITLE, caption=caption, alt=alt, n=len(measures), keys=[], simulated=simulated
     )
@@ -140,7 +145,7 @@ def _describe(
 def _days(row: Row) -> str:
     begin, end = row["from_day"], row["to_day"]
     if begin is None:
-        return f"day {words.number(end, 0)}, window not stated"
+        return f"day {numbers.number(end, 0)}, window not stated"
     if begin == end:
-        return f"day {words.number(end, 0)}"
-    return f"days {words.number(begin, 0)} to {words.number(end, 0)}"
+        return f"day {numbers.number(end, 0)}"
+    return f"days {numbers.number(begin, 0)} to {numbers.number(end, 0)}"

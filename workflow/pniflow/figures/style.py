@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files, words
+from pniflow import files
+from pniflow.text import labels, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,16 +134,16 @@ def intervals(
             )  # fmt: skip
 
 
-def forest(axes: Axes, labels: Sequence[str] | None) -> None:
+def forest(axes: Axes, label_texts: Sequence[str] | None) -> None:
     """Make axes those of a forest: labelled rows from the top, no spine, a pale grid, a line at zero."""
     zero_line(axes)
     axes.grid(axis="x", color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
-    if labels is None:
+    if label_texts is None:
         axes.set_yticks([])
     else:
-        axes.set_yticks(np.arange(len(labels)), list(labels))
-        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_yticks(np.arange(len(label_texts)), list(label_texts))
+        axes.set_ylim(len(label_texts) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
 
@@ -174,7 +175,7 @@ def few_ticks(axes: Axes, width: float) -> None:
     """Put round ticks on the x axis, three or more, but not many more than fit a width in millimetres."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.6g}".replace("-", words.MINUS)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at:.6g}".replace("-", numbers.MINUS)))
     axes.xaxis.set_major_locator(MaxNLocator(max(2, int(width / 6)), steps=[1, 2, 5, 10], min_n_ticks=3))
 
 
@@ -189,7 +190,7 @@ def head(axes: Axes, title: str, lines: Sequence[str], colour: str = BLACK) -> N
 
 def row_name(measure: str) -> str:
     """Return a measure's short label beside a row, with the CTRA's direction or what a region's number is."""
-    text, region = words.label(measure).short, words.region_of(measure)
+    text, region = labels.label(measure).short, labels.region_of(measure)
     about = f" ({region.metric.rpartition('_')[2]})" if region else ""
     text = shortened(text, 34 - len(about))
     return f"{text[:1].upper()}{text[1:]}{' (higher: adverse)' if measure == 'ctra' else about}"

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pniflow.contracts import field_names
+from pniflow.contracts import field_names, write_table
 from pniflow.expression.genes import read_gene_set
 from pniflow.expression.log2_table import read_expression
-from pniflow.files import write_table
 from pniflow.genes.by_gene import fit_terms, gene_estimates
 from pniflow.genes.gene_data import Data, gather, read_sheet
 from pniflow.genes.legacy_gls import fit_legacy, permutation_p

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError, listing
 from pniflow.expression import composite
 from pniflow.expression.genes import GeneSet
 from pniflow.expression.log2_table import Expression, rows_of
-from pniflow.files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd

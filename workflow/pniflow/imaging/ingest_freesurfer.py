@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 from pniflow.imaging.freesurfer_wide import is_wide, read_wide
@@ -136,7 +136,7 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     table = table.rename(columns={"subject": "scan", "analysis": "cat_version"})
     table["cat_version"] = table["cat_version"].replace("", None)
     order = ["scan", "atlas", "metric", "source_name"]
-    files.write_table(table.sort_values(order, kind="stable"), regions, "regions")
+    contracts.write_table(table.sort_values(order, kind="stable"), regions, "regions")
 
 
 def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | None]:

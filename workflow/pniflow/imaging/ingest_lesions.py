@@ -45,7 +45,7 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
     import pandas as pd
 
     if folder.is_file() or folder.suffix == ".tsv":
-        files.write_table(_of_table(folder, study), lesions, "lesions")
+        contracts.write_table(_of_table(folder, study), lesions, "lesions")
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder.")
@@ -79,7 +79,7 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
             f"{folder}: {listing(list(again['source'][:2]))} are of one participant and session; keep one."
         )
     table = table.drop(columns="source").sort_values(["participant_id", "session_id"])
-    files.write_table(table, lesions, "lesions")
+    contracts.write_table(table, lesions, "lesions")
 
 
 def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
     from pniflow.study.rawtables import numbers, read_raw
 
     if study is None:
-        table = files.read_table(path)
+        table = contracts.read_table(path)
         return contracts.checked(
             table if "lesion_count" in table else table.assign(lesion_count=None), "lesions", str(path)
         )

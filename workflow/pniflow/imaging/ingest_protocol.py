@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.imaging.naming import entities
@@ -102,7 +102,7 @@ def ingest_protocol(
         ["participant_id", "place", "session_id", "suffix", "source"], kind="stable"
     )
     table = table.drop(columns="place").reset_index(drop=True)
-    files.write_table(deviations(table, section["voxel_size"]), protocol, "protocol")
+    contracts.write_table(deviations(table, section["voxel_size"]), protocol, "protocol")
 
 
 def deviations(table: pd.DataFrame, isotropic: float | None) -> pd.DataFrame:

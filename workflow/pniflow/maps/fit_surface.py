@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12.template import HALVES, VERTICES, annotation, hemisphere, map_name, vertex_areas
 from pniflow.maps import map_files, peaks
 from pniflow.maps.familywise import Space

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError
-from pniflow.files import read_table
 from pniflow.imaging.cat12.template import volume_regions
 from pniflow.maps import map_files, peaks
 from pniflow.maps.familywise import Space

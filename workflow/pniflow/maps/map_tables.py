@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError
-from pniflow.files import read_table, write_table
 from pniflow.maps import fit_maps, peaks
 from pniflow.maps.familywise import Space
 from pniflow.maps.fit_maps import MapTest

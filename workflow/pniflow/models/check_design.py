@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from pniflow.contracts import write_table
 from pniflow.errors import InputError
-from pniflow.files import write_table
 from pniflow.mixed import NOT_ESTIMABLE, Fit, MixedModel, one_blas_thread, sign_flip
 from pniflow.models import planning
 from pniflow.models.analysis import Array, contrasts_of, design_groups, mixed_model

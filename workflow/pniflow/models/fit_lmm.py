@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.errors import InputError, listing
 from pniflow.mixed import NOT_ESTIMABLE, Fit, MixedModel, RandomTerm, independent_columns
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> pd.DataFrame:
             raise InputError(f"{path}: this is not a readable .csv table ({reason}).") from None
         table = rows.iloc[1:].set_axis(rows.iloc[0].str.strip(), axis=1).reset_index(drop=True)
     else:
-        table = files.read_table(path).astype(object)
+        table = contracts.read_table(path).astype(object)
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise InputError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pniflow import resources
-from pniflow.files import write_table
+from pniflow.contracts import write_table
 from pniflow.mixed import adjust, one_blas_thread
 from pniflow.models import clinical_change, planning, results
 from pniflow.models import diagnostics as diagnosis

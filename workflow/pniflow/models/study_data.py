@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow.contracts import read_table
 from pniflow.errors import InputError, listing
-from pniflow.files import read_table
 from pniflow.models.specification import Plan
 from pniflow.models.terms import PERSON_MEAN, SESSION, TIME
 

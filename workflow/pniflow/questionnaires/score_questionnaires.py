@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow import files
+from pniflow import contracts
 from pniflow.questionnaires.keys import Key, Scale, read_key
 from pniflow.questionnaires.reliability import check_instrument
 from pniflow.questionnaires.response_matrices import Responses, matrices_of, reverse
@@ -46,15 +46,15 @@ def score_questionnaires(
         named.
     """
     keys = [read_key(name) for name in dict.fromkeys(instruments)]
-    table = files.read_table(responses, "responses")
+    table = contracts.read_table(responses, "responses")
     scored, checks = [], []
     for key, answers in zip(keys, matrices_of(table, keys, str(responses)), strict=True):
         scored.append(score_instrument(answers, key))
         if reliability is not None:
             checks.append(check_instrument(answers, key))
-    files.write_table(_joined(scored, "scales"), scales, "scales")
+    contracts.write_table(_joined(scored, "scales"), scales, "scales")
     if reliability is not None:
-        files.write_table(_joined(checks, "reliability"), reliability, "reliability")
+        contracts.write_table(_joined(checks, "reliability"), reliability, "reliability")
 
 
 def _joined(parts: list[pd.DataFrame], contract: str) -> pd.DataFrame:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pniflow import files, resources, words
+from pniflow import files, resources
 from pniflow.errors import InputError, nearest
 from pniflow.report.blocks import Link, Listing, Paragraph, Text
+from pniflow.text import labels
 
 _DOI = re.compile(r"\bdoi:? ?(10\.\d{4,9}/[^\s\"<>,;]*[^\s\"<>,;.)])", re.IGNORECASE)
 _FIELDS = (
@@ -56,7 +57,7 @@ class Bibliography:
         InputError
             The key file names a publication that is not in the list.
         """
-        key = words.instrument_key(name)
+        key = labels.instrument_key(name)
         sources = key.get("sources", []) if key else []
         works = {source["work"]: self._work(source["work"], name) for source in sources if "work" in source}
         others = {f"{name}_{place}": _source(source["cite"]) for place, source in enumerate(sources, 1)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pniflow import words
+from pniflow.text import numbers
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Link:
 
 Text = Sequence["str | Number | Link"]
 BANNER = "Simulated data. The numbers here are made up; no statement about people follows from them."
-TO = f"{words.NBSP}to{words.NBSP}"  # keeps an interval on one line of a table
+TO = f"{numbers.NBSP}to{numbers.NBSP}"  # keeps an interval on one line of a table
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Section:
 
 def shown(row: Mapping[str, Any], column: str, decimals: int) -> Number:
     """Return a number of an estimate's row."""
-    return Number(words.number(row[column], decimals), row["key"], column)
+    return Number(numbers.number(row[column], decimals), row["key"], column)
 
 
 def estimate(row: Mapping[str, Any]) -> Number:
@@ -164,19 +164,19 @@ def interval(row: Mapping[str, Any], between: str = TO) -> list[str | Number]:
 
 def digits(row: Mapping[str, Any]) -> int:
     """Return the decimals of a row's estimate and interval: an end of the interval is never shown as zero."""
-    return words.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
+    return numbers.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
 
 
 def p_number(row: Mapping[str, Any], column: str = "p_value") -> Number:
     """Return a p-value as it stands in a table."""
-    return Number(words.p_value(row[column]), row["key"], column)
+    return Number(numbers.p_value(row[column]), row["key"], column)
 
 
 def p_clause(row: Mapping[str, Any], column: str = "p_value", symbol: str = "p") -> list[str | Number]:
     """Return "p = .049" with the number marked."""
-    text = words.p_value(row[column])
-    sign = "" if text[0] in "<>" else f"={words.NBSP}"
-    return [f"{symbol}{words.NBSP}{sign}", Number(text, row["key"], column)]
+    text = numbers.p_value(row[column])
+    sign = "" if text[0] in "<>" else f"={numbers.NBSP}"
+    return [f"{symbol}{numbers.NBSP}{sign}", Number(text, row["key"], column)]
 
 
 def count(row: Mapping[str, Any], column: str = "n_participants") -> Number:
@@ -194,9 +194,9 @@ def f_test(row: Mapping[str, Any]) -> list[str | Number]:
     return [
         "F(",
         shown(row, "df_numerator", 0),
-        f",{words.NBSP}",
+        f",{numbers.NBSP}",
         shown(row, "df", 1),
-        f"){words.NBSP}={words.NBSP}",
+        f"){numbers.NBSP}={numbers.NBSP}",
         shown(row, "statistic", 2),
     ]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pniflow import files, words
+from pniflow import files
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Fold, Link, Paragraph, Row, Section, Table, Text
 from pniflow.resources import find
+from pniflow.text import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,9 +75,9 @@ def _places(sections: Sequence[Section]) -> dict[str, str]:
         places[section.anchor] = section.title
         for block in section.blocks:
             if block.kind == "heading" and block.anchor:
-                places[block.anchor] = f"{section.title}: {words.inside(block.text)}"
+                places[block.anchor] = f"{section.title}: {numbers.inside(block.text)}"
             elif block.kind == "figure":
-                places[f"figure-{block.name}"] = f"Figure: {words.inside(block.title)}"
+                places[f"figure-{block.name}"] = f"Figure: {numbers.inside(block.title)}"
     return places
 
 
@@ -87,5 +88,5 @@ def recorded(need: str, study: Mapping[str, Any], tables: Mapping[str, pd.DataFr
         course = tables.get("course")
         return course is not None and bool((course["recorded"] & (course["item"] == item)).any())
     if kind == "days":
-        return all(words.given((about or {}).get("day")) for about in study["sessions"].values())
+        return all(numbers.given((about or {}).get("day")) for about in study["sessions"].values())
     return str(study.get(kind, MISSING)) != MISSING

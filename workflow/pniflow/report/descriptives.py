@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pniflow import words
 from pniflow.modalities import BRANCHES
 from pniflow.report.blocks import TO, Fold, Number, Paragraph, Row, Table, Text
 from pniflow.report.methods import instrument
 from pniflow.study.recall_windows import intervention_days
+from pniflow.text import labels, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,22 +25,22 @@ _ITEMS = {
 
 
 def _number(row: Mapping[str, Any], column: str, key: str, table: str, decimals: int = 0) -> Number:
-    return Number(words.number(row[column], decimals), key, column, table)
+    return Number(numbers.number(row[column], decimals), key, column, table)
 
 
 def course(table: pd.DataFrame) -> list[Any]:
     """Dose and safety of the intervention; what was not recorded is named in one sentence."""
-    rows = words.records(table)
+    rows = numbers.records(table)
     lines = []
     for row in (row for row in rows if row["recorded"]):
         key = f"{row['item']}/{row['level'] or ''}"
         name = _ITEMS.get(row["item"], row["item"]) + (f": {row['level']}" if row["level"] else "")
-        spread: Text = [words.NONE]
-        if words.given(row["mean"]):
+        spread: Text = [numbers.NONE]
+        if numbers.given(row["mean"]):
             mean, sd = (_number(row, column, key, "course", 1) for column in ("mean", "sd"))
             low, high = (_number(row, column, key, "course", 1) for column in ("minimum", "maximum"))
             spread = [mean, " (", sd, "), ", low, " to ", high]
-        some = [_number(row, "n_any", key, "course")] if words.given(row["n_any"]) else [words.NONE]
+        some = [_number(row, "n_any", key, "course")] if numbers.given(row["n_any"]) else [numbers.NONE]
         lines.append(Row([name], [[_number(row, "n", key, "course")], some, spread]))
     blocks: list[Any] = []
     if lines:
@@ -48,7 +48,7 @@ def course(table: pd.DataFrame) -> list[Any]:
             ["The course", "Persons", "Above zero", "Mean (SD), range"],
             "Persons: of whom it is known.",
         )
-        if all(row.cells[1:] == [[words.NONE], [words.NONE]] for row in lines):
+        if all(row.cells[1:] == [[numbers.NONE], [numbers.NONE]] for row in lines):
             columns, lines = columns[:2], [Row(row.head, row.cells[:1]) for row in lines]
         else:
             note += " Above zero: of these, persons with more than none."
@@ -63,19 +63,19 @@ def course(table: pd.DataFrame) -> list[Any]:
 def windows(table: pd.DataFrame, study: Mapping[str, Any], sessions: Mapping[str, str]) -> list[Any]:
     """Study days that each measure looks back on at each session, against the intervention."""
     by_measure: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in words.records(table):
+    for row in numbers.records(table):
         by_measure.setdefault(row["measure"], {})[row["session_id"]] = row
     lines = [
         Row(
             [instrument(measure)],
-            [_window(per[session]) if session in per else [words.NONE] for session in sessions],
+            [_window(per[session]) if session in per else [numbers.NONE] for session in sessions],
         )
         for measure, per in by_measure.items()
     ]
     if not lines:
         return []
-    first, last = (words.number(day, _day_decimals(day)) for day in intervention_days(study))
-    during = f" (day {first} to {last})" if words.NONE not in (first, last) else ""
+    first, last = (numbers.number(day, _day_decimals(day)) for day in intervention_days(study))
+    during = f" (day {first} to {last})" if numbers.NONE not in (first, last) else ""
     caption = [f"Study days that each measure looks back on, against those of the intervention{during}."]
     return [Table(caption, ["Measure", *sessions.values()], lines)]
 
@@ -87,12 +87,12 @@ def _window(row: Mapping[str, Any]) -> Text:
         _number(row, column, key, "windows", _day_decimals(row[column]))
         for column in ("from_day", "to_day", "overlap_days")
     )
-    if not words.given(row["from_day"]):
-        return ["no window stated" if words.given(row["to_day"]) else "no window or no day stated"]
+    if not numbers.given(row["from_day"]):
+        return ["no window stated" if numbers.given(row["to_day"]) else "no window or no day stated"]
     if row["from_day"] == row["to_day"]:
         return ["day ", end, ", a moment"]
     days: list[str | Number] = ["days ", begin, TO, end, ", "]
-    if not words.given(row["overlap_days"]):
+    if not numbers.given(row["overlap_days"]):
         return [*days, "days of the intervention not stated"]
     if row["overlap_share"] >= 1:
         return [*days, "wholly in the intervention (", overlap, " days)"]
@@ -103,19 +103,19 @@ def _window(row: Mapping[str, Any]) -> Text:
 
 
 def _day_decimals(day: Any) -> int:
-    return 0 if not words.given(day) or float(day).is_integer() else 1
+    return 0 if not numbers.given(day) or float(day).is_integer() else 1
 
 
 def inclusion(table: pd.DataFrame) -> list[Any]:
     """Covariates of those with complete data against the others, branch by branch."""
     lines: list[Row] = []
     branch = ""
-    for row in words.records(table[table["domain"] == "characteristic"]):
+    for row in numbers.records(table[table["domain"] == "characteristic"]):
         if row["branch"] != branch:
             branch = row["branch"]
             lines.append(Row([BRANCHES.get(branch, branch)], [], group=True))
         key = f"{row['branch']}/{row['variable']}/{row['session_id'] or ''}/{row['level'] or ''}"
-        name = words.label(row["variable"]).long + (f": {row['level']}" if row["level"] else "")
+        name = labels.label(row["variable"]).long + (f": {row['level']}" if row["level"] else "")
         decimals = 2 if row["level"] else 1
         cells: list[Text] = []
         for side in ("included", "others"):
@@ -144,7 +144,7 @@ def prorated(table: pd.DataFrame) -> list[Any]:
     rows, some, none = cells("all", counts.sum().to_dict())
     text: Text = ["Scale scores: ", rows, "; prorated: ", some, "; could not be scored: ", none, "."]
     lines = [
-        Row([words.label(scale).long], [[number] for number in cells(scale, count)])
+        Row([labels.label(scale).long], [[number] for number in cells(scale, count)])
         for scale, count in zip(counts.index, counts.to_dict("records"), strict=True)
     ]
     caption = [
@@ -158,20 +158,20 @@ def prorated(table: pd.DataFrame) -> list[Any]:
 def reliability(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     """Cronbach's alpha and McDonald's omega of each scale at each session, with what should be looked at."""
     by_scale: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in words.records(table[table["item"].isna()]):
+    for row in numbers.records(table[table["item"].isna()]):
         by_scale.setdefault(row["scale"], {})[row["session_id"]] = row
     lines = []
     for scale, per in by_scale.items():
         cells: list[Text] = []
         for session in sessions:
             if session not in per:
-                cells.append([words.NONE])
+                cells.append([numbers.NONE])
                 continue
             key = f"{scale}/{session}/"
             alpha, omega = (_number(per[session], name, key, "reliability", 2) for name in ("alpha", "omega"))
             cells.append([alpha, " / ", omega, " (n = ", _number(per[session], "n", key, "reliability"), ")"])
-        notes = dict.fromkeys(str(one["note"]) for one in per.values() if words.given(one["note"]))
-        lines.append(Row([words.label(scale).long], [*cells, ["; ".join(notes)]]))
+        notes = dict.fromkeys(str(one["note"]) for one in per.values() if numbers.given(one["note"]))
+        lines.append(Row([labels.label(scale).long], [*cells, ["; ".join(notes)]]))
     if not lines:
         return []
     columns = ["Scale", *(f"{label}: α / ω (n)" for label in sessions.values()), "Remark"]
@@ -186,11 +186,11 @@ def dictionary(table: pd.DataFrame) -> list[Any]:
     """What every column of every table of the run means."""
     lines: list[Row] = []
     name = ""
-    for row in words.records(table):
+    for row in numbers.records(table):
         if row["table"] != name:
             name = row["table"]
             lines.append(Row([name], [], group=True))
-        unit = words.unit_shown(row["unit"] or "")
+        unit = numbers.unit_shown(row["unit"] or "")
         cells: list[Text] = [[row["description"] or ""], [row["type"] or ""], [unit], [row["levels"] or ""]]
         lines.append(Row([row["column"]], cells))
     if not lines:

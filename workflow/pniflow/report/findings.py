@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pniflow import words
 from pniflow.report import estimate_tables, further, interpretation, robustness
 from pniflow.report.blocks import Heading, Listing, Number, Paragraph
 from pniflow.report.run_tables import Results, asked, figures, is_ctra, is_imaging, tested
+from pniflow.text import labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,12 @@ def change(results: Results) -> list[Any]:
     rows = [row for row in rows if row["family"] not in in_ctra]
     if not rows:
         return []
-    labels = list(results.context.sessions.values())
-    order = f"{labels[-1]} minus {labels[0]}" if len(labels) == 2 else f"each session minus {labels[0]}"
+    label_texts = list(results.context.sessions.values())
+    order = (
+        f"{label_texts[-1]} minus {label_texts[0]}"
+        if len(label_texts) == 2
+        else f"each session minus {label_texts[0]}"
+    )
     blocks = figures(results, "change")
     blocks.append(Paragraph(estimate_tables.reading_note(rows, results.context), "note"))
     for family, some in interpretation.families(rows).items():
@@ -37,8 +41,8 @@ def ctra(results: Results) -> list[Any]:
     if "expression" not in results.domains.values():
         return []
     text = (
-        f"Sign convention of every CTRA number in this report: {words.CTRA_SIGN}. The components stand in the"
-        f" direction of expression ({words.COMPONENT_SIGN})."
+        f"Sign convention of every CTRA number in this report: {labels.CTRA_SIGN}. The components stand in"
+        f" the direction of expression ({labels.COMPONENT_SIGN})."
     )
     blocks: list[Any] = [Paragraph([text])]
     genes = results.tables.get("ctra_genes")

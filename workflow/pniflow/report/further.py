@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pniflow import contracts, words
+from pniflow import contracts
 from pniflow.report.blocks import TO, Fold, Number, Paragraph, Row, Table, Text
 from pniflow.tables import TABLES
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ _WORDS = {
     "n_participants": "n",
     "participant_id": "participant",
     "session_id": "session",
-    "conf_low": f"{words.LEVEL} interval",
+    "conf_low": f"{numbers.LEVEL} interval",
     "detected_genes": "genes detected",
     "profile_correlation": "correlation with the others",
     "b_cell_level": "B-cell genes (log2)",
@@ -91,7 +92,7 @@ def over_genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
         "The same question asked over the genes in several ways; the composite score is the prespecified one."
     )
     said = {"analysis": analysis_words, "term": _terms(sessions)}
-    note = f"Estimates: change of the mean signed expression; {words.CTRA_SIGN}."
+    note = f"Estimates: change of the mean signed expression; {labels.CTRA_SIGN}."
     if table["evidence"].str.contains("FRED").any():
         note += " FRED13, FRED15: the published data GSE45330 and GSE55762, on which the tests were tried."
     return [Fold(["Other analyses over genes"], [listed(table, "over_genes", caption, note, said)])]
@@ -103,7 +104,7 @@ def analysis_words(name: str) -> str:
 
 
 def _terms(sessions: Mapping[str, str]) -> Callable[[str], str]:
-    return lambda term: words.predictor(str(term), sessions)
+    return lambda term: wording.predictor(str(term), sessions)
 
 
 def genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
@@ -111,7 +112,7 @@ def genes(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     if not len(table):
         return []
     caption = "Each gene by itself; exploratory."
-    note = f"Genes stand in the direction of expression ({words.COMPONENT_SIGN})."
+    note = f"Genes stand in the direction of expression ({labels.COMPONENT_SIGN})."
     return [
         Fold(
             ["Gene by gene"],
@@ -129,37 +130,37 @@ def design(table: pd.DataFrame, sessions: Mapping[str, str]) -> list[Any]:
     effects = sorted(effect for effect in own["effect"].unique() if effect)
     grouped: dict[tuple[Any, ...], dict[float, tuple[str, Mapping[str, Any]]]] = {}
     keys = _keys(own, "design")
-    for key, row in zip(keys, words.records(own), strict=True):
+    for key, row in zip(keys, numbers.records(own), strict=True):
         place = (row["outcomes"], row["term"], row["icc"], row["effect_unit"])
         grouped.setdefault(place, {})[row["effect"]] = (key, row)
     lines = []
     for (outcomes, term, _, unit), found in grouped.items():
         first, one = found.get(0.0) or next(iter(found.values()))
-        cells: list[Text] = [[words.predictor(str(term), sessions)]]
+        cells: list[Text] = [[wording.predictor(str(term), sessions)]]
         cells += [[_number(one, name, first, "design")] for name in ("n_participants", "icc")]
         for effect in (0.0, *effects):
             shown = found.get(effect)
-            cells.append([_share(*shown) if shown else words.NONE])
+            cells.append([_share(*shown) if shown else numbers.NONE])
         cells += [[_number(one, "detectable_80", first, "design")], [unit]]
         lines.append(Row([_outcomes(outcomes)], cells))
     caption = [
         "What this design can show: share of simulated outcomes in which the prespecified test rejects,"
         " without an effect (type-I error) and at declared effects (power); not adjusted for the family."
     ]
-    power = [f"power at {words.number(effect, 2)}" for effect in effects]
+    power = [f"power at {numbers.number(effect, 2)}" for effect in effects]
     columns = ["Outcomes", "Term", "n", "ICC", "type-I error", *power, "found in 80 %", "effect in"]
     block = Table(caption, columns, lines, range(1, len(columns) - 2))
     return [Fold(["Type-I error and power of each prespecified test"], [block])]
 
 
 def _share(key: str, row: Mapping[str, Any]) -> Number:
-    return Number(words.number(row["rejection"], 3), key, "rejection", "design")
+    return Number(numbers.number(row["rejection"], 3), key, "rejection", "design")
 
 
 def _outcomes(names: str) -> str:
-    labels = list(dict.fromkeys(words.label(name).short for name in str(names).split()))
-    more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
-    return "; ".join(labels[:2]) + more
+    label_texts = list(dict.fromkeys(labels.label(name).short for name in str(names).split()))
+    more = f" and {len(label_texts) - 2} more" if len(label_texts) > 2 else ""
+    return "; ".join(label_texts[:2]) + more
 
 
 def maps(tables: Mapping[str, pd.DataFrame], sessions: Mapping[str, str]) -> list[Any]:
@@ -175,7 +176,7 @@ def maps(tables: Mapping[str, pd.DataFrame], sessions: Mapping[str, str]) -> lis
     for name, caption in captions.items():
         table = tables.get(name)
         if table is not None and len(table):
-            said = {"term": _terms(sessions), "outcome": lambda outcome: words.label(outcome).long}
+            said = {"term": _terms(sessions), "outcome": lambda outcome: labels.label(outcome).long}
             placed = name in ("peaks", "voxel_peaks") and table["x"].notna().any()
             blocks.append(listed(table, name, caption, note if placed else "", said))
         elif table is not None:
@@ -208,20 +209,20 @@ def listed(
 
     chosen = [column for column in _SHOWN.get(name, "").split() if column in table]
     kept = [column for column in chosen or table.columns if table[column].notna().any()]
-    numbers = [column for column in kept if pd.api.types.is_numeric_dtype(table[column])
+    numeric = [column for column in kept if pd.api.types.is_numeric_dtype(table[column])
                and not pd.api.types.is_bool_dtype(table[column])]  # fmt: skip
-    paired = {"conf_low", "conf_high"} <= set(numbers)
+    paired = {"conf_low", "conf_high"} <= set(numeric)
     columns = [column for column in kept if not (paired and column == "conf_high")]
     keys = _keys(table, name)
     lines = []
-    for key, row in zip(keys[:_MOST], words.records(table.head(_MOST)), strict=True):
+    for key, row in zip(keys[:_MOST], numbers.records(table.head(_MOST)), strict=True):
         for column, write in (said or {}).items():
             row[column] = write(str(row[column])) if column in row else ""
-        cells = [_cell(row, column, key, name, column in numbers, paired) for column in columns]
+        cells = [_cell(row, column, key, name, column in numeric, paired) for column in columns]
         lines.append(Row(cells[0], cells[1:]))
     if len(table) > _MOST:
         note = f"{note} The first {_MOST} of {len(table)} rows; all stand in the file.".strip()
-    places = [place for place, column in enumerate(columns[1:]) if column in numbers]
+    places = [place for place, column in enumerate(columns[1:]) if column in numeric]
     titles = [column_words(column, paired) for column in columns]
     return Table([caption], titles, lines, places, [note] if note else ())
 
@@ -230,7 +231,7 @@ def _keys(table: pd.DataFrame, name: str) -> list[str]:
     """Return the key of each row: the primary key of the table's contract."""
     primary = contracts.contract(TABLES[name].schema)["primaryKey"]
     found = [column for column in primary if column in table]
-    records = words.records(table[found]) if found else [{"row": place} for place in range(len(table))]
+    records = numbers.records(table[found]) if found else [{"row": place} for place in range(len(table))]
     return ["/".join("" if value is None else str(value) for value in row.values()) for row in records]
 
 
@@ -247,7 +248,7 @@ def _cell(row: Mapping[str, Any], column: str, key: str, table: str, numeric: bo
         value = row[column]
         if isinstance(value, bool):
             return ["yes" if value else "no"]
-        return [str(value) if words.given(value) else ""]
+        return [str(value) if numbers.given(value) else ""]
     if column == "conf_low" and paired:
         return [_number(row, "conf_low", key, table), TO, _number(row, "conf_high", key, table)]
     return [_number(row, column, key, table)]
@@ -255,17 +256,17 @@ def _cell(row: Mapping[str, Any], column: str, key: str, table: str, numeric: bo
 
 def _number(row: Mapping[str, Any], column: str, key: str, table: str) -> Number:
     value = row[column]
-    if not words.given(value):
-        return Number(words.NONE, key, column, table)
+    if not numbers.given(value):
+        return Number(numbers.NONE, key, column, table)
     if column == "p" or column.startswith("p_"):
-        return Number(words.p_value(value), key, column, table)
+        return Number(numbers.p_value(value), key, column, table)
     if float(value).is_integer() and abs(value) < 1e15:
-        return Number(words.number(value, 0), key, column, table)
-    return Number(words.number(value, words.decimals_for(_scale(row, column))), key, column, table)
+        return Number(numbers.number(value, 0), key, column, table)
+    return Number(numbers.number(value, numbers.decimals_for(_scale(row, column))), key, column, table)
 
 
 def _scale(row: Mapping[str, Any], column: str) -> float:
     """Return what sets the digits: the standard error for an estimate and its interval, else the number."""
-    if column in ("estimate", "conf_low", "conf_high") and words.given(row.get("std_error")):
+    if column in ("estimate", "conf_low", "conf_high") and numbers.given(row.get("std_error")):
         return float(row["std_error"])
     return abs(float(row[column])) / 10

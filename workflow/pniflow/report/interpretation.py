@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pniflow import words
 from pniflow.report import blocks
 from pniflow.report.blocks import Number, Text
+from pniflow.text import labels, numbers, wording
 
 SHOWN, UNCLEAR, NONE = "shown", "unclear", "none"  # verdicts
 
@@ -52,28 +52,28 @@ class Context:
 
 def verdict(row: Mapping[str, Any], alpha: float) -> str:
     """Return whether a difference was shown at the level, by the adjusted p where the plan adjusts."""
-    p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
-    if not words.given(p):
+    p = row["p_adjusted"] if numbers.given(row["p_adjusted"]) else row["p_value"]
+    if not numbers.given(p):
         return NONE
     return SHOWN if p < alpha else UNCLEAR
 
 
 def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
     """Return the verdict on one tested row and its sentence."""
-    term = words.row_term(row)
+    term = wording.row_term(row)
     result = verdict(row, context.alpha)
     if result == NONE:
-        reason = str(row["note"]) if words.given(row["note"]) else "no reason recorded"
-        return NONE, [f"{words.subject(row['outcome'])}: {_about(term)} could not be estimated ({reason})."]
+        reason = str(row["note"]) if numbers.given(row["note"]) else "no reason recorded"
+        return NONE, [f"{labels.subject(row['outcome'])}: {_about(term)} could not be estimated ({reason})."]
     if row["df_numerator"]:
         return result, _joint(row, term, context, result == SHOWN)
-    higher = words.given(row["estimate"]) and row["estimate"] > 0
+    higher = numbers.given(row["estimate"]) and row["estimate"] > 0
     direction = "higher" if higher else "lower"
     lead = _CLAUSES[term.kind](row["outcome"], direction, result == SHOWN, term.of, context)
     return result, [*_signed(lead, row["outcome"], term.of), ": ", *_figures(row, term, context), "."]
 
 
-def _about(term: words.Term) -> str:
+def _about(term: wording.TestedTerm) -> str:
     if term.kind in ("change", "joint"):
         return "the difference between the sessions"
     if term.kind in ("level", "difference"):
@@ -82,11 +82,11 @@ def _about(term: words.Term) -> str:
 
 
 def _inside(measure: str) -> str:
-    return words.inside(words.subject(measure))
+    return numbers.inside(labels.subject(measure))
 
 
 def _change(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
-    name, (first, later) = words.subject(outcome), context.compared(outcome, of)
+    name, (first, later) = labels.subject(outcome), context.compared(outcome, of)
     if clear:
         return f"{name} was {direction} {at(later)} than {at(first)}"
     return f"{name} was not shown to differ between {quoted(first)} and {quoted(later)}"
@@ -104,7 +104,7 @@ def quoted(session: str) -> str:
 
 def _within(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        more = words.inside(words.label(of).long)
+        more = numbers.inside(labels.label(of).long)
         return f"Within persons, {_inside(outcome)} was {direction} in sessions with higher {more}"
     return (
         f"Within persons, {_inside(outcome)} was not shown to go with {_inside(of)} from session to session"
@@ -112,7 +112,7 @@ def _within(outcome: str, direction: str, clear: bool, of: str, context: Context
 
 
 def _between(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
-    mean = words.inside(words.label(of).long)
+    mean = numbers.inside(labels.label(of).long)
     if clear:
         return f"Between persons, {_inside(outcome)} was {direction} in those whose mean {mean} was higher"
     return f"Between persons, {_inside(outcome)} was not shown to go with mean {mean}"
@@ -133,8 +133,10 @@ def _difference(outcome: str, direction: str, clear: bool, of: str, context: Con
 
 def _level(outcome: str, direction: str, clear: bool, of: str, context: Context) -> str:
     if clear:
-        return f"{words.subject(outcome)} was {'above' if direction == 'higher' else 'below'} zero on average"
-    return f"{words.subject(outcome)} was not shown to differ from zero on average"
+        return (
+            f"{labels.subject(outcome)} was {'above' if direction == 'higher' else 'below'} zero on average"
+        )
+    return f"{labels.subject(outcome)} was not shown to differ from zero on average"
 
 
 _CLAUSES = {
@@ -152,9 +154,9 @@ def sign_words(outcome: str, of: str) -> str:
     short = []
     if outcome.startswith("ctra") or of.startswith("ctra"):
         short.append("higher CTRA = more adverse")
-    if words.sign_note(outcome) == words.COMPONENT_SIGN:
-        short.append(words.COMPONENT_SIGN)
-    better = words.label(outcome).better
+    if labels.sign_note(outcome) == labels.COMPONENT_SIGN:
+        short.append(labels.COMPONENT_SIGN)
+    better = labels.label(outcome).better
     if better and not outcome.startswith("ctra"):
         short.append(f"{better} is better")
     return "; ".join(short)
@@ -165,32 +167,32 @@ def _signed(lead: str, outcome: str, of: str) -> Text:
     return [f"{lead} ({sign})" if sign else lead]
 
 
-def _figures(row: Mapping[str, Any], term: words.Term, context: Context) -> list[str | Number]:
+def _figures(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> list[str | Number]:
     """Return estimate, interval, p, effect size and n as text."""
     what = "mean difference" if term.kind == "change" else "slope"
     what = {"difference": "difference of the slopes", "level": "mean"}.get(term.kind, what)
     text: list[str | Number] = [f"{what} ", blocks.estimate(row), unit_words(row, term, context)]
-    if words.given(row["conf_low"]):
-        text += [f" ({words.LEVEL} CI ", *blocks.interval(row), ")"]
+    if numbers.given(row["conf_low"]):
+        text += [f" ({numbers.LEVEL} CI ", *blocks.interval(row), ")"]
     text += [", ", *blocks.p_clause(row)]
-    if words.given(row["p_adjusted"]):
+    if numbers.given(row["p_adjusted"]):
         text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
-    if words.given(row["effect_size"]) and term.kind == "change":
+    if numbers.given(row["effect_size"]) and term.kind == "change":
         text += [
-            f", {words.effect_kind(row['effect_size_kind'])}{words.NBSP}={words.NBSP}",
+            f", {numbers.effect_kind(row['effect_size_kind'])}{numbers.NBSP}={numbers.NBSP}",
             blocks.shown(row, "effect_size", 2),
         ]
-    text += [f", n{words.NBSP}={words.NBSP}", blocks.count(row)]
+    text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
     text += _equivalent(row, context)
     return text
 
 
-def unit_words(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
+def unit_words(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> str:
     """Return the unit of an estimate: that of the outcome, for a slope per unit of the predictor."""
-    unit = words.unit_of(row["outcome"], context.units)
+    unit = labels.unit_of(row["outcome"], context.units)
     text = f" {unit}" if unit else ""
     if term.kind in ("within", "between", "pooled"):
-        of = words.unit_of(term.of, context.units)
+        of = labels.unit_of(term.of, context.units)
         text += f" per {of.removesuffix('s') if of == 'points' else of}" if of else " per unit"
     return text
 
@@ -198,32 +200,32 @@ def unit_words(row: Mapping[str, Any], term: words.Term, context: Context) -> st
 def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
     """Return the result of the equivalence test, where a bound was declared."""
     test = context.equivalence.get(row["key"])
-    if not test or not words.given(test["p_value"]):
+    if not test or not numbers.given(test["p_value"]):
         return []
     verb = "was" if test["p_value"] < context.alpha else "was not"
-    p = Number(words.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
-    sign = "" if p.text[0] in "<>" else f"={words.NBSP}"
+    p = Number(numbers.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
+    sign = "" if p.text[0] in "<>" else f"={numbers.NBSP}"
     bound = f"{test['bound']:.4g}"
-    if words.given(test["bound_sd"]):
+    if numbers.given(test["bound_sd"]):
         session = test["bound_session"]
         bound += f" = {test['bound_sd']:g} SD at “{context.sessions.get(session, session)}”"
-    return [f"; equivalence within the declared bound of {bound} {verb} shown (p{words.NBSP}{sign}", p, ")"]
+    return [f"; equivalence within the declared bound of {bound} {verb} shown (p{numbers.NBSP}{sign}", p, ")"]
 
 
-def _joint(row: Mapping[str, Any], term: words.Term, context: Context, clear: bool) -> Text:
+def _joint(row: Mapping[str, Any], term: wording.TestedTerm, context: Context, clear: bool) -> Text:
     """Return the sentence of an F test, with each of its coefficients."""
     verb = "differed" if clear else "was not shown to differ"
     over = "between the sessions" if term.kind == "joint" else f"with {_inside(term.of)}"
-    lead = _signed(f"{words.subject(row['outcome'])} {verb} {over}", row["outcome"], term.of)
+    lead = _signed(f"{labels.subject(row['outcome'])} {verb} {over}", row["outcome"], term.of)
     text: list[Any] = [*lead, ": ", *blocks.f_test(row), ", ", *blocks.p_clause(row)]
-    if words.given(row["p_adjusted"]):
+    if numbers.given(row["p_adjusted"]):
         text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
-    text += [f", n{words.NBSP}={words.NBSP}", blocks.count(row)]
+    text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
     for one in context.coefficients.get(row["key"], ()):
-        named = words.predictor(one["term"], context.sessions)
+        named = wording.predictor(one["term"], context.sessions)
         unit = unit_words(one, term, context)
         text += [f"; {named}: ", blocks.estimate(one), unit]
-        text += [f" ({words.LEVEL} CI ", *blocks.interval(one), ")"]
+        text += [f" ({numbers.LEVEL} CI ", *blocks.interval(one), ")"]
     return [*text, "."]
 
 
@@ -234,7 +236,7 @@ def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
     """
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        if words.given(row["family"]):
+        if numbers.given(row["family"]):
             grouped.setdefault(row["family"], []).append(row)
     order = ("primary", "secondary", "exploratory")
     rank = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pniflow import words
 from pniflow.report import blocks
 from pniflow.report.blocks import Listing, Text
 from pniflow.report.run_tables import Results
+from pniflow.text import numbers, wording
 
 
 def limits(results: Results) -> list[Any]:
@@ -40,7 +40,7 @@ def limits(results: Results) -> list[Any]:
         " direction is open."
     ])  # fmt: skip
     exploratory = sum(
-        1 for row in results.rows if words.given(row["family"]) and row["role"] == "exploratory"
+        1 for row in results.rows if numbers.given(row["family"]) and row["role"] == "exploratory"
     )
     if exploratory:
         items.append([
@@ -48,7 +48,7 @@ def limits(results: Results) -> list[Any]:
             f" {'test is' if exploratory == 1 else 'tests are'} exploratory: p is"
             " adjusted within a family at most, so some p may be below the level by chance."
         ])  # fmt: skip
-    if any(words.row_term(row).kind == "between" for row in results.rows):
+    if any(wording.row_term(row).kind == "between" for row in results.rows):
         items.append([
             "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
             " unreliability."

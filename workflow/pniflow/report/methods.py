@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pniflow import words
 from pniflow.report import methods_statistics as statistics
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def _design(study: Mapping[str, Any]) -> str:
     for name, about in study["sessions"].items():
         day = (about or {}).get("day")
         label = (about or {}).get("label") or name
-        sessions.append(f"{label} (day {words.number(day, 0)})" if words.given(day) else label)
+        sessions.append(f"{label} (day {numbers.number(day, 0)})" if numbers.given(day) else label)
     return (
         f"Design: {study['design']}. Intervention: {study['intervention']}. Sessions: {', '.join(sessions)}."
     )
@@ -119,14 +119,14 @@ def _design(study: Mapping[str, Any]) -> str:
 def _questionnaires(
     study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
 ) -> Text:
-    modelled = {row["outcome"] for row in rows} | {words.row_term(row).of for row in rows}
+    modelled = {row["outcome"] for row in rows} | {wording.row_term(row).of for row in rows}
     scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
-        key = words.instrument_key(name)
+        key = labels.instrument_key(name)
         if key is None:
             scored.setdefault("by a key file of the study's own", []).append(name)
         elif modelled & set(key["scales"]):
-            share = f"{key['missing']['minimum_share'] * 100:g}{words.NBSP}%"
+            share = f"{key['missing']['minimum_share'] * 100:g}{numbers.NBSP}%"
             rule = f"where at least {share} of a scale's items were answered"
             scored.setdefault(rule, []).append(name)
     text: list[Any] = []
@@ -150,7 +150,7 @@ def _questionnaires(
 
 
 def _title(name: str) -> str:
-    key = words.instrument_key(name)
+    key = labels.instrument_key(name)
     return str(key["title"]) if key else name
 
 
@@ -159,7 +159,7 @@ def _unverified(study: Mapping[str, Any]) -> str:
     marked: list[str] = []
     rules: list[str] = []
     for name in study.get("instruments", {}):
-        key = words.instrument_key(name)
+        key = labels.instrument_key(name)
         if key is None:
             marked.append(f"{name} (a key file of the study's own)")
             continue
@@ -174,10 +174,10 @@ def _unverified(study: Mapping[str, Any]) -> str:
 
 def instrument(name: str) -> str:
     """Return a measure's label; for an instrument without a total score, its own name."""
-    label = words.label(name).long
+    label = labels.label(name).long
     if label != name.replace("_", " "):
         return label
-    key = words.instrument_key(name)
+    key = labels.instrument_key(name)
     return str(key["title"]) if key else label
 
 
@@ -188,7 +188,7 @@ def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
         limit = about.get("detection_limit")
         text = f"{name.replace('_', ' ')} in {about['unit']}, analysed as {scale}"
         sentences.append(f"{text[:1].upper()}{text[1:]}")
-        if words.given(limit):
+        if numbers.given(limit):
             stand = _BELOW[about["below_limit_as"]]
             sentences.append(f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}")
             if about["below_limit_as"] == "limit_over_sqrt2":
@@ -214,7 +214,7 @@ def _expression(
         text.append(f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}")
         text += bibliography.cite(report["method"])
         text.append(_reference(report))
-        if words.given(report.get("floor")):
+        if numbers.given(report.get("floor")):
             share = f"{100 * report['floored_share']:.1f} % of the levels"
             text.append(f"; values below {report['floor']:g} ({share}) were set to it before log2")
     text.append(". ")
@@ -236,7 +236,7 @@ def _expression(
         for place, one in enumerate(of_each):
             text += [", " if place else "", *one]
         text += [")", *bibliography.cite("ctra", *([name] if name else [])), ". "]
-    return [*text, f"Sign: {words.CTRA_SIGN}."]
+    return [*text, f"Sign: {labels.CTRA_SIGN}."]
 
 
 def _reference(report: Mapping[str, Any]) -> str:
@@ -244,7 +244,9 @@ def _reference(report: Mapping[str, Any]) -> str:
     found, missing = report["references_found"], report["references_missing"]
     text = ""
     if report["method"] == "reference_genes":
-        text += f" ({words.plural(len(found), 'gene')}{', without ' if missing else ''}{', '.join(missing)})"
+        text += (
+            f" ({numbers.plural(len(found), 'gene')}{', without ' if missing else ''}{', '.join(missing)})"
+        )
     elif report["method_asked"] == "reference_genes":
         text += f", as only {len(found)} of {len(found) + len(missing)} reference genes were found"
     return text + (f", brought to {_SCALES[report['scale']]}" if report["scale"] else "")
@@ -267,14 +269,14 @@ def _imaging(
             f" {_lesions(study['cat12']['lesion_handling'])}.",
         ]
     text += _freesurfer(tables, " " if text else "", bibliography)
-    regions = [words.region_of(str(row["outcome"])) for row in rows]
+    regions = [labels.region_of(str(row["outcome"])) for row in rows]
     atlases = list(dict.fromkeys(region.atlas for region in regions if region))
     if atlases:
         text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
         for place, atlas in enumerate(atlases):
             text += [
                 ", " if place else "",
-                words.atlas(atlas),
+                labels.atlas(atlas),
                 *bibliography.cite(atlas, atlas.split("_")[0]),
             ]
         text.append(".")
@@ -302,7 +304,7 @@ def _freesurfer(
     streams = (
         "; atlases that end in long are those of its longitudinal stream, and are never mixed with others"
     )
-    named = ", ".join(words.atlas(name) for name in atlases)
+    named = ", ".join(labels.atlas(name) for name in atlases)
     return [
         f"{lead}Tables of FreeSurfer were read beside ({'; '.join(versions) or 'version not recorded'})",
         *bibliography.cite("freesurfer"),
@@ -358,7 +360,7 @@ def _left_out(tables: Mapping[str, pd.DataFrame], plan: Plan | None) -> list[str
         return []
     table = table[table["table"] == "models_left_out"]
     reasons: dict[str, list[tuple[str, str, str]]] = {}
-    for row in words.records(table):
+    for row in numbers.records(table):
         model, named = row["model"], row["outcome"] or ""
         planned = plan.model(model) if plan else None
         reason = row["note"]
@@ -373,7 +375,7 @@ def _left_out(tables: Mapping[str, pd.DataFrame], plan: Plan | None) -> list[str
 def _which(analyses: Sequence[tuple[str, str, str]]) -> str:
     """Return models with their outcomes as text, counted by the name in the plan where more than three."""
     if len(analyses) <= _FEW:
-        return joined([f"{model} ({words.label(of).long})" if of else model for model, _, of in analyses])
+        return joined([f"{model} ({labels.label(of).long})" if of else model for model, _, of in analyses])
     counts = Counter(planned for _, planned, _ in analyses)
     listed = joined([f"{model} ({count})" for model, count in counts.items()])
     return f"{len(analyses)} analyses, by model {listed}"

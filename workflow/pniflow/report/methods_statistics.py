@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pniflow import words
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Number, Row, Table, Text
 from pniflow.report.trace import coding, fixed, random
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     """Return how models were fitted and tested, from the rows themselves."""
-    kinds = list(dict.fromkeys(str(row["method"]) for row in rows if words.given(row["method"])))
+    kinds = list(dict.fromkeys(str(row["method"]) for row in rows if numbers.given(row["method"])))
     if not kinds:
         return []
     text: list[Any] = ["Models were fitted by "]
@@ -41,19 +41,20 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     text.append(".")
     if any("reml" in _METHODS[kind] for kind in kinds):
         text.append(
-            f" Mixed models have a random intercept per person; intervals are {words.LEVEL}, tests two-sided."
+            f" Mixed models have a random intercept per person; intervals are {numbers.LEVEL},"
+            " tests two-sided."
         )
-    if any(words.row_term(row).kind == "within" for row in rows):
+    if any(wording.row_term(row).kind == "within" for row in rows):
         text += [
             " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
             " from it (within), after removing session means", *bibliography.cite("within_between"), ".",
         ]  # fmt: skip
     for kind in dict.fromkeys(str(row["effect_size_kind"]) for row in rows if row["effect_size_kind"]):
-        if words.given(kind) and kind.startswith("hedges_g_av"):
-            named = words.effect_kind(kind)
+        if numbers.given(kind) and kind.startswith("hedges_g_av"):
+            named = numbers.effect_kind(kind)
             text += [f" Standardized changes are {named}", *bibliography.cite("hedges_g_av"), "."]
-    tested = [row for row in rows if words.given(row["family"])]
-    if any(bool(row["singular"]) for row in tested if words.given(row["singular"])):
+    tested = [row for row in rows if numbers.given(row["family"])]
+    if any(bool(row["singular"]) for row in tested if numbers.given(row["singular"])):
         text.append(
             " Fits in which the variance between persons was estimated at zero are listed under quality and"
             " exclusions."
@@ -65,12 +66,12 @@ def models_by_family(rows: Rows, plan: Plan) -> list[Any]:
     """Return a table of the models behind each family of tests, as planned and fitted."""
     seen: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for row in rows:
-        model = plan.model(str(row["model"])) if words.given(row["family"]) else None
+        model = plan.model(str(row["model"])) if numbers.given(row["family"]) else None
         if model:
             key = (model.entry, f"{fixed(model.general)}; random: {random(model)}")
             families, outcomes = seen.setdefault(key, ({}, {}))
             families[f"{row['family']} ({row['role']})"] = None
-            outcomes[words.label(row["outcome"]).short] = None
+            outcomes[labels.label(row["outcome"]).short] = None
     lines = [
         Row([name], [["; ".join(families)], ["; ".join(outcomes)], [terms]])
         for (name, terms), (families, outcomes) in seen.items()
@@ -89,8 +90,8 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
     if families is not None:
         families = families[(families["table"] == "families") & (families["quantity"] == "m_planned")]
     if families is None or not len(families):
-        names = list(dict.fromkeys(row["family"] for row in rows if words.given(row["family"])))
-        counted = words.plural(len(names), "family", "families")
+        names = list(dict.fromkeys(row["family"] for row in rows if numbers.given(row["family"])))
+        counted = numbers.plural(len(names), "family", "families")
         return [f"p-values are adjusted within {counted} of tests."] if names else []
     grouped: dict[str, list[Text]] = {}
     for name, value, adjust in zip(families["family"], families["value"], families["adjust"], strict=True):
@@ -132,7 +133,7 @@ def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Te
     table = tables.get("sensitivity")
     if table is None or not len(table):
         return []
-    known = words.known("variants")
+    known = labels.known("variants")
     text: list[Any] = ["Beside each prespecified estimate, where it applies: "]
     for place, variant in enumerate(dict.fromkeys(table["variant"])):
         name = known[variant]["label"] if variant in known else str(variant).replace("_", " ")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pniflow import words
 from pniflow.modalities import DOMAINS
 from pniflow.report import blocks as parts
 from pniflow.report import estimate_tables, interpretation
 from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Text
 from pniflow.report.interpretation import Context
 from pniflow.report.run_tables import Results
+from pniflow.text import numbers, wording
 
 _FEW = 8  # results that are named in the first sentences
 
@@ -33,7 +33,7 @@ def answers_section(results: Results) -> list[Any]:
             [
                 "“Shown” means that the p-value, adjusted within its family of tests where the plan says so,"
                 " is below"
-                f" {words.number(alpha, 2)}. Where something was not shown, the interval says which"
+                f" {numbers.number(alpha, 2)}. Where something was not shown, the interval says which"
                 " differences remain"
                 " possible."
             ],
@@ -83,9 +83,9 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
     """Return tested rows by name, those of the same result together."""
     named: dict[str, list[str]] = {}
     for row in rows:
-        term = words.row_term(row)
+        term = wording.row_term(row)
         named.setdefault(_result(row, term, context), []).append(
-            words.inside(estimate_tables.row_name(row, term))
+            numbers.inside(estimate_tables.row_name(row, term))
         )
     # A slope's name holds a comma.
     return "; ".join(
@@ -94,7 +94,7 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
     )
 
 
-def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
+def _result(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> str:
     """Return what was found of a row in a few words, "" where its name says all."""
     shown = interpretation.verdict(row, context.alpha) == interpretation.SHOWN
     first, later = context.compared(row["outcome"], term.of if term.kind == "change" else "")
@@ -119,7 +119,7 @@ def _result(row: Mapping[str, Any], term: words.Term, context: Context) -> str:
 
 def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
     clear, count = interpretation.tally(rows, context.alpha)
-    known = [row for row in rows if words.given(row["p_adjusted"])]
+    known = [row for row in rows if numbers.given(row["p_adjusted"])]
     adjusted = any(row["p_adjusted"] != row["p_value"] for row in known) or len(known) == 1
     how = "adjusted within the family" if adjusted else "not adjusted"
     key = f"{rows[0]['role'] or ''}/{family}"
@@ -131,7 +131,7 @@ def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Cont
         ".",
     ]
     return [
-        Heading(words.question(family, rows)),
+        Heading(wording.question(family, rows)),
         Paragraph(note, "note"),
         Listing(
             [interpretation.answer(row if adjusted else {**row, "p_adjusted": None}, context) for row in rows]

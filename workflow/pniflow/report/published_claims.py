@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pniflow import words
 from pniflow.files import read_yaml
 from pniflow.report import blocks as parts
 from pniflow.report.blocks import Heading, Listing, Paragraph, Row, Table, Text
 from pniflow.report.interpretation import SHOWN, Context, sign_words, unit_words, verdict
 from pniflow.resources import find
+from pniflow.text import labels, numbers, wording
 
 _SIGN = {"lower": -1, "higher": 1}
 _SLOPES = {"lower": "inverse", "higher": "positive"}
@@ -35,7 +35,7 @@ def _of_one(rows: Sequence[Mapping[str, Any]], context: Context, name: str) -> l
     for claim in published["claims"]:
         for key in claim["keys"]:
             row = _of_same_estimand(key, by_key, context)
-            if row and words.given(row["estimate"]):
+            if row and numbers.given(row["estimate"]):
                 lines.append(_line(claim, row, context))
     if not lines:
         return []
@@ -70,17 +70,17 @@ def _of_same_estimand(
 
 
 def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) -> Row:
-    term = words.row_term(row)
+    term = wording.row_term(row)
     here: Text = [
         parts.estimate(row), unit_words(row, term, context), " (", *parts.interval(row), ")"
-    ] if words.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip
-    what = words.label(row["outcome"]).short
+    ] if numbers.given(row["conf_low"]) else [parts.estimate(row)]  # fmt: skip
+    what = labels.label(row["outcome"]).short
     direction = claim["direction"]
     if term.kind not in ("change", "joint"):
         direction = _SLOPES.get(direction, direction)
-        what += f" on {words.inside(words.label(term.of).short)}, {term.kind}"
+        what += f" on {numbers.inside(labels.label(term.of).short)}, {term.kind}"
     elif len(context.sessions) > 2:
-        what += f", {words.predictor(row['term'], context.sessions)}"
+        what += f", {wording.predictor(row['term'], context.sessions)}"
     return Row(
         [f"{claim['claim']} ({what})"],
         [
@@ -88,7 +88,7 @@ def _line(claim: Mapping[str, Any], row: Mapping[str, Any], context: Context) ->
             ["none reported" if direction == "none" else direction],
             here,
             [parts.p_number(row)],
-            [parts.p_number(row, "p_adjusted")] if words.given(row["p_adjusted"]) else [words.NONE],
+            [parts.p_number(row, "p_adjusted")] if numbers.given(row["p_adjusted"]) else [numbers.NONE],
             [parts.count(row)],
             [_agreement(claim["direction"], row, context.alpha)],
         ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow import __version__, files, words
+from pniflow import __version__, files
 from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.models.specification import Plan, read_models
@@ -23,6 +23,7 @@ from pniflow.report.run_tables import Results
 from pniflow.report.sections import all_sections
 from pniflow.report.software import software
 from pniflow.tables import TABLES, read
+from pniflow.text import labels, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,13 +106,13 @@ def _results(
 ) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
-    rows = words.estimate_rows(held["estimates"])
+    rows = wording.estimate_rows(held["estimates"])
     tables = {name: table for name, table in held.items() if name not in _ASIDE}
     documents = {**documents, "normalization": held.get("normalization", {})}
-    sessions = words.session_words(about)
+    sessions = wording.session_words(about)
     units, domains, measured = _measures(held.get("measures"), list(sessions))
     variants: dict[str, list[dict[str, Any]]] = {}
-    for row in words.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
+    for row in wording.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
         variants.setdefault(row["key"], []).append(row)
     equivalence = {
         key: row for key, some in variants.items() for row in some if row["variant"] == "equivalence"
@@ -120,7 +121,7 @@ def _results(
         sessions,
         units,
         equivalence=equivalence,
-        coefficients=words.coefficients(rows, list(sessions)),
+        coefficients=wording.coefficients(rows, list(sessions)),
         measured=measured,
     )
     bibliography = Bibliography()
@@ -189,7 +190,7 @@ def _measures(
     once = table.drop_duplicates("measure")
     known = set(table.dropna(subset=["value"])[["measure", "session_id"]].itertuples(index=False, name=None))
     measured = {name: [one for one in sessions if (name, one) in known] for name in once["measure"]}
-    return words.units_of(table), dict(zip(once["measure"], once["domain"], strict=True)), measured
+    return labels.units_of(table), dict(zip(once["measure"], once["domain"], strict=True)), measured
 
 
 def read_figures(paths: list[Path]) -> Mapping[str, Picture]:

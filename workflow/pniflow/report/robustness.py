@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pniflow import words
 from pniflow.report import blocks as parts
 from pniflow.report.blocks import Fold, Listing, Number, Paragraph, Row, Table, Text
 from pniflow.report.estimate_tables import row_name
 from pniflow.report.interpretation import SHOWN, Context, sign_words, verdict
+from pniflow.text import labels, numbers, wording
 
 Rows = Sequence[Mapping[str, Any]]
 FIRMNESS = {  # what is counted over the sensitivity analyses
@@ -21,7 +21,7 @@ FIRMNESS = {  # what is counted over the sensitivity analyses
 
 def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[Any]:
     """Return the section's blocks; empty where nothing was varied."""
-    tested = [row for row in rows if words.given(row["family"]) and variants.get(row["key"])]
+    tested = [row for row in rows if numbers.given(row["family"]) and variants.get(row["key"])]
     if not tested:
         return []
     leading = [row for row in tested if row["role"] in ("primary", "secondary")]
@@ -56,13 +56,13 @@ def blocks(rows: Rows, variants: Mapping[str, Rows], context: Context) -> list[A
 
 def label(variant: str) -> str:
     """Return a sensitivity analysis in words."""
-    known = words.known("variants").get(variant)
+    known = labels.known("variants").get(variant)
     return known["label"] if known else variant.replace("_", " ")
 
 
 def _comparable(variant: str) -> bool:
     """Tell whether a variant's estimate has the scale of the prespecified one."""
-    known = words.known("variants").get(variant)
+    known = labels.known("variants").get(variant)
     return known is None or (known["scale"] == "same" and known["test"] == "yes")
 
 
@@ -71,7 +71,8 @@ def _tests(rows: Rows) -> list[Mapping[str, Any]]:
     return [
         one
         for one in rows
-        if words.given(one["p_value"]) and words.known("variants").get(one["variant"], {}).get("test") != "no"
+        if numbers.given(one["p_value"])
+        and labels.known("variants").get(one["variant"], {}).get("test") != "no"
     ]
 
 
@@ -90,7 +91,7 @@ def firmness(rows: Rows, variants: Mapping[str, Rows], alpha: float) -> dict[str
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in FIRMNESS}
     for row in rows:
         tests = _tests(variants.get(row["key"], ()))
-        if not words.given(row["family"]) or not variants.get(row["key"]):
+        if not numbers.given(row["family"]) or not variants.get(row["key"]):
             continue
         clear = verdict(row, alpha) == SHOWN
         below = sum(one["p_value"] < alpha for one in tests)
@@ -100,7 +101,7 @@ def firmness(rows: Rows, variants: Mapping[str, Rows], alpha: float) -> dict[str
             *(["firm"] if clear and below == len(tests) else []),
         ]
         for kind in kinds:
-            found[kind].append((row["key"], f"p below {words.number(alpha, 2)} in {below} of {len(tests)}"))
+            found[kind].append((row["key"], f"p below {numbers.number(alpha, 2)} in {below} of {len(tests)}"))
     return found
 
 
@@ -114,26 +115,26 @@ def _firmness(tested: Rows, variants: Mapping[str, Rows], alpha: float) -> Text:
         count["shown"],
         f" {'was' if len(found['shown']) == 1 else 'were'} shown; of these, ",
         count["firm"],
-        f" {'has' if len(found['firm']) == 1 else 'have'} p below {words.number(alpha, 2)} in every one of"
+        f" {'has' if len(found['firm']) == 1 else 'have'} p below {numbers.number(alpha, 2)} in every one of"
         " their sensitivity analyses (these p-values are not adjusted).",
     ]
 
 
 def _where(row: Mapping[str, Any], variants: Rows, context: Context) -> Text:
-    term = words.row_term(row)
+    term = wording.row_term(row)
     text: list[str | Number] = [f"{row_name(row, term)}: "]
     failing = [one for one in _tests(variants) if one["p_value"] >= context.alpha]
     largest = [one for one in failing if one["variant"] == "leave_one_out_largest_p"]
-    others = [one for one in failing if not words.given(one["participant_number"])]
+    others = [one for one in failing if not numbers.given(one["participant_number"])]
     for place, one in enumerate([*largest, *others]):
-        text += ["; " if place else "", f"{label(one['variant'])} (p{words.NBSP}", *_p(one), ")"]
+        text += ["; " if place else "", f"{label(one['variant'])} (p{numbers.NBSP}", *_p(one), ")"]
     return [*text, "."]
 
 
 def _p(one: Mapping[str, Any]) -> list[str | Number]:
-    text = words.p_value(one["p_value"])
+    text = numbers.p_value(one["p_value"])
     number = Number(text, _key(one), "p_value", "sensitivity")
-    return [number] if text[0] in "<>" else [f"={words.NBSP}", number]
+    return [number] if text[0] in "<>" else [f"={numbers.NBSP}", number]
 
 
 def _key(one: Mapping[str, Any]) -> str:
@@ -141,12 +142,12 @@ def _key(one: Mapping[str, Any]) -> str:
 
 
 def _equivalence(one: Mapping[str, Any], context: Context) -> Text:
-    term = words.row_term(one)
-    verb = "shown" if words.given(one["p_value"]) and one["p_value"] < context.alpha else "not shown"
+    term = wording.row_term(one)
+    verb = "shown" if numbers.given(one["p_value"]) and one["p_value"] < context.alpha else "not shown"
     return [
-        f"{row_name(one, term)}: {verb} (p{words.NBSP}",
+        f"{row_name(one, term)}: {verb} (p{numbers.NBSP}",
         *_p(one),
-        f"); {words.remark(one['note'], context.sessions)}.",
+        f"); {wording.remark(one['note'], context.sessions)}.",
     ]
 
 
@@ -154,13 +155,13 @@ def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, contex
     """For each tested estimate: lowest and highest variant on its scale, same signs, p below the level."""
     lines = []
     for row in rows:
-        others = [one for one in variants[row["key"]] if words.given(one["estimate"])]
+        others = [one for one in variants[row["key"]] if numbers.given(one["estimate"])]
         same_scale = [one for one in others if _comparable(one["variant"])]
         tests = _tests(others)
-        if not tests or not words.given(row["estimate"]):
+        if not tests or not numbers.given(row["estimate"]):
             continue
         decimals = parts.digits(row)
-        ends: list[Text] = [[words.NONE], [words.NONE]]
+        ends: list[Text] = [[numbers.NONE], [numbers.NONE]]
         if same_scale:
             found = [some(same_scale, key=lambda one: one["estimate"]) for some in (min, max)]
             ends = [[_number(one, decimals), f" ({label(one['variant'])})"] for one in found]
@@ -172,7 +173,7 @@ def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, contex
             [_tally(row, same, "same_sign"), " of ", _tally(row, len(tests), "tests")],
             [_tally(row, below, "below"), " of ", _tally(row, len(tests), "tests")],
         ]
-        term = words.row_term(row)
+        term = wording.row_term(row)
         lines.append(Row([row_name(row, term)], cells, row["key"], sign_words(row["outcome"], term.of)))
     columns = ["Measure", "Prespecified", "Lowest", "Highest", "Same sign", "p below .05"]
     note = "Lowest and highest keep the scale; other scores of the CTRA count for sign and p only."
@@ -180,7 +181,7 @@ def summary_table(rows: Rows, variants: Mapping[str, Rows], caption: str, contex
 
 
 def _number(one: Mapping[str, Any], decimals: int) -> Number:
-    return Number(words.number(one["estimate"], decimals), _key(one), "estimate", "sensitivity")
+    return Number(numbers.number(one["estimate"], decimals), _key(one), "estimate", "sensitivity")
 
 
 def _tally(row: Mapping[str, Any], count: int, column: str) -> Number:
@@ -194,10 +195,10 @@ def full_table(every: Rows, context: Context) -> Table:
         decimals = parts.digits(one)
 
         def number(column: str, one: Mapping[str, Any] = one, decimals: int = decimals) -> Number:
-            return Number(words.number(one[column], decimals), _key(one), column, "sensitivity")
+            return Number(numbers.number(one[column], decimals), _key(one), column, "sensitivity")
 
-        interval: Text = [words.NONE]
-        if words.given(one["conf_low"]):
+        interval: Text = [numbers.NONE]
+        if numbers.given(one["conf_low"]):
             interval = [number("conf_low"), parts.TO, number("conf_high")]
         lines.append(
             Row(
@@ -206,11 +207,11 @@ def full_table(every: Rows, context: Context) -> Table:
                     [label(one["variant"])],
                     [number("estimate")],
                     interval,
-                    [Number(words.p_value(one["p_value"]), _key(one), "p_value", "sensitivity")],
+                    [Number(numbers.p_value(one["p_value"]), _key(one), "p_value", "sensitivity")],
                     [Number(str(int(one["n_participants"])), _key(one), "n_participants", "sensitivity")],
-                    [words.remark(one["note"], context.sessions)],
+                    [wording.remark(one["note"], context.sessions)],
                 ],
-                remark=sign_words(one["outcome"], words.row_term(one).of),
+                remark=sign_words(one["outcome"], wording.row_term(one).of),
             )
         )
     columns = ["Model / outcome / term", "Analysis", "Estimate", "Interval", "p", "n", "Remark"]

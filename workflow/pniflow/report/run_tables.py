@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pniflow import words
 from pniflow.figures.gallery import FIGURES
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Picture
 from pniflow.report.interpretation import Context
+from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,20 +60,22 @@ def figures(results: Results, place: str) -> list[Any]:
 
 def tested(results: Results, *kinds: str) -> list[Mapping[str, Any]]:
     """Return the tested rows whose terms are of these kinds."""
-    return [row for row in results.rows if words.given(row["family"]) and words.row_term(row).kind in kinds]
+    return [
+        row for row in results.rows if numbers.given(row["family"]) and wording.row_term(row).kind in kinds
+    ]
 
 
 def is_ctra(row: Mapping[str, Any]) -> bool:
     """Tell whether a row's outcome is the CTRA or a component."""
-    return bool(words.sign_note(row["outcome"]))
+    return bool(labels.sign_note(row["outcome"]))
 
 
 def asked(family: str, rows: Sequence[Mapping[str, Any]], results: Results) -> str:
     """Return the question of a family as a sentence."""
-    text = words.question(family, rows)
+    text = wording.question(family, rows)
     return text if text.endswith("?") else f"{text}."
 
 
 def is_imaging(results: Results, row: Mapping[str, Any]) -> bool:
     """Tell whether a row's outcome was measured by MRI."""
-    return results.domains.get(row["outcome"]) == "imaging" or words.region_of(row["outcome"]) is not None
+    return results.domains.get(row["outcome"]) == "imaging" or labels.region_of(row["outcome"]) is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pniflow import words
 from pniflow.report import descriptives, estimate_tables, findings, further, interpretation, robustness
 from pniflow.report.blocks import Fold, Listing, Number, Paragraph, Section, Text
 from pniflow.report.checklists import checklists
 from pniflow.report.limits import limits
 from pniflow.report.opening import answers_section
 from pniflow.report.run_tables import Results, figures
+from pniflow.text import numbers, wording
 
 
 def all_sections(results: Results) -> list[Section]:
@@ -43,7 +43,7 @@ def _participants(results: Results) -> list[Any]:
     flow = results.tables.get("flow")
     if flow is not None and len(flow):
         enrolled = flow.loc[(flow["step"] == "enrolled"), "n"]
-        if len(enrolled) and words.given(enrolled.iloc[0]):
+        if len(enrolled) and numbers.given(enrolled.iloc[0]):
             number = Number(str(int(enrolled.iloc[0])), "enrolled/all/", "n", "flow")
             blocks.append(
                 Paragraph([number, f" {'person was' if number.text == '1' else 'persons were'} enrolled."])
@@ -55,7 +55,7 @@ def _participants(results: Results) -> list[Any]:
     table1 = results.tables.get("table1")
     if table1 is not None and len(table1):
         modelled = {row["outcome"] for row in results.rows}
-        modelled |= {words.row_term(row).of for row in results.rows}
+        modelled |= {wording.row_term(row).of for row in results.rows}
         named = [name for name in table1["measure"].unique() if name in modelled]
         blocks.append(estimate_tables.paired_table(table1, results.context.sessions, named))
     if "course" in results.tables:
@@ -102,9 +102,9 @@ def _alarms(results: Results) -> list[Any]:
         blocks += [Paragraph([text]), Listing(alarms)]
     singular: list[tuple[str, Text]] = []
     for row in results.rows:
-        if words.given(row["family"]) and words.given(row["singular"]) and row["singular"]:
-            name = estimate_tables.row_name(row, words.row_term(row))
-            note = words.remark(row["note"], results.context.sessions)
+        if numbers.given(row["family"]) and numbers.given(row["singular"]) and row["singular"]:
+            name = estimate_tables.row_name(row, wording.row_term(row))
+            note = wording.remark(row["note"], results.context.sessions)
             singular.append(("", [f"{name} ({row['key']}): {note}"]))
     if singular:
         text = "Fits in which the variance between persons was estimated at zero (singular), tested terms:"

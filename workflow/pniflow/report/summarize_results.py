@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pniflow import files, words
+from pniflow import contracts, files
 from pniflow.report import blocks, interpretation
+from pniflow.text import labels, numbers, wording
 
 _MOST = 14
 
@@ -22,7 +23,7 @@ def summarize_results(*, results: Path = Path("results"), study: Path | None = N
     study : Path, optional
         study.yaml, for its title; a simulated study is found in the results.
     """
-    rows = words.estimate_rows(files.read_table(results / "models" / "estimates.tsv", "estimates"))
+    rows = wording.estimate_rows(contracts.read_table(results / "models" / "estimates.tsv", "estimates"))
     about = _study(results, study)
     flags = _flags(results, rows)
     print(headline(rows, about, results / "report" / "report.html", flags))
@@ -65,8 +66,8 @@ def headline(
     if chosen:
         lines += ["", *_columns([_cells(row) for row in chosen])]
         lines.append("")
-        signs = {words.sign_note(row["outcome"], words.row_term(row).of) for row in chosen}
-        said = "CTRA: higher = more adverse. " if any(words.CTRA_SIGN in sign for sign in signs) else ""
+        signs = {labels.sign_note(row["outcome"], wording.row_term(row).of) for row in chosen}
+        said = "CTRA: higher = more adverse. " if any(labels.CTRA_SIGN in sign for sign in signs) else ""
         lines.append(f"{said}p: adjusted within its family where the plan says so.")
         if total > len(chosen):
             lines.append(f"{total - len(chosen)} further tests stand in the report.")
@@ -84,15 +85,15 @@ def headline(
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    term = words.row_term(row)
-    name = words.label(row["outcome"]).short
-    what = "change" if row["term"].startswith("session") else f"on {words.label(term.of).short}, {term.kind}"
+    term = wording.row_term(row)
+    name = labels.label(row["outcome"]).short
+    what = "change" if row["term"].startswith("session") else f"on {labels.label(term.of).short}, {term.kind}"
     decimals = blocks.digits(row)
-    low, high = (words.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-    size, reach = words.number(row["estimate"], decimals), f"[{low}, {high}]"
+    low, high = (numbers.number(row[end], decimals) for end in ("conf_low", "conf_high"))
+    size, reach = numbers.number(row["estimate"], decimals), f"[{low}, {high}]"
     if row["df_numerator"]:
         size, reach = blocks.plain(blocks.f_test(row)), ""
-    p = row["p_adjusted"] if words.given(row["p_adjusted"]) else row["p_value"]
+    p = row["p_adjusted"] if numbers.given(row["p_adjusted"]) else row["p_value"]
     verdict = {"shown": "shown", "unclear": "not shown", "none": "not estimable"}[
         interpretation.verdict(row, 0.05)
     ]
@@ -100,7 +101,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{name}: {what}",
         size,
         reach,
-        words.p_value(p),
+        numbers.p_value(p),
         str(int(row["n_participants"])),
         verdict,
     ]
@@ -123,24 +124,24 @@ def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     flags = []
     path = results / "cohort" / "exclusions.tsv"
     if path.is_file():
-        exclusions = files.read_table(path, "exclusions")
+        exclusions = contracts.read_table(path, "exclusions")
         counts = exclusions[exclusions["rule"] != "average scan"].groupby("rule").size()
         if len(counts):
             listed = ", ".join(f"{rule}: {count}" for rule, count in counts.items())
             flags.append(f"left out by rule (exclusions.tsv): {listed}.")
-    tested = [row for row in rows if words.given(row["family"])]
+    tested = [row for row in rows if numbers.given(row["family"])]
     lost = sum(interpretation.verdict(row, 0.05) == interpretation.NONE for row in tested)
     if lost:
-        flags.append(f"{words.plural(lost, 'planned test')} could not be estimated; the report says why.")
+        flags.append(f"{numbers.plural(lost, 'planned test')} could not be estimated; the report says why.")
     controls = [row for row in tested if interpretation.is_control(row)]
     alarms = [row for row in controls if interpretation.verdict(row, 0.05) == interpretation.SHOWN]
     if alarms:
-        named = ", ".join(words.label(row["outcome"]).short for row in alarms)
+        named = ", ".join(labels.label(row["outcome"]).short for row in alarms)
         flags.append(f"shown in a negative control, where nothing is expected: {named}.")
-    singular = sum(bool(row["singular"]) for row in tested if words.given(row["singular"]))
+    singular = sum(bool(row["singular"]) for row in tested if numbers.given(row["singular"]))
     if singular:
         flags.append(
-            f"in {words.plural(singular, 'tested estimate')} the variance between persons is estimated at"
+            f"in {numbers.plural(singular, 'tested estimate')} the variance between persons is estimated at"
             " zero."
         )
     return flags

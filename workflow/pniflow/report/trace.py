@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pniflow import files, words
+from pniflow import contracts
 from pniflow.errors import InputError
 from pniflow.models.specification import Model, Plan, read_models
 from pniflow.models.terms import Term
 from pniflow.report import interpretation
 from pniflow.tables import READS, TABLES
+from pniflow.text import labels, numbers, wording
 
 _INPUTS = {name: TABLES[name].path for name in itertools.chain(*READS["fit_models"])}
 _OUTPUTS = ("estimates", "sensitivity", "diagnostics")
@@ -40,14 +41,14 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
         There is no such key; the sentence names the most similar ones.
     """
     path = results / "models" / "sensitivity.tsv"
-    variants = words.estimate_rows(files.read_table(path, "sensitivity")) if path.is_file() else []
+    variants = wording.estimate_rows(contracts.read_table(path, "sensitivity")) if path.is_file() else []
     # An outcome that the sensitivity analyses alone have is traced to the first of them, as in the report.
     rows = {row["key"]: row for row in reversed(variants)}
-    rows |= {row["key"]: row for row in words.estimate_rows(_table(results, "estimates"))}
+    rows |= {row["key"]: row for row in wording.estimate_rows(_table(results, "estimates"))}
     written = models or results / "raw" / "models.yaml"
     plan = read_models(written) if written.is_file() else None
     measures = results / _INPUTS["measures"]
-    units = words.units_of(files.read_table(measures, "measures")) if measures.is_file() else {}
+    units = labels.units_of(contracts.read_table(measures, "measures")) if measures.is_file() else {}
     for one in key:
         if one not in rows:
             near = _nearest(one, list(rows))
@@ -68,7 +69,7 @@ def _nearest(key: str, known: Sequence[str]) -> list[str]:
 
 
 def _table(results: Path, name: str) -> Any:
-    return files.read_table(results / "models" / f"{name}.tsv", name)
+    return contracts.read_table(results / "models" / f"{name}.tsv", name)
 
 
 def describe(
@@ -78,19 +79,19 @@ def describe(
     units: Mapping[str, str],
 ) -> Facts:
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
-    label = words.label(row["outcome"])
-    unit = words.unit_of(row["outcome"], units)
+    label = labels.label(row["outcome"])
+    unit = labels.unit_of(row["outcome"], units)
     facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
-    sign = words.sign_note(row["outcome"], words.row_term(row).of)
+    sign = labels.sign_note(row["outcome"], wording.row_term(row).of)
     facts += [("sign", sign)] if sign else []
     model = plan.model(str(row["model"])) if plan else None
     if plan and model:
         facts += [("model, as planned", model.name), *formula(model, plan)]
     for name, value in row.items():
-        if name not in ("key", "model", "outcome", "term") and words.given(value):
+        if name not in ("key", "model", "outcome", "term") and numbers.given(value):
             facts.append((name, str(value)))
     for one in variants:
-        said = f"{words.number(one['estimate'], 4)}, {words.p_phrase(one['p_value'])}"
+        said = f"{numbers.number(one['estimate'], 4)}, {numbers.p_phrase(one['p_value'])}"
         facts.append((f"sensitivity, {one['variant']}", said))
     return facts
 
@@ -110,9 +111,9 @@ def _outcome(row: Mapping[str, Any], alpha: float) -> str:
     verdict = interpretation.verdict(row, alpha)
     if verdict == interpretation.NONE:
         return "not estimable"
-    adjusted = [words.p_phrase(row["p_adjusted"], "adjusted p")] if words.given(row["p_adjusted"]) else []
+    adjusted = [numbers.p_phrase(row["p_adjusted"], "adjusted p")] if numbers.given(row["p_adjusted"]) else []
     shown = "shown" if verdict == interpretation.SHOWN else "not shown"
-    return ", ".join([shown, words.p_phrase(row["p_value"]), *adjusted])
+    return ", ".join([shown, numbers.p_phrase(row["p_value"]), *adjusted])
 
 
 def behind(results: Path, models: Path | None = None) -> Facts:
@@ -143,7 +144,7 @@ def _resources(diagnostics: Path) -> str:
     """Return the option that named the user's own resources when the models were fitted, if any."""
     if not diagnostics.is_file():
         return ""
-    table = files.read_table(diagnostics, "diagnostics")
+    table = contracts.read_table(diagnostics, "diagnostics")
     named = table["quantity"][table["table"] == "resources"]
     return "".join(f"--resources {shlex.quote(folder)} " for folder in named)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import config, files
+from pniflow import config, contracts
 from pniflow.errors import InputError
 from pniflow.questionnaires.keys import Key, read_key
 from pniflow.study.covariates import cast, covariate_values, flagged
@@ -72,9 +72,9 @@ def ingest_study(*, study: Path, data: Path, out: Path, windows: Path | None = N
         tables = _pseudonymized(tables, register, described, data)
     for name, table in tables.items():
         ending = "parquet" if name == "responses" else "tsv"
-        files.write_table(table, out / f"{name}.{ending}", name)
+        contracts.write_table(table, out / f"{name}.{ending}", name)
     if windows is not None:
-        files.write_table(recall_windows(described), windows, "windows")
+        contracts.write_table(recall_windows(described), windows, "windows")
 
 
 def wanted_fields(study: Mapping[str, Any], keys: Mapping[str, Key]) -> dict[str, str]:

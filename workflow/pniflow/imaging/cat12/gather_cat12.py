@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.contracts import contract
 from pniflow.errors import InputError
 from pniflow.imaging.atlases import metric, region
@@ -48,9 +48,9 @@ def gather_cat12(*, regions: list[Path], globals: list[Path], quality: list[Path
     import pandas as pd
 
     for name, tables in (("globals", globals), ("quality", quality)):
-        frames = [files.read_table(table, name) for table in tables]
+        frames = [contracts.read_table(table, name) for table in tables]
         filled = [frame for frame in frames if len(frame)] or frames[:1]
-        files.write_table(pd.concat(filled, ignore_index=True), out / f"{name}.tsv", name)
+        contracts.write_table(pd.concat(filled, ignore_index=True), out / f"{name}.tsv", name)
     with _parquet_writer(out / "regions.parquet") as write:
         for table in _slices(regions):
             write(table)

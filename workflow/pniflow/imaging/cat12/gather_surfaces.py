@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12 import template
 from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
@@ -72,7 +72,7 @@ def gather_surfaces(
     """
     import pandas as pd
 
-    table = usable_scans(files.read_table(scans, "scans"), quality)
+    table = usable_scans(contracts.read_table(scans, "scans"), quality)
     if not re.fullmatch(r"\w+", measure):
         raise InputError(
             f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
@@ -113,7 +113,7 @@ def gather_surfaces(
     rows = pd.DataFrame(
         [(*part[:4], part[4].relative_to(folder).as_posix()) for part in parts], columns=columns
     )
-    files.write_table(rows.assign(start=starts, vertices=sizes), index, "surfaces")
+    contracts.write_table(rows.assign(start=starts, vertices=sizes), index, "surfaces")
     if triangles is not None:
         found_triangles = template.both_triangles() if mesh == "32k" else _triangles(parts[:2], sizes, folder)
         with files.atomic_path(triangles) as temporary, open(temporary, "wb") as stream:
@@ -195,7 +195,7 @@ def usable_scans(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:
     table = scans[scans["batch"].notna()]
     if quality is None:
         return table
-    status = files.read_table(quality, "quality")
+    status = contracts.read_table(quality, "quality")
     failed = table["scan"].isin(status.loc[status["status"] == "failed", "scan"])
     if failed.any():
         print(f"{int(failed.sum())} failed scans have no surfaces and are left out.", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import files
+from pniflow import contracts, files
 from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12.gather_surfaces import is_copy, usable_scans, walk
 
@@ -66,7 +66,7 @@ def gather_voxels(
     """
     import pandas as pd
 
-    table = usable_scans(files.read_table(scans, "scans"), quality)
+    table = usable_scans(contracts.read_table(scans, "scans"), quality)
     if table.empty:
         raise InputError(f"{scans}: no scan of the table is to be read.")
     paths = _images(folder, list(table["scan"]), prefix)
@@ -98,7 +98,7 @@ def gather_voxels(
         vertices=count,
         source=[path.relative_to(folder).as_posix() for path in paths],
     )
-    files.write_table(pd.DataFrame(rows), index, "surfaces")
+    contracts.write_table(pd.DataFrame(rows), index, "surfaces")
     print(f"{len(paths)} scans, {count} voxels with a mean above {threshold:g}.", file=sys.stderr)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pniflow import files
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12.exports import is_export, is_foreign, stems
@@ -115,7 +115,7 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
     share = np.array_split(np.array(used, dtype=object), batches)
     batch = {stem: number for number, part in enumerate(share, start=1) for stem in part}
     rows = [_row(scan) | {"batch": batch.get(stem, pd.NA)} for stem, scan in found.scans.items()]
-    files.write_table(pd.DataFrame(rows).astype({"batch": "Int64"}), scans, "scans")
+    contracts.write_table(pd.DataFrame(rows).astype({"batch": "Int64"}), scans, "scans")
     _say(points, found)
 
 
@@ -305,7 +305,7 @@ def _listed(
     for part in reversed([part for part in inside.parts if part != "."]):
         data = data.parent if data.name == part else data
     path = data / name
-    table = files.read_table(path)
+    table = contracts.read_table(path)
     for column in ("scan", "participant_id", "session_id"):
         if column not in table.columns:
             raise InputError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow import files
+from pniflow import contracts
 from pniflow.contracts import contract
 from pniflow.errors import InputError, listing
 from pniflow.imaging.atlases import metric, unknown_names
@@ -82,7 +82,7 @@ def parse_cat12(
         if refused and len(refused) == len(wanted) and not allow_failed_files:
             raise InputError(_refusal(refused, len(wanted)))
     for name, path in (("globals", globals), ("quality", quality)):
-        files.write_table(_frame(rows[name], name), path, name)
+        contracts.write_table(_frame(rows[name], name), path, name)
     if refused and not allow_failed_files:
         raise InputError(_refusal(refused, len(wanted)))
 
@@ -183,7 +183,7 @@ def _scans(paths: Sequence[Path], scans: Path | None, batch: int | None) -> Iter
             f"{listing(paths, 3)}: with a scans table one folder was expected, to which its names are"
             " relative."
         )
-    for row in files.read_table(scans, "scans").to_dict("records"):
+    for row in contracts.read_table(scans, "scans").to_dict("records"):
         indexed = row["batch"] is not None and row["batch"] == row["batch"]
         if indexed and batch in (None, row["batch"]):
             yield _listed(row, paths[0])

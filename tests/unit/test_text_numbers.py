@@ -10,8 +10,8 @@ import pytest
 
 import made_results as made
 from made_results import one
-from pniflow import words
 from pniflow.report import blocks as parts
+from pniflow.text import labels, numbers, wording
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 
@@ -35,12 +35,12 @@ SESSIONS = {"ses-pre": "before", "ses-post": "after"}
     ],
 )
 def test_a_p_value_is_never_zero_and_never_rounded_across_the_level(p, text):
-    assert words.p_value(p) == text
+    assert numbers.p_value(p) == text
 
 
 def test_every_p_keeps_its_side_of_the_level():
     for p in np.concatenate([np.linspace(0.0485, 0.0515, 601), np.random.default_rng(3).uniform(0, 1, 2000)]):
-        text = words.p_value(float(p)).replace("\u00a0", "")
+        text = numbers.p_value(float(p)).replace("\u00a0", "")
         shown = float(text.lstrip("<>"))
         if text[0] not in "<>":
             assert (shown < 0.05) == (p < 0.05)
@@ -61,7 +61,7 @@ def test_every_p_keeps_its_side_of_the_level():
     ],
 )
 def test_minus_is_a_minus_sign_and_there_is_no_minus_zero(value, decimals, text):
-    assert words.number(value, decimals) == text
+    assert numbers.number(value, decimals) == text
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_minus_is_a_minus_sign_and_there_is_no_minus_zero(value, decimals, text)
     ],
 )
 def test_decimals_show_two_digits_of_the_standard_error(error, values, decimals):
-    assert words.decimals_for(error, *values) == decimals
+    assert numbers.decimals_for(error, *values) == decimals
 
 
 def test_an_estimate_has_no_more_digits_than_its_error_allows():
@@ -105,57 +105,57 @@ def test_an_interval_that_excludes_zero_does_not_show_zero():
     ],
 )
 def test_terms_are_taken_apart(term, sessions, kind, of):
-    assert words.term_of(term, sessions) == words.Term(kind, of)
+    assert wording.term_of(term, sessions) == wording.TestedTerm(kind, of)
 
 
 def test_a_familys_question_stands_only_where_it_is_what_was_tested():
-    assert words.question("insula_asymmetry", [one(term="ctra_within")]).startswith(
+    assert wording.question("insula_asymmetry", [one(term="ctra_within")]).startswith(
         "Did the left-right difference"
     )
-    assert words.question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
-    assert words.question("pro_change", [one(term="session")]).startswith("Did the questionnaires")
-    assert words.question("my_family", [one()]) == "My family"
+    assert wording.question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
+    assert wording.question("pro_change", [one(term="session")]).startswith("Did the questionnaires")
+    assert wording.question("my_family", [one()]) == "My family"
 
 
 def test_region_names_become_words():
     assert (
-        words.label("aparc_a2009s.anterior_insula.left.thickness").long
+        labels.label("aparc_a2009s.anterior_insula.left.thickness").long
         == "Thickness of the left anterior insula"
     )
-    volume = words.label("neuromorphometrics.hippocampus.right.gm_volume")
+    volume = labels.label("neuromorphometrics.hippocampus.right.gm_volume")
     assert volume.long == "Grey matter volume of the right hippocampus"
     assert volume.unit == "ml"
-    asymmetry = words.label("aparc_a2009s.anterior_insula.left_minus_right.thickness")
+    asymmetry = labels.label("aparc_a2009s.anterior_insula.left_minus_right.thickness")
     assert asymmetry.long == "Left minus right thickness of the anterior insula"
 
 
 def test_remarks_name_sessions_and_measures_by_their_labels():
-    said = words.remark(
+    said = wording.remark(
         "without b_cell_depletion, tiv_person_mean; changed since ses-pre in sub-01", SESSIONS
     )
     assert said == "without B-cell depletion, tiv_person_mean; changed since “before” in sub-01"
     insula = made.INSULA.format("anterior", "left")
     assert (
-        words.remark(f"{insula} is left out.", SESSIONS)
+        wording.remark(f"{insula} is left out.", SESSIONS)
         == "thickness of the left anterior insula is left out."
     )
-    assert words.remark("scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x", SESSIONS) == (
+    assert wording.remark("scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x", SESSIONS) == (
         "scan avg_sub-02_ses-pre_T1w, d = 0.51 at ses-x"
     )
     assert (
-        words.remark("by -5.36 %; robust z -5, weights 1-2", SESSIONS)
+        wording.remark("by -5.36 %; robust z -5, weights 1-2", SESSIONS)
         == "by −5.36 %; robust z −5, weights 1-2"
     )
-    assert words.remark(None, SESSIONS) == ""
+    assert wording.remark(None, SESSIONS) == ""
 
 
 def test_an_unknown_measure_keeps_its_name():
-    assert words.label("θ_émotion").long == "θ émotion"
+    assert labels.label("θ_émotion").long == "θ émotion"
 
 
 def test_what_is_better_comes_from_the_instrument():
     better = {
-        name: words.label(name).better for name in ("pss10", "mhc_sf", "maia2_trusting", "mfis_physical")
+        name: labels.label(name).better for name in ("pss10", "mhc_sf", "maia2_trusting", "mfis_physical")
     }
     assert better == {
         "pss10": "lower",
@@ -163,7 +163,7 @@ def test_what_is_better_comes_from_the_instrument():
         "maia2_trusting": "higher",
         "mfis_physical": "lower",
     }
-    assert words.label("log_hair_cortisol").better == ""
+    assert labels.label("log_hair_cortisol").better == ""
 
 
 @pytest.mark.parametrize(
@@ -179,4 +179,4 @@ def test_what_is_better_comes_from_the_instrument():
     ],
 )
 def test_powers_of_a_length_are_raised(unit, shown):
-    assert words.unit_shown(unit) == shown
+    assert numbers.unit_shown(unit) == shown

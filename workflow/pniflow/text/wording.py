@@ -1,0 +1,122 @@
+"""Terms of models, sessions and rows of estimates in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pniflow.text.labels import known, label
+from pniflow.text.numbers import MINUS, inside, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_NAME = re.compile(
+    r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"
+)  # as tables write it
+
+
+def question(family: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the question a family of tests asks: the known one if that is what it tests, else its name."""
+    row = known("families").get(family)
+    kinds = {row_term(one).kind for one in rows}
+    if row and kinds <= set(row["kinds"].split()):
+        return row["question"]
+    text = family.replace("_", " ")
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+@dataclass(frozen=True)
+class TestedTerm:
+    """A tested term taken apart.
+
+    Attributes
+    ----------
+    kind : str
+        change (a session against the baseline), joint (several sessions at once), within, between,
+        difference (between minus within), level (the intercept), pooled (any other predictor).
+    of : str
+        The predictor, or for a change the session's name ("" where there are two sessions).
+    """
+
+    kind: str
+    of: str
+
+
+def term_of(term: str, sessions: int = 2) -> TestedTerm:
+    """Take a term's name apart (`session`, `session[ses-fu]`, `pss10_within`, `ctra_between`, `pss10`)."""
+    if term == "session":
+        return TestedTerm("change", "") if sessions <= 2 else TestedTerm("joint", "session")
+    inside = re.fullmatch(r"session\[(.+)\]", term)
+    if inside:
+        return TestedTerm("change", inside.group(1))
+    if term == "(intercept)":
+        return TestedTerm("level", "")
+    if "between_minus_within" in term:
+        return TestedTerm("difference", term.replace("between_minus_within", "").strip("_."))
+    for kind in ("within", "between"):
+        if term.endswith("_" + kind):
+            return TestedTerm(kind, term[: -len(kind) - 1])
+    return TestedTerm("pooled", term)
+
+
+def row_term(row: Mapping[str, Any]) -> TestedTerm:
+    """Take the term of an estimate's row apart: over several sessions it is joint where the row has an F."""
+    return term_of(row["term"], 3 if row.get("df_numerator") else 2)
+
+
+def session_words(study: Mapping[str, Any]) -> dict[str, str]:
+    """Return session -> its label in words ("before"), in order of time; else the name without `ses-`."""
+    return {
+        name: (about or {}).get("label") or name.removeprefix("ses-")
+        for name, about in study["sessions"].items()
+    }
+
+
+def predictor(term: str, sessions: Mapping[str, str]) -> str:
+    """Return what an estimate is on: the sessions compared ("after minus before"), or the predictor."""
+    known, labels = term_of(term, len(sessions)), list(sessions.values())
+    if known.kind == "joint":
+        return "session"
+    if known.kind == "change":
+        return f"{sessions.get(known.of, known.of) if known.of else labels[-1]} minus {labels[0]}"
+    side = f", {known.kind}" if known.kind in ("within", "between") else ""
+    name, _, level = (known.of or term).partition("[")
+    return f"{label(name).long}{f': {level[:-1]}' if level else ''}{side}"
+
+
+def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return estimates as rows in the table's order, each with its `key` model/outcome/term."""
+    return [{**row, "key": f"{row['model']}/{row['outcome']}/{row['term']}"} for row in records(frame)]
+
+
+def coefficients(
+    rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the key of each F test -> the rows of its coefficients, sessions in order of time."""
+
+    def place(row: Mapping[str, Any]) -> int:
+        later = row_term(row).of
+        return sessions.index(later) if later in sessions else 0
+
+    return {
+        row["key"]: sorted((one for one in rows if one["key"].startswith(f"{row['key']}[")), key=place)
+        for row in rows
+        if row["df_numerator"]
+    }
+
+
+def remark(text: Any, sessions: Mapping[str, str]) -> str:
+    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”"), - as −."""
+
+    def said(found: re.Match[str]) -> str:
+        name = found[0]
+        if name in sessions:
+            return f"“{sessions[name]}”"
+        long = label(name).long
+        return name if long == name.replace("_", " ") else inside(long)
+
+    return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, _NAME.sub(said, str(text or "")))
