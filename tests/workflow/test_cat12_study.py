@@ -136,5 +136,5 @@ def test_jobs_open_only_the_knowledge_that_their_rules_name(run: tuple[Path, dic
     folder = run[0].parent
     opened = knowledge_opened(folder / "opened.txt")
     named = knowledge_named("--configfile", folder / "config.yaml", directory=folder)
-    assert {rule: files for rule in named if (files := opened[rule] - named[rule])} == {}
+    assert {rule: files for rule in named if (files := opened.get(rule, set()) - named[rule])} == {}
     assert {"instruments", "atlases"} <= {Path(path).parent.name for path in opened["check_design"]}

@@ -17,6 +17,7 @@ from workflow.runs import BIN, ROOT, in_clone, knowledge_named, knowledge_opened
 ELSEWHERE = {
     "check_design": {"instruments", "groups"},  # where the study lacks a planned outcome
     "fit_models": {"groups"},
+    "index_cat12": {"metrics"},  # where a study has CAT12's exported tables
     "plot_gene_forest": {"instruments", "measures"},  # of predictors that are no session
     "plot_regions": {"instruments"},
 }
@@ -89,6 +90,16 @@ def test_trace_prints_the_command_with_the_resources_that_it_had(study: Path) ->
     assert "command: pniflow --resources mine fit-models --measures results/cohort/" in told.stdout, told
 
 
+def test_a_new_instrument_of_ones_own_reruns_what_would_read_it(study: Path) -> None:
+    new = study / "mine/instruments/mine.yaml"
+    new.write_bytes((ROOT / "resources/instruments/gad7.yaml").read_bytes().replace(b"gad7", b"mine"))
+    try:
+        plan = run(study, "-n", *MADE)
+    finally:
+        new.unlink()
+    assert set(re.findall(r"^(\w+) +1$", plan.stdout, flags=re.M)) == {"fit_models", "total"}, said(plan)
+
+
 def test_an_edited_instrument_of_ones_own_is_scored_anew(study: Path) -> None:
     """Even where the file's time is an old one, as that of an unpacked archive."""
     key = study / "mine/instruments/pss10.yaml"
@@ -102,17 +113,6 @@ def test_an_edited_instrument_of_ones_own_is_scored_anew(study: Path) -> None:
     eighth = visits.set_index(["id", "visit"])["pss10_8"]
     # Unreversed, the item counts x in place of 4 - x.
     assert (scores(study) - before).to_dict() == (2 * eighth - 4).to_dict()
-    key.write_text(text)
-
-
-def test_a_new_instrument_of_ones_own_reruns_what_would_read_it(study: Path) -> None:
-    new = study / "mine/instruments/mine.yaml"
-    new.write_bytes((ROOT / "resources/instruments/gad7.yaml").read_bytes().replace(b"gad7", b"mine"))
-    try:
-        plan = run(study, "-n", *MADE)
-    finally:
-        new.unlink()
-    assert set(re.findall(r"^(\w+) +1$", plan.stdout, flags=re.M)) == {"fit_models", "total"}, said(plan)
 
 
 def test_every_command_begins_with_the_resources(tmp_path: Path) -> None:

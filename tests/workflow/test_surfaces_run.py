@@ -162,4 +162,4 @@ def test_jobs_open_only_the_knowledge_that_their_rules_name(folder: Path) -> Non
     opened = knowledge_opened(place / "opened.txt")
     named = knowledge_named("--configfile", place / "config.yaml", directory=place)
     assert {"fit_surface", "fit_voxels", "plot_surface"} <= set(named)
-    assert {rule: files for rule in named if (files := opened[rule] - named[rule])} == {}
+    assert {rule: files for rule in named if (files := opened.get(rule, set()) - named[rule])} == {}
