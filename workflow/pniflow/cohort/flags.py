@@ -142,8 +142,8 @@ def of_scores(samples: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    notes = samples["note"].dropna().unique()
-    rows = [(None, None, "CTRA score", "score with a note", None, "; ".join(notes))] if len(notes) else []
+    notes = sorted(samples["note"].dropna().unique())
+    rows = [(None, None, "CTRA score", "score with a note", None, "; ".join(notes))] if notes else []
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
