@@ -22,6 +22,7 @@ tables:
     session_codes: {pre: ses-pre, post: ses-post}
 instruments:
   calm3: {fields: "q{item}"}
+sleep: {file: sleep.csv}
 """
 MODELS = """
 version: 1
@@ -32,9 +33,96 @@ defaults:
   random: [{intercept: participant}]
 models:
   - name: change
-    outcomes: [calm3]
+    outcomes: [calm3, sleep_minutes]
     fixed: [session]
     test: {change: [session]}
+"""
+
+# A modality: its room, its rules, its schemas, and one row.
+ROOM = {
+    "workflow/pniflow/sleep/__init__.py": '"""Sleep by actigraphy."""\n',
+    "workflow/pniflow/sleep/ingest_sleep.py": '''
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pniflow.contracts import write_table
+
+
+def ingest_sleep(*, file: Path, sleep: Path) -> None:
+    """Read minutes asleep.
+
+    Parameters
+    ----------
+    file : Path
+        CSV with a row per person and session.
+    sleep : Path
+        Written (contract sleep).
+    """
+    write_table(pd.read_csv(file, dtype=str), sleep, "sleep")
+''',
+    "workflow/pniflow/sleep/branch.py": '''
+from __future__ import annotations
+
+import pandas as pd
+
+from pniflow.cohort.branches import Branch, Gathered
+from pniflow.cohort.exclusions import COLUMNS
+from pniflow.cohort.roster import PLACE
+
+
+def sleep(gathered: Gathered) -> Branch | None:
+    """Minutes asleep as a measure."""
+    if not gathered.has("sleep", "sleep"):
+        return None
+    table = gathered.tables["sleep"]
+    about = {"measure": "sleep_minutes", "unit": "min", "domain": "sleep"}
+    measures = table.rename(columns={"minutes": "value"}).assign(**about)
+    return Branch(table[PLACE], measures, pd.DataFrame(columns=COLUMNS, dtype=object))
+''',
+    "workflow/rules/sleep.smk": """
+rule ingest_sleep:
+    input:
+        file=raw["sleep.file"],
+        knowledge=(known := reads("sleep")),
+    output:
+        sleep="<results>/sleep/sleep.tsv",
+    params:
+        code=code_digest("sleep.ingest_sleep", known),
+    shell:
+        f"{PNIFLOW} ingest-sleep --file {{input.file}} --sleep {{output.sleep}}"
+""",
+    "workflow/schemas/sleep.section.yaml": """
+type: object
+additionalProperties: false
+required: [file]
+properties: {file: {$ref: "#/$defs/file"}}
+""",
+    "workflow/schemas/sleep.table.yaml": """
+title: sleep
+description: Minutes asleep.
+fields:
+  - {name: participant_id, type: string, description: Participant., constraints: {required: true}}
+  - {name: session_id, type: string, description: Session., constraints: {required: true}}
+  - {name: minutes, type: number, unit: min, description: Minutes asleep.}
+primaryKey: [participant_id, session_id]
+""",
+}
+ROW = """\
+  - name: sleep
+    key: sleep
+    domain: sleep
+    branch: sleep
+    made_by: "pniflow.sleep.branch:sleep"
+    label: Sleep
+    phrase: actigraphy
+    raw: [sleep.file]
+    measures: [sleep_minutes]
+    room: pniflow.sleep
+    commands: [ingest-sleep]
+    tables: [{name: sleep, path: sleep/sleep.tsv, rule: ingest_sleep, read_by: [assemble_cohort]}]
 """
 
 
@@ -58,6 +146,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gallery = clone / "workflow/pniflow/figures/gallery.py"
     rows, end = gallery.read_text().split("\n    )\n}\n")
     gallery.write_text(f"{rows}\n{recipe('workflow/pniflow/figures/gallery.py').rstrip()}\n    )\n}}\n{end}")
+    for place, text in ROOM.items():
+        (clone / place).parent.mkdir(exist_ok=True)
+        (clone / place).write_text(text)
+    modalities = clone / "workflow/pniflow/modalities.yaml"
+    modalities.write_text(modalities.read_text().replace("\ntables:", f"\n{ROW}tables:"))
     study = clone / "study"
     study.mkdir()
     draw = random.Random(1)
@@ -67,6 +160,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for visit in ("pre", "post")
     ]
     (study / "answers.csv").write_text("\n".join(["id,visit,q1,q2,q3", *answers]) + "\n")
+    nights = [
+        f"P{person:02},ses-{visit},{draw.randint(300, 480)}"
+        for person in range(1, 13)
+        for visit in ("pre", "post")
+    ]
+    (study / "sleep.csv").write_text("\n".join(["participant_id,session_id,minutes", *nights]) + "\n")
     (study / "study.yaml").write_text(STUDY)
     (study / "models.yaml").write_text(MODELS)
     (study / "config.yaml").write_text("questionnaires: {instruments: [calm3]}\n")
@@ -93,6 +192,15 @@ def test_a_figure_of_the_recipe_is_in_the_report(run: Path) -> None:
     assert page.count(about["alt"]) >= 1
     plan = snakemake("-n", "-p", "-F", "--configfile", "study/config.yaml", cwd=run)
     assert "pniflow plot-values --measures results/cohort/measures.parquet" in said(plan)
+
+
+def test_a_modality_is_its_room_and_one_row(run: Path) -> None:
+    """Measured, in the flow, tested and reported, and nothing else of the clone was edited for it."""
+    flow = (run / "results/cohort/flow.tsv").read_text()
+    assert re.search(r"^usable\tsleep\tses-post\t12\b", flow, flags=re.M), flow
+    page = (run / "results/report/report.html").read_text(encoding="utf-8")
+    assert "change/sleep_minutes/session" in page
+    assert "This study has no laboratory assays, blood gene expression and no MRI" in page
 
 
 def test_a_recipe_touches_no_more_files_than_it_says() -> None:

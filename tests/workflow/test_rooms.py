@@ -19,7 +19,7 @@ from workflow.runs import BIN, ROOT
 LIBRARY = ROOT / "workflow/pniflow"
 # From the ground to the top: a room imports from those before it.
 ROOMS = (
-    *("errors", "files", "resources", "contracts", "config", "modalities", "tables"),
+    *("errors", "files", "modalities", "resources", "contracts", "config", "tables"),
     "mixed",
     *("questionnaires", "assays", "expression", "study", "imaging"),
     "cohort",

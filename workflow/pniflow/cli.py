@@ -21,6 +21,7 @@ from typing import Any, Literal
 from pniflow import __version__
 from pniflow.errors import InputError, nearest
 from pniflow.figures.gallery import FIGURES
+from pniflow.modalities import MODALITIES
 from pniflow.resources import searched
 from pniflow.tables import READS, TABLES
 
@@ -28,20 +29,7 @@ COMMANDS = {
     "simulate-study": "pniflow.demo",
     "new-study": "pniflow",
     "ingest-study": "pniflow.study",
-    "score-questionnaires": "pniflow.questionnaires",
-    "score-assays": "pniflow.assays",
-    "ingest-expression": "pniflow.expression",
-    "normalize-expression": "pniflow.expression",
-    "assess-samples": "pniflow.expression",
-    "score-ctra": "pniflow.expression",
-    "index-cat12": "pniflow.imaging.cat12",
-    "parse-cat12": "pniflow.imaging.cat12",
-    "gather-cat12": "pniflow.imaging.cat12",
-    "gather-surfaces": "pniflow.imaging.cat12",
-    "gather-voxels": "pniflow.imaging.cat12",
-    "ingest-freesurfer": "pniflow.imaging",
-    "ingest-lesions": "pniflow.imaging",
-    "ingest-protocol": "pniflow.imaging",
+    **{command: one.room for one in MODALITIES for command in one.commands},
     "assemble-cohort": "pniflow.cohort",
     "check-design": "pniflow.models",
     "fit-models": "pniflow.models",

@@ -11,13 +11,25 @@ from typing import Any
 
 from pniflow.errors import InputError, nearest
 from pniflow.files import read_yaml
-from pniflow.resources import read_schema
+from pniflow.modalities import DOMAINS, MODALITIES
+from pniflow.resources import has_schema, read_schema
 
 
 @functools.cache
 def schema(name: str) -> dict[str, Any]:
-    """Return a schema of `workflow/schemas/` by name (`config`, `study`, `models`)."""
-    return read_schema(f"{name}.schema.yaml")
+    """Return a schema of `workflow/schemas/` by name (`config`, `study`, `models`).
+
+    A modality's section of study.yaml may stand in a file of its own, `<modality>.section.yaml`; a model may
+    require the data of any modality's domain.
+    """
+    found = read_schema(f"{name}.schema.yaml")
+    if name == "study":
+        own = {one.name: f"{one.name}.section.yaml" for one in MODALITIES}
+        found["properties"] |= {key: read_schema(file) for key, file in own.items() if has_schema(file)}
+    if name == "models":
+        requires = found["properties"]["models"]["items"]["properties"]["requires"]
+        requires["enum"] = [*DOMAINS, *requires["enum"]]
+    return found
 
 
 def read_study(path: Path | str) -> dict[str, Any]:
@@ -45,8 +57,8 @@ def read_study(path: Path | str) -> dict[str, Any]:
         f"expression.session_codes.{k}": v
         for k, v in study.get("expression", {}).get("session_codes", {}).items()
     }
-    for part in ("cat12", "freesurfer", "images", "lesions"):
-        named[f"{part}.session"] = study.get(part, {}).get("session")
+    for modality in MODALITIES:
+        named[f"{modality.name}.session"] = study.get(modality.name, {}).get("session")
     for key, session in named.items():
         if session is not None and session not in sessions:
             known = ", ".join(study["sessions"])

@@ -17,16 +17,25 @@ import numpy as np
 
 from pniflow.errors import InputError, listing, repeated
 from pniflow.files import atomic_path, cells, read_text
+from pniflow.modalities import BRANCHES
 from pniflow.resources import read_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+BRANCHES_HERE = "<branches>"
+
+
 @functools.cache
 def contract(name: str) -> dict[str, Any]:
-    """Return the contract of a table by name."""
-    return read_schema(f"{name}.table.yaml")
+    """Return the contract of a table by name; where it lists `<branches>`, those of all modalities."""
+    found = read_schema(f"{name}.table.yaml")
+    for field in found["fields"]:
+        listed = field.get("constraints", {}).get("enum", [])
+        if BRANCHES_HERE in listed:
+            field["constraints"]["enum"] = [*(one for one in listed if one != BRANCHES_HERE), *BRANCHES]
+    return found
 
 
 def field_names(name: str) -> list[str]:

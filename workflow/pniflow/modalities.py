@@ -1,14 +1,63 @@
 """One list of what a study can have: questionnaires, assays, expression, and the kinds of images.
 
-A modality is one row here and a room of its own; its rules are `workflow/rules/<name>.smk`, its tables stand
-in `pniflow.tables`, its section of study.yaml in the schema.
+A modality is one row of `modalities.yaml` and a room of its own; its rules are `workflow/rules/<name>.smk`,
+its section of study.yaml `workflow/schemas/<name>.section.yaml` (the first ones' stand in study.schema.yaml),
+the contracts of its tables lie beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a run.
+
+    Attributes
+    ----------
+    name : str
+        As the report and the plan call it.
+    path : str
+        Where it lies, below the results.
+    rule : str
+        The rule that writes it.
+    contract : str
+        Its contract in `workflow/schemas`, where its name is another.
+    option : str
+        Its option on the command line, where its name is another.
+    about : str
+        What it holds, where it has no contract.
+    read_by : list of str
+        Commands with a parameter `tables` that read it.
+    """
+
+    name: str
+    path: str
+    rule: str
+    contract: str = ""
+    option: str = ""
+    about: str = ""
+    read_by: Sequence[str] = ()
+
+    @property
+    def flag(self) -> str:
+        """Its option with the dashes."""
+        return "--" + (self.option or self.name).replace("_", "-")
+
+    @property
+    def schema(self) -> str:
+        """The name of its contract."""
+        return self.contract or self.name
+
+    def described(self) -> str:
+        """Return what it holds, by its contract."""
+        from pniflow.contracts import contract
+
+        return self.about or str(contract(self.schema)["description"])
 
 
 @dataclass(frozen=True)
@@ -31,10 +80,16 @@ class Modality:
         The branch's heading.
     phrase : str
         What a study without any measure of its domain is said to lack.
-    raw : tuple of str
+    raw : list of str
         Keys of study.yaml that name its raw files and folders.
-    measures : tuple of str
+    measures : list of str
         Measures whose names the stages fix.
+    tables : list of Table
+        Its tables that another stage reads.
+    room : str
+        The package of its commands.
+    commands : list of str
+        Its commands.
     """
 
     name: str
@@ -44,8 +99,11 @@ class Modality:
     made_by: str = ""
     label: str = ""
     phrase: str = ""
-    raw: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
+    raw: Sequence[str] = ()
+    measures: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    room: str = ""
+    commands: Sequence[str] = ()
 
     def present(self, study: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
         """Tell whether a study has it: whether something stands at its key."""
@@ -56,84 +114,17 @@ class Modality:
         return last in found and found[last] not in ([], {}, None)
 
 
-MODALITIES = (
-    Modality(
-        "questionnaires",
-        "config.questionnaires.instruments",
-        "questionnaire",
-        branch="questionnaires",
-        made_by="pniflow.cohort.branches:questionnaires",
-        label="Questionnaires",
-        phrase="questionnaires",
-    ),
-    Modality(
-        "assays",
-        "assays",
-        "assay",
-        branch="assays",
-        made_by="pniflow.cohort.branches:assays",
-        label="Assays",
-        phrase="laboratory assays",
-    ),
-    Modality(
-        "expression",
-        "expression",
-        "expression",
-        branch="expression",
-        made_by="pniflow.cohort.branches:expression",
-        label="Gene expression",
-        phrase="blood gene expression",
-        raw=("expression.matrix", "expression.samples", "expression.tx2gene"),
-        measures=(
-            "ctra",
-            "ctra_mean_z",
-            "ctra_mean_log2",
-            "ctra_balanced",
-            "ctra_without_antibody",
-            "ctra_without_interferon",
-            "ctra_without_near_floor",
-            "ctra_baseline_z",
-            "ctra_low_expression_filter",
-            "ctra_variance_filter",
-            "inflammatory",
-            "interferon",
-            "antibody",
-        ),
-    ),
-    Modality(
-        "cat12",
-        "cat12",
-        "imaging",
-        branch="imaging",
-        made_by="pniflow.cohort.branches:imaging",
-        label="MRI",
-        phrase="MRI",
-        raw=("cat12.folder", "cat12.scans"),
-        measures=("tiv", "gm", "wm", "csf", "wmh", "mean_thickness", "siqr", "iqr"),
-    ),
-    Modality("surfaces", "cat12.surfaces", "imaging"),
-    Modality("voxels", "cat12.voxels", "imaging"),
-    Modality(
-        "freesurfer",
-        "freesurfer",
-        "imaging",
-        branch="freesurfer",
-        made_by="pniflow.cohort.branches:freesurfer",
-        label="FreeSurfer",
-        raw=("freesurfer.folder",),
-    ),
-    Modality("images", "images", "imaging", raw=("images.folder",)),
-    Modality(
-        "lesions",
-        "lesions",
-        "imaging",
-        branch="lesions",
-        made_by="pniflow.cohort.branches:lesions",
-        label="Lesions",
-        raw=("lesions.folder", "lesions.file"),
-        measures=("lesion_volume", "lesion_count"),
-    ),
-)
+def _listed() -> tuple[tuple[Modality, ...], tuple[Table, ...]]:
+    """Read the list; pniflow's own, so libyaml builds it without the checks of users' files."""
+    import yaml
+
+    text = Path(__file__).with_suffix(".yaml").read_bytes()
+    found: dict[str, Any] = yaml.CSafeLoader(text).get_single_data()
+    rows = [{**row, "tables": [Table(**one) for one in row.get("tables", ())]} for row in found["modalities"]]
+    return tuple(Modality(**row) for row in rows), tuple(Table(**row) for row in found["tables"])
+
+
+MODALITIES, OF_EVERY_STUDY = _listed()
 BRANCHES = {one.branch: one.label for one in MODALITIES if one.branch}
 # Domain of a measure -> the modality that speaks for it.
 DOMAINS = {one.domain: one for one in MODALITIES if one.phrase}

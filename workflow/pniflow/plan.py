@@ -293,7 +293,7 @@ def _contribution(path: Path) -> tuple[bytes, tuple[Path, ...]]:
     return own, tuple(leads)
 
 
-_CODE = (".py", ".j2", ".css", ".js", ".typ")
+_CODE = (".py", ".j2", ".css", ".js", ".typ", ".yaml")
 
 
 @functools.cache
@@ -305,4 +305,4 @@ def _modules(name: str) -> tuple[Path, ...]:
     base = _LIBRARY.joinpath(*rest.split("."))
     if base.is_dir():
         return tuple(sorted(path for path in base.rglob("*") if path.suffix in _CODE))
-    return (base.with_suffix(".py"),) if base.with_suffix(".py").is_file() else ()
+    return tuple(path for end in _CODE if (path := base.with_suffix(end)).is_file())

@@ -79,6 +79,11 @@ def read_schema(name: str) -> dict[str, Any]:
     return document
 
 
+def has_schema(name: str) -> bool:
+    """Tell whether there is a file of this name among the schemas."""
+    return (shipped("schemas") / name).is_file()
+
+
 def find(kind: str, name: str) -> Path:
     """Find a resource file by kind (`genes`, `instruments`, `checklists`, `published`) and name.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 from pniflow.cohort.roster import PLACE, Roster
+from pniflow.modalities import DOMAINS
 
 # Covariates that tell of the course, where study.yaml declares them under these names.
 COURSE = {
@@ -21,13 +22,7 @@ COURSE = {
     "adverse_events": "adverse events",
     "relapses": "relapses",
 }
-BRANCH_OF = {
-    "questionnaire": "questionnaires",
-    "assay": "assays",
-    "expression": "expression",
-    "imaging": "imaging",
-    "exposure": "all",
-}
+BRANCH_OF = {name: one.branch for name, one in DOMAINS.items()} | {"exposure": "all"}
 UNRECORDED, UNCOLLECTED, UNUSABLE = "session not recorded", "not collected", "no usable value"
 
 
