@@ -23,7 +23,7 @@ from pniflow.errors import InputError, nearest
 from pniflow.figures.gallery import FIGURES
 from pniflow.modalities import MODALITIES
 from pniflow.resources import searched
-from pniflow.tables import READS, TABLES
+from pniflow.tables import READS, TABLES, described
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
@@ -142,7 +142,7 @@ def _add_tables(parser: argparse.ArgumentParser, command: str, explained: bool) 
     """Give each table that a command reads an option, explained by its contract."""
     needed, further = READS[command.replace("-", "_")]
     for name in (*needed, *further):
-        help = TABLES[name].described().replace("%", "%%") if explained else None
+        help = described(name).replace("%", "%%") if explained else None
         parser.add_argument(
             TABLES[name].flag,
             dest=f"tables.{name}",

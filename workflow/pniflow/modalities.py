@@ -53,12 +53,6 @@ class Table:
         """The name of its contract."""
         return self.contract or self.name
 
-    def described(self) -> str:
-        """Return what it holds, by its contract."""
-        from pniflow.contracts import contract
-
-        return self.about or str(contract(self.schema)["description"])
-
 
 @dataclass(frozen=True)
 class Modality:

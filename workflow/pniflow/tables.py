@@ -30,6 +30,13 @@ def read_by(command: str, modalities: Iterable[str]) -> dict[str, str]:
     return {name: TABLES[name].path for name in names if _MODALITY.get(name, "") in held}
 
 
+def described(name: str) -> str:
+    """Return what a table holds, by its contract."""
+    from pniflow.contracts import contract
+
+    return TABLES[name].about or str(contract(TABLES[name].schema)["description"])
+
+
 def read(path: Path, name: str) -> Any:
     """Read a table of the run by its contract, a document as it is."""
     from pniflow.contracts import read_table
