@@ -13,7 +13,7 @@ rule score_assays:
     benchmark:
         "<benchmarks>/score_assays.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:

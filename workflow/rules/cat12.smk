@@ -14,7 +14,7 @@ rule index_cat12:
     benchmark:
         "<benchmarks>/index_cat12.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -48,7 +48,7 @@ rule parse_cat12:
     benchmark:
         "<benchmarks>/parse_cat12/{batch}.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -80,7 +80,7 @@ rule gather_cat12:
     benchmark:
         "<benchmarks>/gather_cat12.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:

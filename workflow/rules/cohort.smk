@@ -43,7 +43,7 @@ rule assemble_cohort:
     benchmark:
         "<benchmarks>/assemble_cohort.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -79,6 +79,11 @@ def options_of(names):
     return written
 
 
+def together(name):
+    """Return the group of short jobs on a cluster; none on a workstation, where a dry run lists jobs in order."""
+    return name if workflow.resource_settings.nodes else None
+
+
 def word(path):
     """Write a path as one word of a shell command, braces kept from Snakemake's formatting."""
     return shlex.quote(path).replace("{", "{{").replace("}", "}}")

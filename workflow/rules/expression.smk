@@ -25,7 +25,7 @@ rule ingest_expression:
     benchmark:
         "<benchmarks>/ingest_expression.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -64,7 +64,7 @@ rule normalize_expression:
     benchmark:
         "<benchmarks>/normalize_expression.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -78,7 +78,7 @@ rule normalize_expression:
         "Normalized log2 expression: {params.method}"
     shell:
         f"{PNIFLOW} normalize-expression"
-        f" --levels {{input.levels}}{flags(WHOLE)}"
+        f" --levels {{input.levels}}{' --whole {input.whole}' if WHOLE else ''}"
         "{params.named} --mean {params.mean} --scale {params.scale} --floor {params.floor}"
         " --out {output.expression} --report {output.report} 2> {log}"
 
@@ -108,7 +108,7 @@ rule score_ctra:
     benchmark:
         "<benchmarks>/score_ctra.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -152,7 +152,7 @@ rule assess_samples:
     benchmark:
         "<benchmarks>/assess_samples.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:

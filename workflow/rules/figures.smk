@@ -26,7 +26,7 @@ for figure in drawn(MODALITIES):
         benchmark:
             f"<benchmarks>/plot_{figure.name}.jsonl"
         group:
-            "results"
+            together("results")
         conda:
             "../../envs/pniflow.yaml"
         params:

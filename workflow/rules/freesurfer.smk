@@ -13,7 +13,7 @@ rule ingest_freesurfer:
     benchmark:
         "<benchmarks>/ingest_freesurfer.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:

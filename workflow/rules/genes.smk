@@ -30,7 +30,7 @@ rule fit_over_genes:
     benchmark:
         "<benchmarks>/fit_over_genes.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -13,7 +13,7 @@ rule ingest_protocol:
     benchmark:
         "<benchmarks>/ingest_protocol.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -14,7 +14,7 @@ rule ingest_lesions:
     benchmark:
         "<benchmarks>/ingest_lesions.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:

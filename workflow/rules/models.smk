@@ -31,7 +31,7 @@ rule fit_models:
     benchmark:
         "<benchmarks>/fit_models.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -63,7 +63,7 @@ rule check_design:
     benchmark:
         "<benchmarks>/check_design.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     params:

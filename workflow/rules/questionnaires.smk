@@ -18,7 +18,7 @@ rule score_questionnaires:
     benchmark:
         "<benchmarks>/score_questionnaires.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:

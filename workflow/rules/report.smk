@@ -38,7 +38,7 @@ rule render_report:
     benchmark:
         "<benchmarks>/render_report.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     params:

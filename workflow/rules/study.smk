@@ -22,7 +22,7 @@ rule ingest_study:
     benchmark:
         "<benchmarks>/ingest_study.jsonl"
     group:
-        "tables"
+        together("tables")
     conda:
         "../../envs/pniflow.yaml"
     params:

@@ -16,7 +16,7 @@ rule gather_surfaces:
     benchmark:
         "<benchmarks>/gather_surfaces.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -68,7 +68,7 @@ rule fit_surface:
     benchmark:
         "<benchmarks>/fit_surface.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     threads: 4

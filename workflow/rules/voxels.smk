@@ -16,7 +16,7 @@ rule gather_voxels:
     benchmark:
         "<benchmarks>/gather_voxels.jsonl"
     group:
-        "imaging"
+        together("imaging")
     conda:
         "../../envs/pniflow.yaml"
     params:
@@ -58,7 +58,7 @@ rule fit_voxels:
     benchmark:
         "<benchmarks>/fit_voxels.jsonl"
     group:
-        "results"
+        together("results")
     conda:
         "../../envs/pniflow.yaml"
     threads: 4
