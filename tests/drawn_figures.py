@@ -14,17 +14,7 @@ from PIL import Image
 
 import made_results as made
 from pniflow.contracts import write_table
-from pniflow.figures.plot_associations import plot_associations
-from pniflow.figures.plot_ctra_components import plot_ctra_components
-from pniflow.figures.plot_ctra_heatmap import plot_ctra_heatmap
-from pniflow.figures.plot_gene_forest import plot_gene_forest
-from pniflow.figures.plot_influence import plot_influence
-from pniflow.figures.plot_paired_change import plot_paired_change
-from pniflow.figures.plot_quality import plot_quality
-from pniflow.figures.plot_regions import plot_regions
-from pniflow.figures.plot_slopes import plot_slopes
-from pniflow.figures.plot_specification_curve import plot_specification_curve
-from pniflow.figures.plot_windows import plot_windows
+from pniflow.figures.style import command_of
 
 
 def stamped(path: Path) -> bool:
@@ -122,25 +112,31 @@ def draw_all(folder: Path, people: int = 23, **changes: object) -> dict[str, dic
     for name, (frame, file, contract) in tables.items():
         path[name] = folder / file
         write_table(frame, path[name], contract)
-    for draw, names in (
-        (plot_paired_change, ("measures", "estimates")),
-        (plot_associations, ("measures", "estimates")),
-        (plot_regions, ("measures", "estimates")),
-        (plot_slopes, ("measures", "estimates")),
-        (plot_ctra_components, ("measures", "estimates")),
-        (plot_quality, ("measures", "participants")),
-        (plot_windows, ("windows",)),
-        (plot_influence, ("sensitivity", "estimates", "participants")),
-        (plot_specification_curve, ("sensitivity", "estimates", "measures")),
-        (plot_gene_forest, ("gene_estimates",)),
+    for name, names in (
+        ("paired_change", ("measures", "estimates")),
+        ("associations", ("measures", "estimates")),
+        ("regions", ("measures", "estimates")),
+        ("slopes", ("measures", "estimates")),
+        ("ctra_components", ("measures", "estimates")),
+        ("quality", ("measures", "participants")),
+        ("windows", ("windows",)),
+        ("influence", ("sensitivity", "estimates", "participants")),
+        ("specification_curve", ("sensitivity", "estimates", "measures")),
+        ("gene_forest", ("gene_estimates",)),
     ):
-        name = draw.__name__.removeprefix("plot_")
-        draw(**{key: path[key] for key in names}, study=study, **out(folder, name))
+        draw(name, folder, name, study=study, **{key: path[key] for key in names})
     blood = made.expression(folder, people)
     if sessions == ("ses-pre", "ses-post"):
-        plot_ctra_heatmap(**blood, study=study, **out(folder, "ctra_heatmap"))
+        draw("ctra_heatmap", folder, "ctra_heatmap", study=study, **blood)
     found = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")}
     return {name: about for name, about in found.items() if "caption" in about}
+
+
+def draw(figure: str, folder: Path, name: str = "a", *, study: Path, **tables: Path) -> dict:
+    """Draw a figure from files into files of a name; return its description."""
+    places = out(folder, name)
+    command_of(figure)(tables=tables, study=study, **places)
+    return json.loads(places["description"].read_text(encoding="utf-8"))
 
 
 def out(folder: Path, name: str = "a") -> dict[str, Path]:

@@ -304,13 +304,12 @@ def expression(folder: Path, count: int = 23) -> dict[str, Path]:
     for column in ("low_expression", "low_variance", "near_floor"):
         table[column] = False
     who = pd.DataFrame(samples, columns=["participant_id", "session_id"]).assign(sample_id=names, batch="1")
-    paths = {name: folder / f"{name}.tsv" for name in ("samples", "ctra", "genes")} | {
-        "expression": folder / "expression.parquet"
-    }
+    paths = {name: folder / f"{name}.tsv" for name in ("samples", "ctra")}
+    paths |= {"ctra_genes": folder / "genes.tsv", "expression": folder / "expression.parquet"}
     write_table(level, paths["expression"])
     write_table(who[["sample_id", "participant_id", "session_id", "batch"]], paths["samples"], "samples")
     write_table(frame, paths["ctra"], "ctra_scores")
-    write_table(table, paths["genes"], "ctra_genes")
+    write_table(table, paths["ctra_genes"], "ctra_genes")
     return paths
 
 

@@ -16,20 +16,10 @@ from PIL import Image
 
 import made_results as made
 from called import call
-from drawn_figures import by_gene, draw_all, out, sensitivity, stamped, windows
+from drawn_figures import by_gene, draw, draw_all, sensitivity, stamped, windows
 from pniflow.contracts import write_table
 from pniflow.figures.gallery import FIGURES
-from pniflow.figures.plot_associations import plot_associations
-from pniflow.figures.plot_ctra_components import plot_ctra_components
-from pniflow.figures.plot_gene_forest import plot_gene_forest
-from pniflow.figures.plot_influence import plot_influence
-from pniflow.figures.plot_paired_change import plot_paired_change
-from pniflow.figures.plot_regions import plot_regions
-from pniflow.figures.plot_slopes import plot_slopes
-from pniflow.figures.plot_specification_curve import plot_specification_curve
-from pniflow.figures.plot_windows import plot_windows
 from pniflow.report.render_report import render_report
-from pniflow.tables import TABLES
 from report_pages import Page
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
@@ -69,11 +59,10 @@ def test_simulated_data_say_so_on_the_picture(drawn, tmp_path):
     for name in about:
         assert about[name]["simulated"] is True
         assert stamped(folder / f"{name}.png")
-    out = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
     study = made.write_study(tmp_path, simulated=False)
-    plot_associations(estimates=folder / "estimates.tsv", study=study, **out)
-    assert json.loads(out["description"].read_text())["simulated"] is False
-    assert not stamped(out["image"])
+    real = draw("associations", tmp_path, estimates=folder / "estimates.tsv", study=study)
+    assert real["simulated"] is False
+    assert not stamped(tmp_path / "a.png")
 
 
 UNUSUAL = {
@@ -157,19 +146,18 @@ def test_a_study_without_results_says_so_in_a_sentence(tmp_path):
     both = {name: path[name] for name in ("estimates", "measures")}
     fewer = {"estimates": path["estimates"], "measures": path["assays"]}
     varied = {name: path[name] for name in ("estimates", "sensitivity")}
-    for draw, tables in (
-        (plot_paired_change, both),
-        (plot_associations, {"estimates": path["estimates"]}),
-        (plot_regions, both),
-        (plot_ctra_components, fewer),
-        (plot_slopes, fewer),
-        (plot_influence, varied),
-        (plot_specification_curve, {**fewer, **varied}),
-        (plot_windows, {"windows": path["windows"]}),
-        (plot_gene_forest, {"gene_estimates": path["gene_estimates"]}),
+    for name, tables in (
+        ("paired_change", both),
+        ("associations", {"estimates": path["estimates"]}),
+        ("regions", both),
+        ("ctra_components", fewer),
+        ("slopes", fewer),
+        ("influence", varied),
+        ("specification_curve", {**fewer, **varied}),
+        ("windows", {"windows": path["windows"]}),
+        ("gene_forest", {"gene_estimates": path["gene_estimates"]}),
     ):
-        draw(**tables, study=study, **out(tmp_path))
-        about = json.loads((tmp_path / "a.json").read_text())
+        about = draw(name, tmp_path, study=study, **tables)
         assert about["empty"] is True
         assert about["caption"].startswith("No ")
 
@@ -181,12 +169,14 @@ def test_the_list_holds_every_figure_that_there_is(root):
 
 
 @pytest.mark.parametrize("name", list(FIGURES))
-def test_a_figure_is_a_function_of_its_name_that_reads_its_tables(name):
+def test_a_figure_is_a_function_of_its_name_of_the_study_and_its_tables(name):
     module = importlib.import_module(f"pniflow.figures.plot_{name}")
     function = getattr(module, f"plot_{name}")
     assert function.__module__ == module.__name__
-    tables = {TABLES[table].option or table for table in FIGURES[name].reads}
-    assert {*tables, "study", "figure", "image", "description"} <= set(inspect.signature(function).parameters)
+    taken = inspect.signature(function).parameters
+    assert {*taken} == {"about", *FIGURES[name].reads}
+    optional = {table for table in taken if taken[table].default is None}
+    assert optional == set(FIGURES[name].optional)
 
 
 def test_the_report_has_a_place_for_every_figure(drawn, run, tmp_path):

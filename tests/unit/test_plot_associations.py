@@ -8,7 +8,7 @@ import pytest
 import made_results as made
 from pniflow.contracts import read_table, write_table
 from pniflow.figures.plot_associations import baseline_spread, choose_slopes
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -22,9 +22,9 @@ def test_slopes_are_scaled_by_the_predictors_spread_at_the_first_session(tmp_pat
 
 
 def test_only_tested_slopes_of_no_region_are_associations():
-    shown = choose_slopes(estimate_rows(made.estimates()))
-    assert {row["outcome"] for row in shown} == {"ctra"}
-    assert {row["kind"] for row in shown} == {"within", "between", "pooled"}
+    shown = choose_slopes(estimates_of(made.estimates()))
+    assert {row.outcome for row in shown} == {"ctra"}
+    assert {row.tested.kind for row in shown} == {"within", "between", "pooled"}
     assert len(shown) == 9
 
 

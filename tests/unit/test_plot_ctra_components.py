@@ -8,7 +8,7 @@ import pytest
 
 import made_results as made
 from pniflow.figures.plot_ctra_components import changes_of
-from pniflow.text import wording
+from pniflow.text.estimates import estimates_of
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
@@ -21,10 +21,8 @@ def test_components_take_the_change_of_the_first_model_that_tests_it():
         made.row("a", "f", "antibody", "session", np.nan, np.nan, statistic=None),
         made.row("a", "f", "pss10", "session", 0.1, 0.1),
     ]
-    found = changes_of(wording.estimate_rows(pd.DataFrame(rows)))
-    assert {name: [row["key"] for row in some] for name, some in found.items()} == {
-        "ctra": ["a/ctra/session"]
-    }
+    found = changes_of(estimates_of(pd.DataFrame(rows)))
+    assert {name: [row.key for row in some] for name, some in found.items()} == {"ctra": ["a/ctra/session"]}
 
 
 def test_the_change_of_the_score_stands_above_its_parts(drawn):

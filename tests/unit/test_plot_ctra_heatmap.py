@@ -22,7 +22,7 @@ def test_expression_is_shown_as_z_over_all_samples():
 
 
 def test_genes_stand_by_component_and_absent_ones_are_not_drawn(tmp_path):
-    table = pd.read_csv(made.expression(tmp_path)["genes"], sep="\t")
+    table = pd.read_csv(made.expression(tmp_path)["ctra_genes"], sep="\t")
     shown = used_genes(table)
     assert list(shown["component"].unique()) == ["inflammatory", "interferon", "antibody"]
     assert "IGLL3P" not in set(shown["gene"])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 import made_results as made
-from drawn_figures import out, stamped
+from drawn_figures import draw, stamped
 from pniflow.contracts import write_table
-from pniflow.figures.plot_flow import plot_flow
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -31,8 +28,7 @@ def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
     frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
     write_table(frame, tmp_path / "flow.tsv", "flow")
     study = made.write_study(tmp_path)
-    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out(tmp_path))
-    about = json.loads((tmp_path / "a.json").read_text())
+    about = draw("flow", tmp_path, flow=tmp_path / "flow.tsv", study=study)
     assert about["n"] == 9
     counted = "MRI usable of assessed, before: 6 of 8, after: 5 of 5, every session: 4"
     assert about["alt"] == f"Flow diagram. Enrolled: 9. {counted}."
@@ -47,9 +43,9 @@ def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
     frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n"]).assign(note=None)
     write_table(frame, tmp_path / "flow.tsv", "flow")
     study = made.write_study(tmp_path, sessions=sessions)
-    plot_flow(flow=tmp_path / "flow.tsv", study=study, **out(tmp_path))
+    about = draw("flow", tmp_path, flow=tmp_path / "flow.tsv", study=study)
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     assert picture.shape[1] == int(89 / 25.4 * 300)
     edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
     assert all((edge > 250).all() for edge in edges)
-    assert "usable of assessed" in json.loads((tmp_path / "a.json").read_text())["caption"]
+    assert "usable of assessed" in about["caption"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 import pytest
 
 import made_results as made
-from drawn_figures import out, sensitivity
+from drawn_figures import draw, sensitivity
 from pniflow.contracts import write_table
 from pniflow.errors import InputError
-from pniflow.figures.plot_influence import choose_rows, plot_influence
-from pniflow.text import numbers, wording
+from pniflow.figures.plot_influence import choose_rows
+from pniflow.text.estimates import estimates_of, variants_of
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
@@ -28,16 +26,16 @@ pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("er
     ],
 )
 def test_shifts_are_in_standard_errors_and_name_the_person_of_the_larger_one(people, who):
-    rows = wording.estimate_rows(made.estimates())
-    shown = choose_rows(rows, numbers.records(sensitivity()), people)
-    assert [row["key"] for row in shown] == [
+    rows = estimates_of(made.estimates())
+    shown = choose_rows(rows, variants_of(sensitivity()), people)
+    assert [one.row.key for one in shown] == [
         "change_biology/ctra/session", "ctra_on_pss10/ctra/pss10_within", "ctra_on_pss10/ctra/pss10_between",
     ]  # fmt: skip
-    for row in shown:
-        assert row["shift"] == pytest.approx((-0.5, 0.8), rel=1e-9)
-        assert row["who"] == who
+    for one in shown:
+        assert one.ends == pytest.approx((-0.5, 0.8), rel=1e-9)
+        assert one.who == who
     # p is .81, .0004 and .7 with everybody, and .06 without one.
-    assert [row["fragile"] for row in shown] == [False, True, False]
+    assert [one.fragile for one in shown] == [False, True, False]
 
 
 def test_influence_names_people_by_their_id_where_the_participants_are_given(tmp_path):
@@ -49,18 +47,16 @@ def test_influence_names_people_by_their_id_where_the_participants_are_given(tmp
     for name in ("{:03}", "P-{}", "p{:03}"):
         names = [name.format(number) for number in range(1, 24)]
         write_table(pd.DataFrame({"participant_id": names}), people, "participants")
-        plot_influence(**tables, participants=people, study=study, **out(tmp_path, "a"))
-        said[names[10]] = json.loads((tmp_path / "a.json").read_text())
+        said[names[10]] = draw("influence", tmp_path, **tables, participants=people, study=study)
         assert f"(most: {names[10]})" in said[names[10]]["alt"]
         assert "by study number, who makes it" in said[names[10]]["caption"]
     assert len({one["alt"] for one in said.values()}) == 3
-    plot_influence(**tables, study=study, **out(tmp_path, "a"))
-    alone = json.loads((tmp_path / "a.json").read_text())
+    alone = draw("influence", tmp_path, **tables, study=study)
     assert "(most: no. 11)" in alone["alt"]
     assert "by the number of the row in participants.tsv, who makes it" in alone["caption"]
     write_table(pd.DataFrame({"participant_id": ["001", "002"]}), people, "participants")
     with pytest.raises(InputError, match=r"has 2 participants, but .* names participant 11; give the table"):
-        plot_influence(**tables, participants=people, study=study, **out(tmp_path, "b"))
+        draw("influence", tmp_path, "b", **tables, participants=people, study=study)
     assert not (tmp_path / "b.svg").exists()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,16 +10,15 @@ import pytest
 from scipy import stats
 
 import made_results as made
-from drawn_figures import out
+from drawn_figures import draw
 from pniflow.contracts import write_table
 from pniflow.figures.plot_paired_change import (
     choose_outcomes,
     estimate_lines,
     mean_interval,
-    plot_paired_change,
     with_contrasts,
 )
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -34,13 +32,10 @@ def test_three_sessions_and_a_label_full_of_markup(tmp_path):
     write_table(
         made.measures(5, ("ses-pre", "ses-post", "ses-fu")), tmp_path / "measures.parquet", "measures"
     )
-    files = {"figure": tmp_path / "a.svg", "image": tmp_path / "a.png", "description": tmp_path / "a.json"}
-    plot_paired_change(
-        measures=tmp_path / "measures.parquet", estimates=tmp_path / "estimates.tsv", study=study, **files
-    )
-    root = ElementTree.parse(files["figure"]).getroot()  # noqa: S314 (our own file)
+    tables = {"measures": tmp_path / "measures.parquet", "estimates": tmp_path / "estimates.tsv"}
+    about = draw("paired_change", tmp_path, study=study, **tables)
+    root = ElementTree.parse(tmp_path / "a.svg").getroot()  # noqa: S314 (our own file)
     assert not [part for part in root.iter() if part.tag.endswith("script")]
-    about = json.loads(files["description"].read_text())
     assert about["keys"] == ["change/pss10/session[ses-post]", "change/pss10/session[ses-fu]"]
 
 
@@ -49,7 +44,7 @@ def test_panels_are_the_primary_family_then_the_small_ones():
     rows += [made.row("b", "small", f"s{i}", "session", 1, 1, role="secondary") for i in range(2)]
     rows += [made.row("c", "first", f"p{i}", "session", 1, 1, role="primary") for i in range(6)]
     rows += [made.row("d", "slopes", "p0", "x_within", 1, 1, role="primary")]
-    chosen = choose_outcomes(estimate_rows(pd.DataFrame(rows)))
+    chosen = choose_outcomes(estimates_of(pd.DataFrame(rows)))
     assert list(chosen) == [f"p{i}" for i in range(6)] + ["s0", "s1"]
 
 
@@ -84,8 +79,7 @@ def test_sessions_tested_together_are_drawn_with_their_f(tmp_path):
         "estimates": tmp_path / "estimates.tsv",
         "study": study,
     }
-    plot_paired_change(**tables, **out(tmp_path))
-    about = json.loads((tmp_path / "a.json").read_text())
+    about = draw("paired_change", tmp_path, **tables)
     assert about["keys"] == ["change/pss10/session"]
     assert "sessions: F = 1.23; adj. p\u00a0=\u00a0.400, n = 21" in about["alt"]
 
@@ -94,9 +88,9 @@ SESSIONS = {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}, "ses
 
 
 def test_contrasts_follow_their_joint_test_in_the_order_of_time():
-    rows = with_contrasts(estimate_rows(made.frame(made.three_sessions())), list(SESSIONS))
-    assert [row["term"] for row in rows] == ["session", "session[ses-post]", "session[ses-fu]"]
-    assert {(row["family"], row["role"]) for row in rows} == {("f", rows[0]["role"])}
+    rows = with_contrasts(estimates_of(made.frame(made.three_sessions())), list(SESSIONS))
+    assert [row.term for row in rows] == ["session", "session[ses-post]", "session[ses-fu]"]
+    assert {(row.family, row.role) for row in rows} == {("f", rows[0].role)}
     lines = estimate_lines(rows, "points", {"ses-pre": "before", "ses-post": "after", "ses-fu": "later"})
     assert lines[0].startswith("after \u22126.40 [")
     assert lines[1].startswith("later \u22125.50 [")
@@ -105,7 +99,7 @@ def test_contrasts_follow_their_joint_test_in_the_order_of_time():
 
 
 def test_a_session_tested_alone_has_no_contrasts():
-    rows = estimate_rows(pd.DataFrame([made.row("change", "f", "pss10", "session", -2.0, 1.0)]))
+    rows = estimates_of(pd.DataFrame([made.row("change", "f", "pss10", "session", -2.0, 1.0)]))
     assert with_contrasts(rows, list(SESSIONS)) == rows
 
 
@@ -115,13 +109,8 @@ def test_a_unit_is_that_of_the_data(tmp_path):
     table = made.measures(6)
     table.loc[table["measure"] == "log_hair_cortisol", "unit"] = "ln nmol/l"
     write_table(table, tmp_path / "measures.parquet", "measures")
-    plot_paired_change(
-        measures=tmp_path / "measures.parquet",
-        estimates=tmp_path / "estimates.tsv",
-        study=made.write_study(tmp_path),
-        **out(tmp_path),
-    )
-    alt = json.loads((tmp_path / "a.json").read_text())["alt"]
+    tables = {"measures": tmp_path / "measures.parquet", "estimates": tmp_path / "estimates.tsv"}
+    alt = draw("paired_change", tmp_path, study=made.write_study(tmp_path), **tables)["alt"]
     assert "Hair cortisol (log): −0.30 [−0.51, −0.09] ln nmol/l" in alt
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 import made_results
+from drawn_figures import draw
 from models_data import checks, one_model, study
-from pniflow.figures.plot_power import plot_power
 
 
 def test_the_figure_shows_the_tables_numbers(tmp_path):
     """Caption and alternative text carry the effect found in 80 % of draws and the type-I error."""
     models = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
     table = checks(tmp_path, *study(), models)
-    out = {name: tmp_path / f"power.{end}" for name, end in (("figure", "svg"), ("image", "png"))}
     about = made_results.write_study(tmp_path)
-    plot_power(design=tmp_path / "design.tsv", study=about, description=tmp_path / "power.json", **out)
-    words = json.loads((tmp_path / "power.json").read_text())
+    words = draw("power", tmp_path, design=tmp_path / "design.tsv", study=about)
     own = table[table["method"] == "kenward_roger"]
     assert f"change {own['detectable_80'].iloc[0]:.2f} SD" in words["caption"]
     assert f"Kenward-Roger {own['rejection'].iloc[0]:.3f}" in words["alt"]
-    assert words["n"] == 23 and out["image"].stat().st_size > 10_000
+    assert words["n"] == 23 and (tmp_path / "a.png").stat().st_size > 10_000
 
 
 def test_the_figure_of_several_iccs_joint_tests_and_nothing_to_show(tmp_path):
@@ -29,9 +25,7 @@ def test_the_figure_of_several_iccs_joint_tests_and_nothing_to_show(tmp_path):
     def described(folder, data, models, **declared):
         checks(folder, *data, models, **declared)
         about = made_results.write_study(folder)
-        out = {name: folder / f"power.{end}" for name, end in (("figure", "svg"), ("image", "png"))}
-        plot_power(design=folder / "design.tsv", study=about, description=folder / "power.json", **out)
-        return json.loads((folder / "power.json").read_text())
+        return draw("power", folder, design=folder / "design.tsv", study=about)
 
     fixed = ["session", {"split": "gad7"}]
     models = one_model(["pss10"], fixed, test={"a_family": ["session", "gad7_within"]})

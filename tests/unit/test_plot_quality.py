@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import made_results as made
-from drawn_figures import out
+from drawn_figures import draw
 from pniflow.contracts import write_table
-from pniflow.figures.plot_quality import plot_quality, shares
+from pniflow.figures.plot_quality import shares
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -45,13 +43,8 @@ def test_the_quality_figure_is_drawn_with_and_without_scans(tmp_path):
         ("without", frame[frame["domain"] != "imaging"]),
     ):
         write_table(table, tmp_path / f"{name}.parquet", "measures")
-        plot_quality(
-            measures=tmp_path / f"{name}.parquet",
-            participants=tmp_path / "participants.tsv",
-            study=study,
-            **out(tmp_path),
-        )
-        about = json.loads((tmp_path / "a.json").read_text())
+        tables = {"measures": tmp_path / f"{name}.parquet", "participants": tmp_path / "participants.tsv"}
+        about = draw("quality", tmp_path, study=study, **tables)
         assert about["n"] == 6
         assert ("quality mark of 10 scans" in about["caption"]) == (name == "with")
         assert ("scans" in about["title"]) == (name == "with")

@@ -9,7 +9,7 @@ import pytest
 import made_results as made
 from pniflow.figures import brain
 from pniflow.figures.plot_regions import choose_regions, in_percent, region_parts
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -25,17 +25,17 @@ def test_percent_of_baseline_by_hand():
     table = pd.DataFrame(
         {"measure": [left, left, right, right, "ctra", "ctra"], "value": [2.9, 3.1, 2.4, 2.6, 0, 1]}
     )
-    shown = in_percent(choose_regions(estimate_rows(pd.DataFrame(rows))), table)
+    shown = in_percent(choose_regions(estimates_of(pd.DataFrame(rows))), table)
     spread = np.sqrt(0.5)
-    assert [row["percent"][0] for row in shown] == pytest.approx(
+    assert [one.percent[0] for one in shown] == pytest.approx(
         [100 * 0.03 / 3.0, 100 * 0.06 * spread / 3.0, 100 * 0.05 * spread / 2.75], rel=1e-12
     )
-    assert shown[0]["percent"][1] == pytest.approx(100 * (0.03 - 2.086 * 0.01) / 3.0, rel=1e-12)
+    assert shown[0].percent[1] == pytest.approx(100 * (0.03 - 2.086 * 0.01) / 3.0, rel=1e-12)
 
 
 def test_a_row_that_was_not_estimable_is_not_drawn():
     rows = [made.row("m", "f", made.INSULA.format("anterior", "left"), "session", np.nan, np.nan)]
-    assert choose_regions(estimate_rows(pd.DataFrame(rows))) == []
+    assert choose_regions(estimates_of(pd.DataFrame(rows))) == []
 
 
 def test_region_groups_are_regions_of_the_annotation():
@@ -50,8 +50,8 @@ def test_an_asymmetry_against_zero_is_drawn_and_one_side_is_not():
         made.row("m", "f", made.INSULA.format("anterior", side), "(intercept)", 0.1, 0.05)
         for side in ("left", "left_minus_right")
     ]
-    shown = choose_regions(estimate_rows(pd.DataFrame(rows)))
-    assert [(row["kind"], row["region"].side) for row in shown] == [("level", "left_minus_right")]
+    shown = choose_regions(estimates_of(pd.DataFrame(rows)))
+    assert [(row.tested.kind, region.side) for row, region in shown] == [("level", "left_minus_right")]
 
 
 def test_the_estimates_that_are_drawn_are_named(drawn):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from pniflow.figures.plot_samples import flag_lines, flagged, plot_samples
+from drawn_figures import draw
+from pniflow.figures.plot_samples import flag_lines, flagged
 
 pytestmark = pytest.mark.xdist_group("figures")
 CARRIED = [
@@ -47,14 +47,7 @@ def drawn(folder: Path, table: pd.DataFrame) -> dict:
     sessions = {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}}
     study = {"title": "t", "simulated": True, "sessions": sessions}
     (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    plot_samples(
-        sample_quality=folder / "q.tsv",
-        study=folder / "study.yaml",
-        figure=folder / "f.svg",
-        image=folder / "f.png",
-        description=folder / "f.json",
-    )
-    return json.loads((folder / "f.json").read_text())
+    return draw("samples", folder, "f", sample_quality=folder / "q.tsv", study=folder / "study.yaml")
 
 
 def test_the_description_says_how_many_and_in_which_range(tmp_path):

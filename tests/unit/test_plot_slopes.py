@@ -8,7 +8,7 @@ import pytest
 import made_results as made
 from pniflow.figures.plot_associations import choose_slopes
 from pniflow.figures.plot_slopes import choose_pairs, deviations, person_means
-from pniflow.text import wording
+from pniflow.text.estimates import estimates_of
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
@@ -40,7 +40,7 @@ def test_a_person_with_one_session_has_no_deviation():
 
 
 def test_pairs_are_slopes_of_the_same_association_main_families_first():
-    pairs = choose_pairs(choose_slopes(wording.estimate_rows(made.estimates())))
+    pairs = choose_pairs(choose_slopes(estimates_of(made.estimates())))
     assert list(pairs) == [
         ("ctra", "pss10"), ("ctra", "ucla_loneliness_v3"), ("ctra", "log_hair_cortisol"),
     ]  # fmt: skip

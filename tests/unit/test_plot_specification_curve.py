@@ -12,21 +12,21 @@ from pniflow.figures.plot_specification_curve import (
     choose_curves,
     names_of,
 )
-from pniflow.text import numbers, wording
+from pniflow.text.estimates import estimates_of, variants_of
 
 pytestmark = [pytest.mark.xdist_group("figures"), pytest.mark.filterwarnings("error")]
 
 
 def test_choices_are_what_differs_from_the_prespecified_analysis():
-    assert choices_of({"choices": "ctra_balanced"}) == ("ctra_balanced",)
-    assert choices_of({"choices": None}) == ()
-    assert choices_of({"choices": "completers + ctra_balanced"}) == ("completers", "ctra_balanced")
+    assert choices_of("ctra_balanced") == ("ctra_balanced",)
+    assert choices_of(None) == ()
+    assert choices_of("completers + ctra_balanced") == ("completers", "ctra_balanced")
 
 
 def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
     spread = {"ctra": 0.5, "ctra_balanced": 2.0, "ctra_mean_log2": 1.0, "pss10": 4.0}
-    curves = choose_curves(wording.estimate_rows(made.estimates()), numbers.records(sensitivity()), spread)
-    assert [curve.kind for curve in curves] == ["change", "within", "between"]
+    curves = choose_curves(estimates_of(made.estimates()), variants_of(sensitivity()), spread)
+    assert [curve.row.tested.kind for curve in curves] == ["change", "within", "between"]
     change, within, _ = curves
     own, error = -0.0123, 0.05
     by_hand = {
@@ -43,7 +43,7 @@ def test_specifications_are_sorted_in_standard_deviations_of_their_own_score():
 
 def test_a_score_without_a_spread_is_not_drawn_beside_the_others():
     curves = choose_curves(
-        wording.estimate_rows(made.estimates()), numbers.records(sensitivity()), {"ctra": 0.5, "pss10": 4.0}
+        estimates_of(made.estimates()), variants_of(sensitivity()), {"ctra": 0.5, "pss10": 4.0}
     )
     for curve in curves:
         assert np.isfinite(curve.values).all()

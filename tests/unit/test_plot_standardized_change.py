@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import made_results as made
-from drawn_figures import out
+from drawn_figures import draw
 from pniflow.contracts import write_table
 from pniflow.figures.plot_standardized_change import (
     choose_effects,
     direction,
     intervals_of,
-    plot_standardized_change,
 )
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -38,13 +35,13 @@ def test_standardized_changes_stand_with_their_intervals(tmp_path):
         "term": "session",
     }
     shown = choose_effects(
-        estimate_rows(pd.DataFrame(rows)),
-        intervals_of([{**interval, "conf_low": -0.9, "conf_high": -0.1}]),
+        estimates_of(pd.DataFrame(rows)),
+        intervals_of(pd.DataFrame([{**interval, "conf_low": -0.9, "conf_high": -0.1}])),
     )
-    assert [row["outcome"] for row in shown] == ["pss10", "mhc_sf", "ctra"]
-    assert shown[0]["interval"] == (-0.9, -0.1)
-    assert np.isnan(shown[1]["interval"]).all()
-    assert [direction(row) for row in shown] == ["towards better", "towards worse", "neither is better"]
+    assert [effect.row.outcome for effect in shown] == ["pss10", "mhc_sf", "ctra"]
+    assert shown[0].interval == (-0.9, -0.1)
+    assert np.isnan(shown[1].interval).all()
+    assert [direction(effect) for effect in shown] == ["towards better", "towards worse", "neither is better"]
 
 
 SESSIONS = {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}, "ses-fu": {"label": "later"}}
@@ -69,11 +66,9 @@ def test_standardized_changes_of_three_sessions_are_drawn(tmp_path):
     own = dict.fromkeys(("adjust", "participant_number", "lacking_data", "lacking_measure"))
     table = pd.DataFrame([interval], columns=list(columns)).assign(**own)
     write_table(table, tmp_path / "diagnostics.tsv", "diagnostics")
-    plot_standardized_change(
-        estimates=tmp_path / "estimates.tsv", diagnostics=tmp_path / "diagnostics.tsv",
-        study=made.write_study(tmp_path, sessions=SESSIONS), **out(tmp_path),
-    )  # fmt: skip
-    about = json.loads((tmp_path / "a.json").read_text())
+    study = made.write_study(tmp_path, sessions=SESSIONS)
+    tables = {name: tmp_path / f"{name}.tsv" for name in ("estimates", "diagnostics")}
+    about = draw("standardized_change", tmp_path, study=study, **tables)
     assert about["keys"] == ["change/pss10/session[ses-post]", "change/pss10/session[ses-fu]"]
     assert "Stress (PSS-10) at after \u22120.96, Stress (PSS-10) at later \u22120.86" in about["alt"]
     assert "each minus before (from the top: after, later)" in about["caption"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 import map_studies as made
-from pniflow.figures.plot_surface import plot_surface
+from drawn_figures import draw
 from pniflow.maps.fit_surface import fit_surface
 
 
@@ -21,7 +20,6 @@ def test_a_figure_without_a_map_says_why(tmp_path: Path, fitted: bool, says: str
     files = made.surfaces(tmp_path, 12, models)
     fit_surface(**files, permutations=19)
     (tmp_path / "study.yaml").write_text("title: a study\nsessions: {ses-pre: {}, ses-post: {}}\n")
-    drawn = {"figure": tmp_path / "f.svg", "image": tmp_path / "f.png", "description": tmp_path / "f.json"}
-    plot_surface(maps=files["maps"], peaks=files["peaks"], study=tmp_path / "study.yaml", **drawn)
-    about = json.loads(drawn["description"].read_text())
+    tables = {name: files[name] for name in ("maps", "peaks")}
+    about = draw("surface", tmp_path, study=tmp_path / "study.yaml", **tables)
     assert (about["empty"], about["caption"], about["keys"]) == (True, says, [])

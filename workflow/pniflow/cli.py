@@ -47,6 +47,10 @@ COMMANDS = {
 def function_of(command: str) -> Callable[..., None]:
     """Return the public function behind a command: the module of its name holds it."""
     name = command.replace("-", "_")
+    if figure := FIGURES.get(name.removeprefix("plot_")):
+        from pniflow.figures.style import command_of
+
+        return command_of(figure.name)
     function: Callable[..., None] = getattr(importlib.import_module(f"{COMMANDS[command]}.{name}"), name)
     return function
 
@@ -140,13 +144,15 @@ def parser_of(
 
 def _add_tables(parser: argparse.ArgumentParser, command: str, explained: bool) -> None:
     """Give each table that a command reads an option, explained by its contract."""
-    needed, further = READS[command.replace("-", "_")]
-    for name in (*needed, *further):
+    name = command.replace("-", "_")
+    figure = FIGURES.get(name.removeprefix("plot_"))
+    needed, further = (figure.reads, figure.optional) if figure else READS[name]
+    for name in dict.fromkeys((*needed, *further)):
         help = described(name).replace("%", "%%") if explained else None
         parser.add_argument(
             TABLES[name].flag,
             dest=f"tables.{name}",
-            required=name in needed,
+            required=name not in further,
             type=Path,
             metavar="PATH",
             help=help,

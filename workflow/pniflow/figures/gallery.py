@@ -1,7 +1,7 @@
 """One list of the figures: what each reads and shows, which studies have it, and where the report places it.
 
 A figure is a function `plot_<name>` in a file of its name, one row here, and its test. Its rule, its command
-and its caption in Snakemake's report follow from the row.
+(`figures.style` reads its tables and writes its files) and its caption in Snakemake's report follow from it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Figure:
         Resources that it reads, as a rule's `reads` takes them: mostly what labels are made of.
     modality : str
         Without this modality a study has no such figure; blank: every study has it.
+    optional : tuple of str
+        Tables that its command can do without.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Figure:
     caption: str
     resources: str = LABELS
     modality: str = ""
+    optional: tuple[str, ...] = ()
 
 
 FIGURES = {
@@ -157,6 +160,7 @@ FIGURES = {
             "session to session) and between persons (their means) apart; pooled slopes are the kind "
             "of analysis that was published. Filled: adjusted p below .05. Higher CTRA = more "
             "adverse.",
+            optional=("measures",),
         ),
         Figure(
             "regions",
@@ -200,6 +204,7 @@ FIGURES = {
             "left out; the participant who moves it most stands beside it. Squares: below .05 with "
             "everybody, not below without one. The numbers are those of "
             "``results/models/sensitivity.tsv`` (variants ``leave_one_out_*``).",
+            optional=("participants",),
         ),
         Figure(
             "power",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_paired_change import mean_interval
 from pniflow.text import labels, numbers, wording
 
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE = FIGURES["ctra_heatmap"].title
 COMPONENTS = {"inflammatory": style.VERMILLION, "interferon": style.BLUE, "antibody": style.GREEN}
 _NAMES, _TOP = 18.0, 34.0  # mm: where the genes' names end, where the heatmap begins
 _NARROW = 12.0  # mm: below it a session's name stands upright above its block
@@ -28,48 +24,25 @@ _LIMIT = 2.5  # colours end here; more extreme z keep the end's colour
 
 
 def plot_ctra_heatmap(
-    *,
+    about: Mapping[str, Any],
     expression: Path,
-    samples: Path,
-    ctra: Path,
-    genes: Path,
-    study: Path,
-    figure: Path,
-    image: Path,
-    description: Path,
-) -> None:
+    samples: pd.DataFrame,
+    ctra: pd.DataFrame,
+    ctra_genes: pd.DataFrame,
+) -> style.Drawn | str:
     """Draw the expression of the CTRA genes, genes by persons, one block per session.
 
-    Parameters
-    ----------
-    expression : Path
-        Normalized log2 expression, one row per gene, one column per sample.
-    samples : Path
-        Samples (contract samples).
-    ctra : Path
-        CTRA scores (contract ctra_scores).
-    genes : Path
-        The genes of the score with component and weight, as score-ctra writes them.
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption and keys as JSON.
+    The levels of the score's genes are read from the file of all genes.
     """
-    about = read_study(study)
-    paths = {"figure": figure, "image": image, "description": description}
-    score = contracts.read_table(ctra, "ctra_scores").set_index("sample_id")["ctra"]
-    who = contracts.read_table(samples, "samples")
-    who = who[who["sample_id"].isin(score.index)].drop_duplicates(["participant_id", "session_id"])
-    listed = used_genes(contracts.read_table(genes, "ctra_genes"))
+    score = ctra.set_index("sample_id")["ctra"]
+    who = samples[samples["sample_id"].isin(score.index)].drop_duplicates(["participant_id", "session_id"])
+    listed = used_genes(ctra_genes)
     levels = read_levels(expression, list(listed["gene"]), list(who["sample_id"]))
     listed = listed[listed["gene"].isin(levels.index)]
-    sessions = {
-        name: text for name, text in wording.session_words(about).items() if name in set(who["session_id"])
-    }
+    there = set(who["session_id"])
+    sessions = {name: text for name, text in wording.session_words(about).items() if name in there}
     if listed.empty or not sessions:
-        sentence = "No gene of the score was found in the samples of this study."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
+        return "No gene of the score was found in the samples of this study."
     z = standardized(levels.loc[listed["gene"]].to_numpy(dtype=float))
     ranks = score.reindex(who["sample_id"]).groupby(who["participant_id"].to_numpy()).mean()
     people = list(ranks.sort_values(kind="stable").index)
@@ -80,10 +53,9 @@ def plot_ctra_heatmap(
     column = [place[person] for person in who["participant_id"]]
     blocks[at, :, column] = z.T
     above[at, column] = score.reindex(who["sample_id"]).to_numpy(dtype=float)
-    with style.drawing():
-        drawn = _draw(blocks, above, listed, list(sessions.values()))
-        text = _describe(len(people), len(who), listed, list(sessions.values()), about["simulated"])
-        style.save(drawn, text, **paths)
+    label_texts = list(sessions.values())
+    drawn = _draw(blocks, above, listed, label_texts)
+    return style.Drawn(drawn, *_words(len(people), len(who), listed, label_texts), n=len(people))
 
 
 def used_genes(table: pd.DataFrame) -> pd.DataFrame:
@@ -208,9 +180,8 @@ def _draw_change(axes: Axes, difference: np.ndarray, genes: pd.DataFrame, text: 
     axes.set_xlabel(f"mean change\n{text}")
 
 
-def _describe(
-    people: int, samples: int, genes: pd.DataFrame, sessions: Sequence[str], simulated: bool
-) -> dict[str, Any]:
+def _words(people: int, samples: int, genes: pd.DataFrame, sessions: Sequence[str]) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     counts = genes["component"].value_counts()
     parts = ", ".join(f"{counts[name]} {name}" for name in COMPONENTS if name in counts)
     caption = (
@@ -228,4 +199,4 @@ def _describe(
         f"Heatmap of {len(genes)} genes by {people} persons, one block per session ({', '.join(sessions)});"
         " genes are grouped by component and persons ordered by their mean CTRA score."
     )
-    return style.describe(title=_TITLE, caption=caption, alt=alt, n=people, keys=[], simulated=simulated)
+    return caption, alt

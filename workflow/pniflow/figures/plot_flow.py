@@ -3,65 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.modalities import BRANCHES
-from pniflow.text import numbers, wording
+from pniflow.text import wording
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["flow"].title
 _NAMES, _LINE, _LAST = 23.0, 11.0, 12.0  # mm: names of branches, height of a branch, last column
 _WORDED = 3  # sessions whose boxes have room for words
 _COURSE = ("course completed", "course not completed")
 Counts = Mapping[tuple[str, str, str], int]
 
 
-def plot_flow(*, flow: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
-    """Draw how many participants were enrolled, assessed and usable, in each branch at each session.
-
-    Parameters
-    ----------
-    flow : Path
-        Flow (contract flow).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
-    about = read_study(study)
-    counts = counts_of(numbers.records(contracts.read_table(flow, "flow")))
+def plot_flow(about: Mapping[str, Any], flow: pd.DataFrame) -> style.Drawn:
+    """Draw how many participants were enrolled, assessed and usable, in each branch at each session."""
+    counts = counts_of(flow)
     sessions = wording.session_words(about)
     branches = [name for name in BRANCHES if any(branch == name for _, branch, _ in counts)]
-    with style.drawing():
-        width = style.ONE_COLUMN
-        height = _first(sessions) + _LINE * len(branches)
-        drawn = style.new_figure(width, height + 4)
-        axes = drawn.add_subplot()
-        axes.set(xlim=(0, width), ylim=(height, 0))  # millimetres
-        axes.set_axis_off()
-        _draw_all(axes, counts, branches, sessions, width)
-        text = _describe(counts, branches, sessions, about["simulated"])
-        style.save(drawn, text, figure=figure, image=image, description=description)
+    width, height = style.ONE_COLUMN, _first(sessions) + _LINE * len(branches)
+    drawn = style.new_figure(width, height + 4)
+    axes = drawn.add_subplot()
+    axes.set(xlim=(0, width), ylim=(height, 0))  # millimetres
+    axes.set_axis_off()
+    _draw_all(axes, counts, branches, sessions, width)
+    enrolled = counts.get(("enrolled", "all", ""), 0)
+    return style.Drawn(drawn, *_words(counts, branches, sessions), n=enrolled)
 
 
-def counts_of(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], int]:
+def counts_of(flow: pd.DataFrame) -> dict[tuple[str, str, str], int]:
     """Return (step, branch, session or "") -> participants, of the counts that were recorded."""
-    return {
-        (row["step"], row["branch"], row["session_id"] if numbers.given(row["session_id"]) else ""): int(
-            row["n"]
-        )
-        for row in rows
-        if numbers.given(row["n"])
-    }
+    known = flow.dropna(subset=["n"])
+    places = zip(known["step"], known["branch"], known["session_id"].fillna(""), strict=True)
+    return dict(zip(places, map(int, known["n"]), strict=True))
 
 
 def _draw_all(
@@ -126,9 +105,8 @@ def _box(axes: Axes, x: float, y: float, text: str, colour: str, pad: float = 0.
     axes.text(x, y, text, ha="center", va="center", size=6.2, linespacing=1.25, bbox=frame, zorder=3)
 
 
-def _describe(
-    counts: Counts, branches: Sequence[str], sessions: Mapping[str, str], simulated: bool
-) -> dict[str, Any]:
+def _words(counts: Counts, branches: Sequence[str], sessions: Mapping[str, str]) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     enrolled = counts.get(("enrolled", "all", ""), 0)
     short = " (written as usable of assessed)" if len(sessions) > _WORDED else ""
     caption = (
@@ -149,5 +127,4 @@ def _describe(
     course = "".join(
         f", {step}: {counts[step, 'all', '']}" for step in _COURSE if (step, "all", "") in counts
     )
-    alt = f"Flow diagram. Enrolled: {enrolled}{course}. {'; '.join(parts)}."
-    return style.describe(title=_TITLE, caption=caption, alt=alt, n=enrolled, keys=[], simulated=simulated)
+    return caption, f"Flow diagram. Enrolled: {enrolled}{course}. {'; '.join(parts)}."

@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_ctra_heatmap import COMPONENTS
 from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-_TITLE = FIGURES["gene_forest"].title
 _NAMES, _TOP, _ROW = 16.0, 20.0, 2.35  # mm: where the genes' names end, top of the forest, height of a gene
 _MOST = 3  # predictors beside each other
 Row = Mapping[str, Any]
 
 
-def plot_gene_forest(
-    *, gene_estimates: Path, study: Path, figure: Path, image: Path, description: Path
-) -> None:
-    """Draw each gene's estimate with its interval in the direction of expression, one column per predictor.
-
-    Parameters
-    ----------
-    gene_estimates : Path
-        Estimates by gene (contract gene_estimates).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
-    about = read_study(study)
-    rows = [
-        row
-        for row in numbers.records(contracts.read_table(gene_estimates, "gene_estimates"))
-        if numbers.given(row["estimate"]) and row["component"] in COMPONENTS
-    ]
-    paths = {"figure": figure, "image": image, "description": description}
+def plot_gene_forest(about: Mapping[str, Any], gene_estimates: pd.DataFrame) -> style.Drawn | str:
+    """Draw each gene's estimate and interval in the direction of expression, one column per predictor."""
+    scored = gene_estimates["component"].isin(list(COMPONENTS))
+    rows = numbers.records(gene_estimates[scored].dropna(subset=["estimate"]))
     if not rows:
-        sentence = "No gene of the score could be related to a predictor in this study."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
+        return "No gene of the score could be related to a predictor in this study."
     sessions = wording.session_words(about)
     days = list(sessions)
     terms = sorted(  # sessions in time's order, whatever that of their names
@@ -57,10 +34,9 @@ def plot_gene_forest(
     )
     shown = terms[:_MOST]
     ordered = order_genes(rows, shown[0])
-    with style.drawing():
-        drawn = _draw(rows, shown, ordered, sessions)
-        text = _describe(rows, terms, ordered, sessions, about["simulated"])
-        style.save(drawn, text, **paths)
+    drawn = _draw(rows, shown, ordered, sessions)
+    people = max(int(row["n_participants"]) for row in rows)
+    return style.Drawn(drawn, *_words(rows, terms, ordered, sessions), n=people)
 
 
 def order_genes(rows: Sequence[Row], term: str) -> list[str]:
@@ -104,7 +80,7 @@ def _draw(
                 style.intervals(
                     axes,
                     [genes.index(row["gene"]) for row in part],
-                    [[_or_nan(row[end]) for end in ("estimate", "conf_low", "conf_high")] for row in part],
+                    [[row[end] for end in ("estimate", "conf_low", "conf_high")] for row in part],
                     colour,
                     filled=[numbers.given(row["p_adjusted"]) and row["p_adjusted"] < 0.05 for row in part],
                     size=2.8,
@@ -123,17 +99,10 @@ def _draw(
     return drawn
 
 
-def _or_nan(value: Any) -> float:
-    return float(value) if numbers.given(value) else np.nan
-
-
-def _describe(
-    rows: Sequence[Row],
-    terms: Sequence[str],
-    genes: Sequence[str],
-    sessions: Mapping[str, str],
-    simulated: bool,
-) -> dict[str, Any]:
+def _words(
+    rows: Sequence[Row], terms: Sequence[str], genes: Sequence[str], sessions: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     parts, clear = [], 0
     for term in terms[:_MOST]:
         here = [row for row in rows if row["term"] == term]
@@ -152,11 +121,4 @@ def _describe(
     )
     if left_out:
         caption += f" Not shown: {left_out}."
-    return style.describe(
-        title=_TITLE,
-        caption=caption,
-        alt=f"Forest plot of {numbers.plural(len(genes), 'gene')} by component. {'; '.join(parts)}.",
-        n=max(int(row["n_participants"]) for row in rows),
-        keys=[],
-        simulated=simulated,
-    )
+    return caption, f"Forest plot of {numbers.plural(len(genes), 'gene')} by component. {'; '.join(parts)}."

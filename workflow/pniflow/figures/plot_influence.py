@@ -3,148 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.text import labels, numbers, wording
+from pniflow.text.estimates import Estimate, Variant, estimates_of, variants_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["influence"].title
 _ENDS = ("leave_one_out_lowest", "leave_one_out_highest")
 _P = "leave_one_out_largest_p"
 _MOST = 40
 _BAR = "#8E979E"  # dark enough beside white paper, pale enough beneath the points
-Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """An estimate and how far it moves when one participant is left out.
+
+    Attributes
+    ----------
+    row : Estimate
+        The estimate with everybody.
+    ends : array (2,)
+        Lowest and highest shift, in standard errors.
+    who : str
+        Who moves it most: the id, else the number.
+    fragile : bool
+        p is below .05 with everybody, not below without one.
+    """
+
+    row: Estimate
+    ends: np.ndarray
+    who: str
+    fragile: bool
+
+    @property
+    def alone(self) -> bool:
+        """Its label is the outcome's: it has no predictor."""
+        return self.row.tested.kind in ("change", "level", "joint")
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Kind and, of slopes, outcome: what a heading stands above."""
+        return self.row.tested.kind, "" if self.alone else self.row.outcome
 
 
 def plot_influence(
-    *,
-    sensitivity: Path,
-    estimates: Path,
-    participants: Path | None = None,
-    study: Path,
-    figure: Path,
-    image: Path,
-    description: Path,
-) -> None:
+    about: Mapping[str, Any],
+    sensitivity: pd.DataFrame,
+    estimates: pd.DataFrame,
+    participants: pd.DataFrame | None = None,
+) -> style.Drawn | str:
     """Draw how far each main estimate moves, down and up, when any one participant is left out.
 
     Shown are the tests of primary and secondary families; where there are none, exploratory ones. Shifts are
-    in units of the estimate's standard error, so that they share an axis.
-
-    Parameters
-    ----------
-    sensitivity : Path
-        Sensitivity (contract sensitivity).
-    estimates : Path
-        Estimates (contract estimates).
-    participants : Path, optional
-        The participants that the models were fitted to (contract participants), to name by their id whom the
-        tables name by number.
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption and keys as JSON.
+    in units of the estimate's standard error, so that they share an axis. With the participants that the
+    models were fitted to people are named by their id, else by the tables' number.
 
     Raises
     ------
     InputError
         The participants are fewer than the tables name.
     """
-    about = read_study(study)
-    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
-    variants = numbers.records(contracts.read_table(sensitivity, "sensitivity"))
-    people = _people(participants, variants, sensitivity) if participants else None
-    shown = choose_rows(rows, variants, people)
-    paths = {"figure": figure, "image": image, "description": description}
+    variants = variants_of(sensitivity)
+    people = None
+    if participants is not None:
+        people = [str(name) for name in participants["participant_id"]]
+        largest = max((one.participant_number or 0 for one in variants), default=0)
+        if largest > len(people):
+            raise InputError(
+                f"{participants.attrs['file']}: the table has {numbers.plural(len(people), 'participant')}, "
+                f"but {sensitivity.attrs['file']} names participant {largest}; give the table that the "
+                "models were fitted to."
+            )
+    shown = choose_rows(estimates_of(estimates), variants, people)
     if not shown:
-        sentence = "No estimate of this study was fitted again with each participant left out."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
+        return "No estimate of this study was fitted again with each participant left out."
     sessions = wording.session_words(about)
-    with style.drawing():
-        groups = list(dict.fromkeys(row["group"] for row in shown))
-        drawn = style.new_figure(style.ONE_COLUMN, 32 + 3.7 * (len(shown) + len(groups)))
-        _draw_influence(drawn.subplots(), shown, groups, list(sessions.values()))
-        style.save(drawn, _describe(shown, sessions, people is not None, about["simulated"]), **paths)
-
-
-def _people(participants: Path, variants: Sequence[Row], sensitivity: Path) -> list[str]:
-    """Return the ids of the participants in the table's order."""
-    people = [str(name) for name in contracts.read_table(participants, "participants")["participant_id"]]
-    largest = max((one["participant_number"] or 0 for one in variants), default=0)
-    if largest > len(people):
-        raise InputError(
-            f"{participants}: the table has {numbers.plural(len(people), 'participant')}, but {sensitivity} "
-            f"names participant {largest}; give the table that the models were fitted to."
-        )
-    return people
+    groups = list(dict.fromkeys(one.group for one in shown))
+    drawn = style.new_figure(style.ONE_COLUMN, 32 + 3.7 * (len(shown) + len(groups)))
+    _draw_influence(drawn.subplots(), shown, groups, list(sessions.values()))
+    return style.Drawn(
+        drawn,
+        *_words(shown, sessions, people is not None),
+        n=max(one.row.n_participants for one in shown),
+        keys=[one.row.key for one in shown],
+    )
 
 
 def choose_rows(
-    rows: Sequence[Row], variants: Sequence[Row], people: Sequence[str] | None = None
-) -> list[dict[str, Any]]:
+    rows: Sequence[Estimate], variants: Sequence[Variant], people: Sequence[str] | None = None
+) -> list[Shift]:
     """Return tested rows that were fitted without each participant.
 
     Parameters
     ----------
     people : list of str, optional
         Ids of the participants in the order of their numbers.
-
-    Returns
-    -------
-    list of dict
-        Rows of the estimates with `shift` (lowest, highest; in standard errors), `who` moves it most (the id,
-        else the number), `fragile` (p below .05 with everybody, not below without one), `group` and `label`.
     """
-    ends: dict[tuple[str, str, str], dict[str, Row]] = {}
+    left_out: dict[str, dict[str, Variant]] = {}
     for one in variants:
-        if one["variant"] in (*_ENDS, _P) and numbers.given(one["estimate"]):
-            ends.setdefault((one["model"], one["outcome"], one["term"]), {})[one["variant"]] = one
-    found = []
-    for row in rows:
-        left_out = ends.get((row["model"], row["outcome"], row["term"]), {})
-        error = row["std_error"]
-        if (
-            not row.get("family")
-            or not left_out.keys() >= set(_ENDS)
-            or not numbers.given(error)
-            or not error
-        ):
-            continue
-        term = wording.row_term(row)
-        low, high = ((left_out[name]["estimate"] - row["estimate"]) / error for name in _ENDS)
-        number = left_out[_ENDS[int(high > -low)]]["participant_number"]
-        largest: Any = left_out.get(_P, {}).get("p_value")
-        own = term.kind in ("change", "level", "joint")
-        found.append(
-            {
-                **row,
-                "shift": (low, high),
-                "who": _named(number, people),
-                "fragile": row["p_value"] < 0.05 <= largest if numbers.given(largest) else False,
-                "group": (term.kind, "" if own else row["outcome"]),
-                "label": row["outcome"] if own else term.of,
-            }
-        )
-    main = [row for row in found if row["role"] in ("primary", "secondary")] or found
-    order = list(dict.fromkeys(row["group"] for row in main))
-    return sorted(main[:_MOST], key=lambda row: order.index(row["group"]))
+        if one.variant in (*_ENDS, _P) and one.estimate is not None:
+            left_out.setdefault(one.key, {})[one.variant] = one
+    found = [
+        _shift(row, row.std_error, left_out[row.key], people)
+        for row in rows
+        if row.family and row.std_error and left_out.get(row.key, {}).keys() >= set(_ENDS)
+    ]
+    main = [one for one in found if one.row.role in ("primary", "secondary")] or found
+    order = list(dict.fromkeys(one.group for one in main))
+    return sorted(main[:_MOST], key=lambda one: order.index(one.group))
 
 
-def _named(number: Any, people: Sequence[str] | None) -> str:
-    if not numbers.given(number):
-        return ""
-    return people[int(number) - 1] if people else f"no. {int(number)}"
+def _shift(
+    row: Estimate, error: float, left_out: Mapping[str, Variant], people: Sequence[str] | None
+) -> Shift:
+    lowest, highest = (left_out[name] for name in _ENDS)
+    ends = np.array([(style.ends(one)[0] - style.ends(row)[0]) / error for one in (lowest, highest)])
+    number = (highest if ends[1] > -ends[0] else lowest).participant_number
+    who = "" if number is None else people[number - 1] if people else f"no. {number}"
+    own, largest = row.p_value, left_out[_P].p_value if _P in left_out else None
+    fragile = own is not None and largest is not None and own < 0.05 <= largest
+    return Shift(row, ends, who, fragile)
 
 
 def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
@@ -159,24 +146,24 @@ def heading(group: tuple[str, str], sessions: Sequence[str]) -> str:
 
 
 def _draw_influence(
-    axes: Axes, rows: Sequence[dict[str, Any]], groups: Sequence[tuple[str, str]], sessions: Sequence[str]
+    axes: Axes, rows: Sequence[Shift], groups: Sequence[tuple[str, str]], sessions: Sequence[str]
 ) -> None:
     label_texts: list[str] = []
     places, headings = [], []
     for group in groups:
         headings.append(len(label_texts))
         label_texts.append(heading(group, sessions))
-        for row in (row for row in rows if row["group"] == group):
+        for one in (one for one in rows if one.group == group):
             places.append(len(label_texts))
-            label_texts.append(style.row_name(row["label"]))
+            label_texts.append(style.row_name(one.row.outcome if one.alone else one.row.tested.of))
     style.forest(axes, label_texts)
     texts = axes.get_yticklabels()
     for line in headings:
         texts[line].set(weight="bold")
-    place, shift = np.array(places), np.array([row["shift"] for row in rows])
+    place, shift = np.array(places), np.array([one.ends for one in rows])
     far = shift[np.arange(len(rows)), (shift[:, 1] > -shift[:, 0]).astype(int)]
     axes.hlines(place, shift[:, 0], shift[:, 1], colors=_BAR, linewidth=3.0)
-    fragile = np.array([row["fragile"] for row in rows])
+    fragile = np.array([one.fragile for one in rows])
     handles = [axes.plot([], [], color=_BAR, linewidth=3.0)[0]]
     names = ["without any one person"]
     for some, colour, marker, name in (
@@ -190,21 +177,20 @@ def _draw_influence(
             names.append(name)
     widest = float(np.abs(shift).max()) * 1.08 or 1.0
     axes.set_xlim(-widest, widest)
-    for line, row in zip(places, rows, strict=True):
+    for line, one in zip(places, rows, strict=True):
         axes.annotate(
-            row["who"][:14], (1, line), (3, 0), xycoords=("axes fraction", "data"),
+            one.who[:14], (1, line), (3, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", size=style.SMALLEST, color=style.GREY,
         )  # fmt: skip
-    sign = "\nCTRA: higher = more adverse" if any(row["outcome"].startswith("ctra") for row in rows) else ""
+    sign = "\nCTRA: higher = more adverse" if any(one.row.outcome.startswith("ctra") for one in rows) else ""
     axes.set_xlabel(f"shift of the estimate\n(its standard errors){sign}")
     axes.figure.legend(handles, names, loc="outside lower left", ncols=2, columnspacing=1)
 
 
-def _describe(
-    rows: Sequence[dict[str, Any]], sessions: Mapping[str, str], named: bool, simulated: bool
-) -> dict[str, Any]:
+def _words(rows: Sequence[Shift], sessions: Mapping[str, str], named: bool) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     number = "study number" if named else "the number of the row in participants.tsv"
-    fragile = [row for row in rows if row["fragile"]]
+    fragile = [one for one in rows if one.fragile]
     caption = (
         "How far each estimate moves when one participant is left out, down and up (bars), in units of the"
         " estimate's standard error; the point is the farther end, beside it the participant, by"
@@ -215,19 +201,14 @@ def _describe(
             f" Squares: {len(fragile)} of {numbers.plural(len(rows), 'estimate')} whose unadjusted p is"
             " below .05 are not below it without one participant."
         )
-    sign = labels.sign_note(*(row["outcome"] for row in rows))
-    caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
+    caption += style.sign(*(one.row.outcome for one in rows))
     parts = [
-        f"{labels.label(row['outcome']).short}, {wording.predictor(row['term'], sessions)}:"
-        f" {numbers.number(row['shift'][0], 2)} to {numbers.number(row['shift'][1], 2)}"
-        + (f" (most: {row['who']})" if row["who"] else "")
-        for row in rows
+        f"{labels.label(one.row.outcome).short}, {wording.predictor(one.row.term, sessions)}:"
+        f" {numbers.number(one.ends[0], 2)} to {numbers.number(one.ends[1], 2)}"
+        + (f" (most: {one.who})" if one.who else "")
+        for one in rows
     ]
-    return style.describe(
-        title=_TITLE,
-        caption=caption,
-        alt=f"Shifts of {numbers.plural(len(rows), 'estimate')} in standard errors. {'; '.join(parts)}.",
-        n=max(int(row["n_participants"]) for row in rows),
-        keys=[row["key"] for row in rows],
-        simulated=simulated,
+    return (
+        caption,
+        f"Shifts of {numbers.plural(len(rows), 'estimate')} in standard errors. {'; '.join(parts)}.",
     )

@@ -5,65 +5,44 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.text import labels, numbers, wording
+from pniflow.text.estimates import Estimate, estimates_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE = FIGURES["paired_change"].title
 _MOST_PANELS = 12
 _BESIDE, _PLOT = 17.5, 26.0  # mm: left of a panel, its height
 
 
 def plot_paired_change(
-    *, measures: Path, estimates: Path, study: Path, figure: Path, image: Path, description: Path
-) -> None:
+    about: Mapping[str, Any], measures: pd.DataFrame, estimates: pd.DataFrame
+) -> style.Drawn | str:
     """Draw each person's change, with the mean and the model's estimate, one panel per measure.
 
     Shown are the outcomes of the primary families and, smallest first, of further families while there are
     at most twelve panels.
-
-    Parameters
-    ----------
-    measures : Path
-        Measures (contract measures).
-    estimates : Path
-        Estimates (contract estimates).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption and keys as JSON.
     """
-    about = read_study(study)
     sessions = wording.session_words(about)
-    rows = with_contrasts(wording.estimate_rows(contracts.read_table(estimates, "estimates")), list(sessions))
-    shown = choose_outcomes(rows)
-    paths = {"figure": figure, "image": image, "description": description}
+    shown = choose_outcomes(with_contrasts(estimates_of(estimates), list(sessions)))
     if not shown:
-        sentence = "No change between sessions was fitted in this study."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
-    values, units = values_of(contracts.read_table(measures, "measures"), list(shown), list(sessions))
-    people = max((len(table) for table in values.values()), default=0)
-    nothing = np.full((people, len(sessions)), np.nan)
-    label_texts = list(sessions.values())
-    with style.drawing():
-        above = max(len(fitted(estimate_lines(terms, "", sessions))) for terms in shown.values())
-        drawn, panels = panel_grid(len(shown), label_texts, above)
-        for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
-            draw_panel(axes, outcome, values.get(outcome, nothing), terms, sessions, units.get(outcome))
-        style.save(drawn, _describe(shown, values, units, sessions, about["simulated"]), **paths)
+        return "No change between sessions was fitted in this study."
+    values, units = values_of(measures, list(shown), list(sessions))
+    nothing = np.full((0, len(sessions)), np.nan)
+    above = max(len(fitted(estimate_lines(terms, "", sessions))) for terms in shown.values())
+    drawn, panels = panel_grid(len(shown), list(sessions.values()), above)
+    for axes, (outcome, terms) in zip(panels, shown.items(), strict=True):
+        draw_panel(axes, outcome, values.get(outcome, nothing), terms, sessions, units.get(outcome))
+    keys = [row.key for terms in shown.values() for row in terms]
+    return style.Drawn(drawn, *_words(shown, units, sessions), n=most_persons(values), keys=keys)
 
 
 def panel_grid(count: int, sessions: Sequence[str], above: int) -> tuple[Figure, list[Axes]]:
@@ -109,41 +88,46 @@ def values_of(
     return values, labels.units_of(table)
 
 
-def with_contrasts(rows: Sequence[dict[str, Any]], sessions: Sequence[str]) -> list[dict[str, Any]]:
+def with_contrasts(rows: Sequence[Estimate], sessions: Sequence[str]) -> list[Estimate]:
     """Return the rows, each joint test of three or more sessions followed by its contrasts in time's order.
 
     The contrasts take the joint test's family and role; their own p-values belong to no family.
     """
-    contrasts = wording.coefficients(rows, sessions)
+
+    def place(row: Estimate) -> int:
+        return sessions.index(row.tested.of) if row.tested.of in sessions else 0
+
     parts = {
-        row["key"]: [
-            {**one, "family": row["family"], "role": row["role"]}
-            for one in contrasts[row["key"]]
-            if not one["family"]
+        row.key: [
+            replace(one, family=row.family, role=row.role)
+            for one in sorted(rows, key=place)
+            if one.key.startswith(f"{row.key}[") and not one.family
         ]
         for row in rows
-        if row["family"] and wording.row_term(row).kind == "joint"
+        if row.family and row.tested.kind == "joint"
     }
-    moved = {one["key"] for some in parts.values() for one in some}
-    others = [row for row in rows if row["key"] not in moved]
-    return [one for row in others for one in (row, *parts.get(row["key"], ()))]
+    moved = {one.key for some in parts.values() for one in some}
+    others = [row for row in rows if row.key not in moved]
+    return [one for row in others for one in (row, *parts.get(row.key, ()))]
 
 
-def choose_outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def is_change(row: Estimate) -> bool:
+    """Return True for a tested change that could be estimated, between two sessions or over several."""
+    estimable = row.estimate is not None or row.statistic is not None
+    return bool(row.family) and row.tested.kind in ("change", "joint") and estimable
+
+
+def choose_outcomes(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
     """Return outcome -> its tested change rows: primary families, then further ones, smallest first."""
-    families: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    families: dict[str, dict[str, list[Estimate]]] = {}
     roles: dict[str, int] = {}
-    for row in rows:
-        estimable = numbers.given(row["estimate"]) or numbers.given(row["statistic"])
-        change = wording.row_term(row).kind in ("change", "joint")
-        if row.get("family") and change and estimable:
-            families.setdefault(row["family"], {}).setdefault(row["outcome"], []).append(row)
-            rank = (
-                ("primary", "secondary").index(row["role"]) if row["role"] in ("primary", "secondary") else 2
-            )
-            roles[row["family"]] = min(rank, roles.get(row["family"], 2))
+    for row in filter(is_change, rows):
+        family = str(row.family)
+        families.setdefault(family, {}).setdefault(row.outcome, []).append(row)
+        rank = {"primary": 0, "secondary": 1}.get(str(row.role), 2)
+        roles[family] = min(rank, roles.get(family, 2))
     order = sorted(families, key=lambda family: (roles[family], len(families[family]) * (roles[family] > 0)))
-    chosen: dict[str, list[dict[str, Any]]] = {}
+    chosen: dict[str, list[Estimate]] = {}
     for family in order:
         if chosen and roles[family] and len(chosen.keys() | families[family].keys()) > _MOST_PANELS:
             break
@@ -178,7 +162,7 @@ def draw_panel(
     axes: Axes,
     outcome: str,
     values: np.ndarray,
-    terms: Sequence[Mapping[str, Any]],
+    terms: Sequence[Estimate],
     sessions: Mapping[str, str],
     unit: str | None,
 ) -> None:
@@ -246,28 +230,28 @@ def direction_words(outcome: str) -> str:
 
 
 def estimate_lines(
-    terms: Sequence[Mapping[str, Any]], unit: str, sessions: Mapping[str, str] | None = None
+    terms: Sequence[Estimate], unit: str, sessions: Mapping[str, str] | None = None
 ) -> list[str]:
     """Return the text above a panel: for each contrast estimate and interval, a joint F, then p and n."""
     lines, joint = [], []
     for row in terms:
-        if not numbers.given(row["estimate"]):
-            if numbers.given(row["statistic"]):
-                df = f"({row['df_numerator']}, {numbers.number(row['df'], 1)})" if row["df_numerator"] else ""
-                joint.append(f"sessions: F{df} = {numbers.number(row['statistic'], 2)}")
+        if row.estimate is None:
+            if row.statistic is not None:
+                df = f"({row.df_numerator}, {numbers.number(row.df, 1)})" if row.df_numerator else ""
+                joint.append(f"sessions: F{df} = {numbers.number(row.statistic, 2)}")
             continue
-        decimals = numbers.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
-        low, high = (numbers.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-        term = wording.term_of(row["term"])
+        decimals = numbers.decimals_for(row.std_error, row.conf_low, row.conf_high)
+        middle, low, high = (numbers.number(end, decimals) for end in style.ends(row))
+        term = wording.term_of(row.term)
         label = (sessions or {}).get(term.of) or term.of.removeprefix("ses-")
         lead = f"{style.shortened(label, 9)} " if term.kind == "change" and term.of else ""
-        lines.append(f"{lead}{numbers.number(row['estimate'], decimals)} [{low}, {high}] {unit}".rstrip())
+        lines.append(f"{lead}{middle} [{low}, {high}] {unit}".rstrip())
     tested = terms[0] if joint else terms[-1]
-    adjusted = numbers.given(tested["p_adjusted"])
-    p = numbers.p_phrase(
-        tested["p_adjusted"] if adjusted else tested["p_value"], "adj. p" if adjusted else "p"
-    )
-    return [*lines, *joint, f"{p}, n = {tested['n_participants']}"]
+    if tested.p_adjusted is None:
+        p = numbers.p_phrase(tested.p_value)
+    else:
+        p = numbers.p_phrase(tested.p_adjusted, "adj. p")
+    return [*lines, *joint, f"{p}, n = {tested.n_participants}"]
 
 
 def fitted(lines: Sequence[str]) -> list[str]:
@@ -276,40 +260,37 @@ def fitted(lines: Sequence[str]) -> list[str]:
     return [part for line in whole for part in textwrap.wrap(line, 30, subsequent_indent="   ")]
 
 
-def above_words(terms: Sequence[Sequence[Mapping[str, Any]]], sessions: Mapping[str, str]) -> str:
+def above_words(terms: Sequence[Sequence[Estimate]], sessions: Mapping[str, str]) -> str:
     """Return what the text above the panels holds."""
     rows = [row for some in terms for row in some]
     first, *_, last = sessions.values()
     change = f"{last} minus {first}" if len(sessions) == 2 else f"each session minus {first}"
     parts = []
-    if any(numbers.given(row["estimate"]) for row in rows):
+    if any(row.estimate is not None for row in rows):
         parts.append(f"the model's estimate of the change ({change}) with its 95 % interval")
-    if any(not numbers.given(row["estimate"]) for row in rows):
+    if any(row.estimate is None for row in rows):
         parts.append("F and p of the sessions tested together")
     return "; ".join(parts)
 
 
-def _describe(
-    shown: Mapping[str, Sequence[Mapping[str, Any]]],
-    values: Mapping[str, np.ndarray],
-    units: Mapping[str, str],
-    sessions: Mapping[str, str],
-    simulated: bool,
-) -> dict[str, Any]:
+def most_persons(values: Mapping[str, np.ndarray]) -> int:
+    """Return how many persons have a value of one measure, of the measure that most have."""
+    return max((int(np.isfinite(table).any(axis=1).sum()) for table in values.values()), default=0)
+
+
+def _words(
+    shown: Mapping[str, Sequence[Estimate]], units: Mapping[str, str], sessions: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     panels = []
     for outcome, terms in shown.items():
-        label = labels.label(outcome)
-        unit = labels.unit_of(outcome, units)
-        panels.append(f"{label.long}: {'; '.join(estimate_lines(terms, unit, sessions))}.")
+        lines = estimate_lines(terms, labels.unit_of(outcome, units), sessions)
+        panels.append(f"{labels.label(outcome).long}: {'; '.join(lines)}.")
     caption = (
         "Each thin line is a person, each dot a session. Blue: mean with its 95 % confidence interval at each"
         f" session, from the values shown. Above each panel: {above_words(list(shown.values()), sessions)};"
         " adj. p is adjusted within the family of tests; n is the number of persons in the model."
+        f"{style.sign(*shown)}"
     )
-    sign = labels.sign_note(*shown)
-    if sign:
-        caption += f" {sign[0].upper()}{sign[1:]}."
-    people = max((int(np.isfinite(table).any(axis=1).sum()) for table in values.values()), default=0)
-    keys = [row["key"] for terms in shown.values() for row in terms]
-    alt = f"{numbers.plural(len(shown), 'panel')} of lines from session to session. {' '.join(panels)}"
-    return style.describe(title=_TITLE, caption=caption, alt=alt, n=people, keys=keys, simulated=simulated)
+    counted = numbers.plural(len(shown), "panel")
+    return caption, f"{counted} of lines from session to session. {' '.join(panels)}"

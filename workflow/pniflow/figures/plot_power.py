@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["power"].title
 _OWN = ("kenward_roger", "satterthwaite", "ols_t")
 _KINDS = {  # name, colour, marker: neither colour nor marker alone carries the meaning
     "change": ("change", style.BLUE, "o"),
@@ -37,40 +33,23 @@ _MOST = 3  # panels of power, one for each ICC
 Row = Mapping[str, Any]
 
 
-def plot_power(*, design: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
-    """Draw power against effect and type-I error of the prespecified tests.
-
-    Parameters
-    ----------
-    design : Path
-        Design checks (contract design_checks).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
-    about = read_study(study)
-    sessions = len(about["sessions"])
-    rows = [
-        {**row, "kind": kind_of(row["term"], sessions)}
-        for row in numbers.records(contracts.read_table(design, "design_checks"))
-        if numbers.given(row["rejection"])
-    ]
-    paths = {"figure": figure, "image": image, "description": description}
+def plot_power(about: Mapping[str, Any], design: pd.DataFrame) -> style.Drawn | str:
+    """Draw power against effect and type-I error of the prespecified tests."""
+    made = design.dropna(subset=["rejection"])
+    kinds = [kind_of(term, len(about["sessions"])) for term in made["term"]]
+    rows = numbers.records(made.assign(kind=kinds))
     if not rows:
-        style.save_empty(_TITLE, "No test of this study could be simulated.", about["simulated"], **paths)
-        return
+        return "No test of this study could be simulated."
     panels = list(dict.fromkeys(row["icc"] for row in rows if numbers.given(row["icc"])))[:_MOST] or [None]
-    with style.drawing():
-        heights = [58] * len(panels) + [70]
-        drawn = style.new_figure(style.ONE_COLUMN, 4 + sum(heights))
-        axes = drawn.subplots(len(heights), 1, height_ratios=heights)
-        for panel, icc in zip(axes, panels, strict=False):
-            _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc])
-            panel.set_title("Power" if icc is None else f"Power, ICC {icc:g}", loc="left")
-        _draw_errors(axes[-1], rows)
-        _name_marks(axes[-1], rows)
-        style.save(drawn, _describe(rows, about["simulated"]), **paths)
+    heights = [58] * len(panels) + [70]
+    drawn = style.new_figure(style.ONE_COLUMN, 4 + sum(heights))
+    axes = drawn.subplots(len(heights), 1, height_ratios=heights)
+    for panel, icc in zip(axes, panels, strict=False):
+        _draw_power(panel, [row for row in rows if icc is None or row["icc"] == icc])
+        panel.set_title("Power" if icc is None else f"Power, ICC {icc:g}", loc="left")
+    _draw_errors(axes[-1], rows)
+    _name_marks(axes[-1], rows)
+    return style.Drawn(drawn, *_words(rows), n=max(row["n_participants"] for row in rows))
 
 
 def kind_of(term: str, sessions: int) -> str:
@@ -153,7 +132,8 @@ def _name_marks(axes: Axes, rows: Sequence[Row]) -> None:
     axes.figure.legend(marks, names, loc="outside lower center", ncols=2, columnspacing=1.5)
 
 
-def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
+def _words(rows: Sequence[Row]) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     own = next(row["method"] for row in rows if row["method"] in _OWN)
     iccs = sorted({row["icc"] for row in rows if numbers.given(row["icc"])})
     draws = max(row["draws"] for row in rows)
@@ -184,11 +164,5 @@ def _describe(rows: Sequence[Row], simulated: bool) -> dict[str, Any]:
         f"is two Monte-Carlo errors of {draws} draws. Tests are not adjusted for their family, and no "
         f"observed effect enters. {persons[0].upper()}{persons[1:]}."
     )
-    return style.describe(
-        title=_TITLE,
-        caption=caption,
-        alt=f"Curves of power against effect and dots of type-I error. {found} Type-I error: {level}.",
-        n=max(row["n_participants"] for row in rows),
-        keys=[],
-        simulated=simulated,
-    )
+    alt = f"Curves of power against effect and dots of type-I error. {found} Type-I error: {level}."
+    return caption, alt

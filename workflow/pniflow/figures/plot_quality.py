@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
 from pniflow.figures.gallery import FIGURES
 from pniflow.text import labels, numbers, wording
@@ -19,43 +16,25 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["quality"].title
 _FEW = 60  # with more participants their names are not written
 
 
-def plot_quality(
-    *, measures: Path, participants: Path, study: Path, figure: Path, image: Path, description: Path
-) -> None:
-    """Draw which measures each participant has at each session, and the quality mark of each scan.
-
-    Parameters
-    ----------
-    measures : Path
-        Measures (contract measures).
-    participants : Path
-        Participants (contract participants).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
-    about = read_study(study)
+def plot_quality(about: Mapping[str, Any], measures: pd.DataFrame, participants: pd.DataFrame) -> style.Drawn:
+    """Draw which measures each participant has at each session, and the quality mark of each scan."""
     sessions = wording.session_words(about)
-    people = list(contracts.read_table(participants, "participants")["participant_id"])
-    table = contracts.read_table(measures, "measures")
-    domains = [name for name in labels.DOMAINS if name in set(table["domain"])]
-    share = shares(table, people, list(sessions), domains)
-    marks = table[table["measure"] == ("siqr" if (table["measure"] == "siqr").any() else "iqr")]
-    label_texts = list(sessions.values())
-    with style.drawing():
-        heights = [30 + min(2.6 * len(people), 150)] + [44] * bool(len(marks))
-        drawn = style.new_figure(style.ONE_COLUMN, sum(heights))
-        upper, *lower = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        _draw_shares(upper, share, people, domains, label_texts)
-        for axes in lower:
-            _draw_marks(axes, marks, sessions)
-        text = _describe(share, people, domains, sessions, len(marks), about["simulated"])
-        style.save(drawn, text, figure=figure, image=image, description=description)
+    people = list(participants["participant_id"])
+    domains = [name for name in labels.DOMAINS if name in set(measures["domain"])]
+    share = shares(measures, people, list(sessions), domains)
+    marks = measures[measures["measure"] == ("siqr" if (measures["measure"] == "siqr").any() else "iqr")]
+    heights = [30 + min(2.6 * len(people), 150)] + [44] * bool(len(marks))
+    drawn = style.new_figure(style.ONE_COLUMN, sum(heights))
+    upper, *lower = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _draw_shares(upper, share, people, domains, list(sessions.values()))
+    for axes in lower:
+        _draw_marks(axes, marks, sessions)
+    title = f"{FIGURES['quality'].title} and quality of the scans" if len(marks) else ""
+    words = _words(share, people, domains, sessions, len(marks))
+    return style.Drawn(drawn, *words, n=len(people), title=title)
 
 
 def shares(
@@ -138,14 +117,10 @@ def _draw_marks(axes: Axes, marks: pd.DataFrame, sessions: Mapping[str, str]) ->
     axes.set_ylabel(f"{labels.label(str(marks['measure'].iloc[0])).short}\n(1 best, 6 worst)")
 
 
-def _describe(
-    share: np.ndarray,
-    people: Sequence[str],
-    domains: Sequence[str],
-    sessions: Mapping[str, str],
-    scans: int,
-    simulated: bool,
-) -> dict[str, Any]:
+def _words(
+    share: np.ndarray, people: Sequence[str], domains: Sequence[str], sessions: Mapping[str, str], scans: int
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     caption = (
         "Each row is a participant, each column a branch at a session; the darker, the more of the branch's"
         " measures are"
@@ -160,7 +135,5 @@ def _describe(
     for place, domain in enumerate(domains):
         counts = [f"{label}: {some[place, at]}" for at, label in enumerate(sessions.values())]
         parts.append(f"{labels.DOMAINS[domain]} {', '.join(counts)}")
-    listed = "; ".join(parts)
-    alt = f"Grid of {numbers.plural(len(people), 'participant')} by branch and session. With data: {listed}."
-    title = f"{_TITLE} and quality of the scans" if scans else _TITLE
-    return style.describe(title=title, caption=caption, alt=alt, n=len(people), keys=[], simulated=simulated)
+    grid = f"Grid of {numbers.plural(len(people), 'participant')} by branch and session."
+    return caption, f"{grid} With data: {'; '.join(parts)}."

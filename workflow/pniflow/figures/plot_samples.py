@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["samples"].title
 _FEW = 8  # more flagged samples are counted, not named
 
 
@@ -59,41 +54,26 @@ PANELS = (
 )
 
 
-def plot_samples(*, sample_quality: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
-    """Draw each blood sample's library size, detected genes, reference genes and profile, and name flags.
-
-    Parameters
-    ----------
-    sample_quality : Path
-        Sample quality (contract sample_quality).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
-    about = read_study(study)
-    paths = {"figure": figure, "image": image, "description": description}
-    table = contracts.read_table(sample_quality, "sample_quality")
-    excluded = table["excluded"].notna() if "excluded" in table else table["sample_id"].isna()
-    table, left = table[~excluded], int(excluded.sum())
+def plot_samples(about: Mapping[str, Any], sample_quality: pd.DataFrame) -> style.Drawn | str:
+    """Draw each blood sample's library size, detected genes, reference genes and profile, and name flags."""
+    table, left = sample_quality, 0
+    if "excluded" in table:
+        left = int(table["excluded"].notna().sum())
+        table = table[table["excluded"].isna()]
     panels = [panel for panel in PANELS if table[panel.column].notna().any()]
     if not panels:
-        style.save_empty(_TITLE, "Nothing is known of the samples' quality.", about["simulated"], **paths)
-        return
-    sessions = {
-        name: text for name, text in wording.session_words(about).items() if name in set(table["session_id"])
-    }
+        return "Nothing is known of the samples' quality."
+    there = set(table["session_id"])
+    sessions = {name: text for name, text in wording.session_words(about).items() if name in there}
     listed = flag_lines(table)
-    with style.drawing():
-        strip = 7 + 3.2 * len(sessions)
-        heights = [strip + 5.0] * len(panels) + [3.6 * len(listed) + 5]
-        drawn = style.new_figure(style.ONE_COLUMN, 6 + sum(heights))
-        *upper, last = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for axes, panel in zip(upper, panels, strict=True):
-            _draw_panel(axes, table, panel, sessions)
-        _write_flags(last, listed)
-        text = _describe(table, panels, list(sessions.values()), left, about["simulated"])
-        style.save(drawn, text, **paths)
+    heights = [12.0 + 3.2 * len(sessions)] * len(panels) + [3.6 * len(listed) + 5]
+    drawn = style.new_figure(style.ONE_COLUMN, 6 + sum(heights))
+    *upper, last = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, panel in zip(upper, panels, strict=True):
+        _draw_panel(axes, table, panel, sessions)
+    _write_flags(last, listed)
+    words = _words(table, panels, list(sessions.values()), left)
+    return style.Drawn(drawn, *words, n=table["participant_id"].nunique())
 
 
 def flagged(table: pd.DataFrame, flags: Sequence[str]) -> np.ndarray:
@@ -168,9 +148,10 @@ def _write_flags(axes: Axes, lines: Sequence[str]) -> None:
     axes.text(0.01, 1, "\n".join(lines), transform=where, va="top", size=style.SMALLEST, in_layout=False)
 
 
-def _describe(
-    table: pd.DataFrame, panels: Sequence[Panel], sessions: Sequence[str], left: int, simulated: bool
-) -> dict[str, Any]:
+def _words(
+    table: pd.DataFrame, panels: Sequence[Panel], sessions: Sequence[str], left: int
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     notable = table["flags"].notna().sum()
     caption = (
         f"Each point is one of {numbers.plural(len(table), 'blood sample')}, a row per session; points are"
@@ -188,5 +169,4 @@ def _describe(
         f"Points of {numbers.plural(len(table), 'blood sample')} by session ({', '.join(sessions)}):"
         f" {'; '.join(spans)}. Samples with a flag: {notable}."
     )
-    people = table["participant_id"].nunique()
-    return style.describe(title=_TITLE, caption=caption, alt=alt, n=people, keys=[], simulated=simulated)
+    return caption, alt

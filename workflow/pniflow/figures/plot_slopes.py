@@ -3,82 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.figures.plot_associations import choose_slopes
 from pniflow.figures.plot_paired_change import estimate_lines, values_of, with_direction
-from pniflow.text import labels, numbers, wording
+from pniflow.text import labels, numbers
+from pniflow.text.estimates import Estimate, estimates_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["slopes"].title
 _MOST = 4  # pairs of panels
 _LINE = 46.5  # mm: height of a pair
 _COLOURS = {"within": style.BLUE, "between": style.VERMILLION}
-Pair = dict[str, dict[str, Any]]
+Pair = dict[str, Estimate]
 
 
 def plot_slopes(
-    *, measures: Path, estimates: Path, study: Path, figure: Path, image: Path, description: Path
-) -> None:
+    about: Mapping[str, Any], measures: pd.DataFrame, estimates: pd.DataFrame
+) -> style.Drawn | str:
     """Draw the main associations: deviations of the sessions at the left, persons' means at the right.
 
     Shown are the slopes of primary and secondary families, at most four pairs; where there are none,
     exploratory ones.
-
-    Parameters
-    ----------
-    measures : Path
-        Measures (contract measures).
-    estimates : Path
-        Estimates (contract estimates).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption and keys as JSON.
     """
-    about = read_study(study)
-    rows = wording.estimate_rows(contracts.read_table(estimates, "estimates"))
-    pairs = choose_pairs(choose_slopes(rows))
+    pairs = choose_pairs(choose_slopes(estimates_of(estimates)))
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    sessions = list(about["sessions"])
-    values, _ = values_of(contracts.read_table(measures, "measures"), names, sessions) if names else ({}, {})
+    values, _ = values_of(measures, names, list(about["sessions"]))
     pairs = {pair: slopes for pair, slopes in pairs.items() if all(name in values for name in pair)}
-    paths = {"figure": figure, "image": image, "description": description}
     if not pairs:
-        sentence = "No association within and between persons was fitted in this study."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
-    with style.drawing():
-        drawn = style.new_figure(style.ONE_COLUMN, 6 + _LINE * len(pairs))
-        for place, ((outcome, predictor), slopes) in enumerate(pairs.items()):
-            top = 16 + _LINE * place
-            line = [style.axes_at(drawn, left, top, 27, 25) for left in (17, 59)]
-            x, y = values[predictor], values[outcome]
-            _draw_within(line[0], *deviations(x, y), slopes["within"])
-            _draw_between(line[1], *person_means(x, y), slopes["between"])
-            line[0].set_ylabel(with_direction(labels.label(outcome).short, outcome))
-        style.save(drawn, _describe(pairs, about["simulated"]), **paths)
+        return "No association within and between persons was fitted in this study."
+    drawn = style.new_figure(style.ONE_COLUMN, 6 + _LINE * len(pairs))
+    for place, ((outcome, predictor), slopes) in enumerate(pairs.items()):
+        top = 16 + _LINE * place
+        line = [style.axes_at(drawn, left, top, 27, 25) for left in (17, 59)]
+        x, y = values[predictor], values[outcome]
+        _draw_within(line[0], *deviations(x, y), slopes["within"])
+        _draw_between(line[1], *person_means(x, y), slopes["between"])
+        line[0].set_ylabel(with_direction(labels.label(outcome).short, outcome))
+    rows = [row for pair in pairs.values() for row in pair.values()]
+    people = max(row.n_participants for row in rows)
+    return style.Drawn(drawn, *_words(rows), n=people, keys=[row.key for row in rows])
 
 
-def choose_pairs(slopes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], Pair]:
+def choose_pairs(slopes: Sequence[Estimate]) -> dict[tuple[str, str], Pair]:
     """Return (outcome, predictor) -> its slope within and its slope between persons; main families first."""
     pairs: dict[tuple[str, str], Pair] = {}
     for row in slopes:
-        if row["kind"] in _COLOURS and numbers.given(row["estimate"]):
-            pairs.setdefault((row["outcome"], row["predictor"]), {}).setdefault(row["kind"], dict(row))
+        if row.tested.kind in _COLOURS and row.estimate is not None:
+            pairs.setdefault((row.outcome, row.tested.of), {}).setdefault(row.tested.kind, row)
     both = {pair: found for pair, found in pairs.items() if len(found) == len(_COLOURS)}
-    main = {
-        pair: found for pair, found in both.items() if found["within"]["role"] in ("primary", "secondary")
-    }
+    main = {pair: found for pair, found in both.items() if found["within"].role in ("primary", "secondary")}
     return dict(list((main or both).items())[:_MOST])
 
 
@@ -122,7 +101,7 @@ def deviations(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centred[0][several], centred[1][several]
 
 
-def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any]) -> None:
+def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Estimate) -> None:
     from matplotlib.collections import LineCollection
 
     paths = [np.column_stack([a, b])[np.isfinite(a)] for a, b in zip(x, y, strict=True)]
@@ -133,48 +112,41 @@ def _draw_within(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any
     )
     axes.plot(x.ravel(), y.ravel(), ".", color=style.GREY, markersize=2.2, alpha=alpha, rasterized=heavy)
     _slope(axes, (0.0, 0.0), x, row)
-    axes.set_xlabel(f"{labels.label(row['predictor']).short}:\nsession minus own mean")
+    axes.set_xlabel(f"{labels.label(row.tested.of).short}:\nsession minus own mean")
 
 
-def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Mapping[str, Any]) -> None:
+def _draw_between(axes: Axes, x: np.ndarray, y: np.ndarray, row: Estimate) -> None:
     alpha = float(np.clip(60 / max(len(x), 1), 0.15, 0.8))
     heavy = len(x) > style.MOST_VECTOR_LINES
     axes.plot(x, y, "o", color=style.GREY, markersize=2.6, markeredgewidth=0, alpha=alpha, rasterized=heavy)
     if len(x):
         _slope(axes, (float(x.mean()), float(y.mean())), x, row)
-    axes.set_xlabel(f"{labels.label(row['predictor']).short}:\nperson's mean")
+    axes.set_xlabel(f"{labels.label(row.tested.of).short}:\nperson's mean")
 
 
-def _slope(axes: Axes, through: tuple[float, float], x: np.ndarray, row: Mapping[str, Any]) -> None:
+def _slope(axes: Axes, through: tuple[float, float], x: np.ndarray, row: Estimate) -> None:
     """Draw the model's slope through a point over the range of x, its numbers above."""
+    kind = row.tested.kind
     if np.isfinite(x).any():
         ends = np.array([np.nanmin(x), np.nanmax(x)])
-        height = through[1] + row["estimate"] * (ends - through[0])
-        axes.plot(ends, height, color=_COLOURS[row["kind"]], linewidth=1.4)
-    title = f"{row['kind'].capitalize()} persons"
-    style.head(axes, title, estimate_lines([row], ""), _COLOURS[row["kind"]])
+        height = through[1] + style.ends(row)[0] * (ends - through[0])
+        axes.plot(ends, height, color=_COLOURS[kind], linewidth=1.4)
+    style.head(axes, f"{kind.capitalize()} persons", estimate_lines([row], ""), _COLOURS[kind])
 
 
-def _describe(pairs: Mapping[tuple[str, str], Pair], simulated: bool) -> dict[str, Any]:
-    rows = [row for pair in pairs.values() for row in pair.values()]
+def _words(rows: Sequence[Estimate]) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     caption = (
         "Left: each session's deviation from the session's mean and then from the person's own mean, a"
         " person's sessions joined; right: persons' means. Lines: slopes of the fitted model, which also"
         " holds its other terms (the points are not adjusted for them). Above: slope per unit of the"
         " predictor with its 95 % interval; adj. p is adjusted within the family of tests."
+        f"{style.sign(*(row.outcome for row in rows))}"
     )
-    sign = labels.sign_note(*(row["outcome"] for row in rows))
-    caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
     parts = [
-        f"{labels.label(row['outcome']).short} on {labels.label(row['predictor']).short}, {row['kind']}"
+        f"{labels.label(row.outcome).short} on {labels.label(row.tested.of).short}, {row.tested.kind}"
         f" persons: {'; '.join(estimate_lines([row], ''))}."
         for row in rows
     ]
-    return style.describe(
-        title=_TITLE,
-        caption=caption,
-        alt=f"{numbers.plural(len(pairs), 'pair')} of scatter plots with slopes. {' '.join(parts)}",
-        n=max(int(row["n_participants"]) for row in rows),
-        keys=[row["key"] for row in rows],
-        simulated=simulated,
-    )
+    counted = numbers.plural(len(rows) // len(_COLOURS), "pair")
+    return caption, f"{counted} of scatter plots with slopes. {' '.join(parts)}"

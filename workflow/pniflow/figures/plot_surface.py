@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import brain, style
-from pniflow.figures.gallery import FIGURES
 from pniflow.imaging.cat12.overlays import read_gifti
 from pniflow.imaging.cat12.template import HALVES, VERTICES, map_name
 from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-_TITLE = FIGURES["surface"].title
 _MOST = 3  # tests drawn, a page of one column; further ones stand in the tables and files
 _LEVEL = 0.05
 _VIEWS = (("left", False), ("right", False), ("left", True), ("right", True))
@@ -31,7 +28,7 @@ _CORRECTIONS = {
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Tested:
     """One test.
 
     Attributes
@@ -65,48 +62,30 @@ class Drawn:
         return next(iter(self.found), "")
 
 
-def plot_surface(
-    *, maps: Path, peaks: Path, study: Path, figure: Path, image: Path, description: Path
-) -> None:
+def plot_surface(about: Mapping[str, Any], maps: Path, peaks: pd.DataFrame) -> style.Drawn | str:
     """Draw the estimates of surface models on the inflated cortex, with significant vertices outlined.
 
-    Parameters
-    ----------
-    maps : Path
-        Folder of maps that fit-surface wrote (32k mesh).
-    peaks : Path
-        Peaks of the maps (contract peaks).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
+    Maps are those in the folder that fit-surface wrote (32k mesh).
 
     Raises
     ------
     InputError
         A map is absent or on another mesh.
     """
-    about = read_study(study)
-    paths = {"figure": figure, "image": image, "description": description}
-    rows = numbers.records(contracts.read_table(peaks, "peaks"))
     tests: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in rows:
+    for row in numbers.records(peaks):
         tests.setdefault((row["model"], row["outcome"], row["term"]), []).append(row)
-    if not tests or not any(Path(maps).glob("lh.estimate.resampled_32k.*.gii")):
-        reason = (
-            "No model of the cortical surface could be fitted in this study."
-            if not tests
-            else "Maps on the 164k mesh stand in files; no template of that mesh is at hand to draw them."
-        )
-        style.save_empty(_TITLE, reason, about["simulated"], **paths)
-        return
-    shown = [_read(Path(maps), found) for found in list(tests.values())[:_MOST]]
-    with style.drawing():
-        drawn = _draw(shown, about)
-        style.save(drawn, _describe(shown, len(tests), about), **paths)
+    if not tests:
+        return "No model of the cortical surface could be fitted in this study."
+    if not any(maps.glob("lh.estimate.resampled_32k.*.gii")):
+        return "Maps on the 164k mesh stand in files; no template of that mesh is at hand to draw them."
+    shown = [_read(maps, found) for found in list(tests.values())[:_MOST]]
+    people = [int(test.first["n_participants"]) for test in shown]
+    words = _words(shown, people, len(tests), about)
+    return style.Drawn(_draw(shown, about), *words, n=max(people), keys=[test.key for test in shown])
 
 
-def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
+def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Tested:
     """Read one test's maps; the outline is that of TFCE, else of the largest statistic."""
     model, term = rows[0]["model"], rows[0]["term"]
     values = {side: _values(maps, half, "estimate", model, term) for side, half in HALVES.items()}
@@ -120,7 +99,7 @@ def _read(maps: Path, rows: Sequence[Mapping[str, Any]]) -> Drawn:
         outlined = outlined if found else below
         smallest = 10 ** -max(float(np.nanmax(part)) for part in size.values())
         found[words_of] = (int(sum(part.sum() for part in below.values())), smallest)
-    return Drawn(rows, values, outlined, found)
+    return Tested(rows, values, outlined, found)
 
 
 def _file(half: str, name: str, model: str, term: str) -> str:
@@ -132,7 +111,7 @@ def _values(maps: Path, half: str, name: str, model: str, term: str) -> np.ndarr
     return read_gifti(maps / file, file, VERTICES["32k"])
 
 
-def _draw(tests: Sequence[Drawn], about: Mapping[str, Any]) -> Figure:
+def _draw(tests: Sequence[Tested], about: Mapping[str, Any]) -> Figure:
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -175,7 +154,7 @@ def _question(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return f"{outcome} on {labels.label(term.of).short}"
 
 
-def _heading(test: Drawn, about: Mapping[str, Any]) -> str:
+def _heading(test: Tested, about: Mapping[str, Any]) -> str:
     question = _question(test.first, about)
     what = "no family-wise p"
     if test.found:
@@ -192,8 +171,10 @@ def _scale(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more){sign}"
 
 
-def _describe(tests: Sequence[Drawn], fitted: int, about: Mapping[str, Any]) -> dict[str, Any]:
-    people = [int(test.first["n_participants"]) for test in tests]
+def _words(
+    tests: Sequence[Tested], people: Sequence[int], fitted: int, about: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     correction = next((test.correction for test in tests if test.correction), "")
     caption = (
         "Estimates at every vertex of the inflated cortical surface, from the models that regions have; the"
@@ -209,20 +190,12 @@ def _describe(tests: Sequence[Drawn], fitted: int, about: Mapping[str, Any]) -> 
     if fitted > len(tests):
         caption += f" The first {len(tests)} of {fitted} tests; all stand in the tables."
     predictors = [wording.term_of(test.first["term"]).of for test in tests]
-    sign = labels.sign_note(*(name for name in predictors if name))
-    caption += f" {sign[0].upper()}{sign[1:]}." if sign else ""
+    caption += style.sign(*(name for name in predictors if name))
     said = [_said(test, about) for test in tests]
-    return style.describe(
-        title=_TITLE,
-        caption=caption,
-        alt=" ".join(["Maps of the cortex, both sides of both hemispheres.", *said]),
-        n=max(people),
-        keys=[test.key for test in tests],
-        simulated=about["simulated"],
-    )
+    return caption, " ".join(["Maps of the cortex, both sides of both hemispheres.", *said])
 
 
-def _said(test: Drawn, about: Mapping[str, Any]) -> str:
+def _said(test: Tested, about: Mapping[str, Any]) -> str:
     """Return a test's result in words."""
     row = test.first
     where = f"the {row['hemisphere']} hemisphere" + (f" ({row['region']})" if row["region"] else "")

@@ -4,60 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts
-from pniflow.config import read_study
 from pniflow.figures import style
-from pniflow.figures.gallery import FIGURES
 from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-_TITLE = FIGURES["windows"].title
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 Row = Mapping[str, Any]
 
 
-def plot_windows(*, windows: Path, study: Path, figure: Path, image: Path, description: Path) -> None:
-    """Draw the days that each instrument and assay looks back on at each session, and the intervention.
-
-    Parameters
-    ----------
-    windows : Path
-        Windows (contract windows).
-    study : Path
-        study.yaml.
-    figure, image, description : Path
-        The figure as SVG, as PNG, and its caption as JSON.
-    """
+def plot_windows(about: Mapping[str, Any], windows: pd.DataFrame) -> style.Drawn | str:
+    """Draw the days that each instrument and assay looks back on at each session, and the intervention."""
     from pniflow.study.recall_windows import intervention_days
 
-    about = read_study(study)
-    rows = [
-        row
-        for row in numbers.records(contracts.read_table(windows, "windows"))
-        if numbers.given(row["to_day"])
-    ]
-    paths = {"figure": figure, "image": image, "description": description}
+    rows = numbers.records(windows.dropna(subset=["to_day"]))
     if not rows:
-        sentence = "No session of this study has a day, so no window can be laid against the intervention."
-        style.save_empty(_TITLE, sentence, about["simulated"], **paths)
-        return
+        return "No session of this study has a day, so no window can be laid against the intervention."
     during = intervention_days(about)
     sessions = wording.session_words(about)
     measures = list(dict.fromkeys(row["measure"] for row in rows))
-    with style.drawing():
-        drawn = style.new_figure(
-            style.ONE_COLUMN, 26 + 2 * len(sessions) + max(4.6, 1.7 * len(sessions)) * len(measures)
-        )
-        axes = drawn.subplots()
-        _draw_windows(axes, rows, measures, sessions, during)
-        style.save(drawn, _describe(rows, measures, sessions, during, about["simulated"]), **paths)
+    drawn = style.new_figure(
+        style.ONE_COLUMN, 26 + 2 * len(sessions) + max(4.6, 1.7 * len(sessions)) * len(measures)
+    )
+    _draw_windows(drawn.subplots(), rows, measures, sessions, during)
+    return style.Drawn(drawn, *_words(rows, measures, sessions, during), n=len(measures))
 
 
 def measure_name(measure: str) -> str:
@@ -90,9 +66,7 @@ def _draw_windows(
         some = [row for row in rows if row["session_id"] == session]
         place = np.array([measures.index(row["measure"]) + at for row in some])
         end = np.array([row["to_day"] for row in some], dtype=float)
-        begin = np.array(
-            [np.nan if row["from_day"] is None else row["from_day"] for row in some], dtype=float
-        )
+        begin = np.array([row["from_day"] for row in some], dtype=float)  # NaN where there is none
         known, long = np.isfinite(begin), np.isfinite(begin) & (begin < end)
         axes.hlines(place[long], begin[long], end[long], color=colour, linewidth=3.2)
         axes.plot(
@@ -118,13 +92,10 @@ def _draw_windows(
     axes.set_xlabel("study day")
 
 
-def _describe(
-    rows: Sequence[Row],
-    measures: Sequence[str],
-    sessions: Mapping[str, str],
-    during: tuple[float, float],
-    simulated: bool,
-) -> dict[str, Any]:
+def _words(
+    rows: Sequence[Row], measures: Sequence[str], sessions: Mapping[str, str], during: tuple[float, float]
+) -> tuple[str, str]:
+    """Return the caption and the alternative text."""
     span = f" (day {during[0]:g} to {during[1]:g})" if np.isfinite(during).all() else ""
     caption = (
         "Days that each measure looks back on at each session (bars); diamonds: a moment; open circles: the"
@@ -136,10 +107,8 @@ def _describe(
         per = {row["session_id"]: row for row in rows if row["measure"] == measure}
         texts = [f"{label} {_days(per[name])}" for name, label in sessions.items() if name in per]
         parts.append(f"{measure_name(measure)}: {', '.join(texts)}")
-    alt = f"Windows of {numbers.plural(len(measures), 'measure')} in study days. {'; '.join(parts)}."
-    return style.describe(
-        title=_TITLE, caption=caption, alt=alt, n=len(measures), keys=[], simulated=simulated
-    )
+    counted = numbers.plural(len(measures), "measure")
+    return caption, f"Windows of {counted} in study days. {'; '.join(parts)}."
 
 
 def _days(row: Row) -> str:

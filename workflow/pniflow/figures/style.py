@@ -1,21 +1,31 @@
-"""One look for all figures: sizes of a journal page, colours safe for colour-blind readers, stable bytes."""
+"""One look for all figures (a journal's sizes, colours safe for colour-blind readers), one way to files."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pniflow import files
+from pniflow.config import read_study
+from pniflow.contracts import read_table
+from pniflow.figures.gallery import FIGURES
+from pniflow.tables import TABLES
 from pniflow.text import labels, numbers
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from pniflow.text.estimates import Estimate
 
 ONE_COLUMN = 89.0  # mm, as most journals print
 SMALLEST = 6.0  # pt; no text is smaller
@@ -104,7 +114,7 @@ def stamp(figure: Figure, simulated: bool) -> None:
 def intervals(
     axes: Axes,
     places: Sequence[float] | np.ndarray,
-    values: Sequence[Sequence[float]] | np.ndarray,
+    values: Sequence[Sequence[float] | np.ndarray] | np.ndarray,
     colour: str,
     marker: str = "o",
     filled: Sequence[bool] | np.ndarray | None = None,
@@ -202,47 +212,123 @@ def zero_line(axes: Axes, vertical: bool = True) -> None:
     draw(0, color=GREY, linewidth=0.7, zorder=0)
 
 
-def describe(
-    *, title: str, caption: str, alt: str, n: int, keys: Sequence[str], simulated: bool, empty: bool = False
-) -> dict[str, Any]:
-    """Return what goes with a figure: caption, alternative text, n, keys of the estimates shown."""
-    return {
-        "title": title,
-        "caption": caption,
-        "alt": alt,
-        "n": int(n),
-        "keys": list(dict.fromkeys(keys)),
-        "simulated": bool(simulated),
-        "empty": empty,
-    }
+def sign(*measures: str) -> str:
+    """Return the sign convention that must stand beside measures as a caption's sentence, else ""."""
+    note = labels.sign_note(*measures)
+    return f" {note[0].upper()}{note[1:]}." if note else ""
 
 
-def save(drawn: Figure, about: Mapping[str, Any], *, figure: Path, image: Path, description: Path) -> None:
-    """Write a figure as SVG and PNG and its description as JSON; no dates, so the bytes repeat."""
-    stamp(drawn, about["simulated"])
+def ends(row: Estimate) -> np.ndarray:
+    """Return an estimate with the lower and upper end of its interval, NaN where there is none."""
+    return np.array([row.estimate, row.conf_low, row.conf_high], dtype=float)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure and what is said of it.
+
+    Attributes
+    ----------
+    figure : Figure
+        As matplotlib has it.
+    caption, alt : str
+        What it shows, and what it says to those who do not see it.
+    n : int
+        How many persons (or what else it counts) it shows.
+    keys : sequence of str
+        The estimates that it shows, as model/outcome/term.
+    title : str
+        Its title, where that is not the gallery's.
+    empty : bool
+        There was nothing to show; the report then says so in text only.
+    """
+
+    figure: Figure
+    caption: str
+    alt: str
+    n: int
+    keys: Sequence[str] = ()
+    title: str = ""
+    empty: bool = False
+
+
+def command_of(name: str) -> Callable[..., None]:
+    """Return the command of a figure: it reads the figure's tables, draws it and writes it.
+
+    Its function takes the checked study.yaml (`about`), then each table that the gallery lists: a frame by
+    its contract, or the path of what has none. It returns a sentence where there is nothing to show.
+    """
+    module = importlib.import_module(f"pniflow.figures.plot_{name}")
+    shown: Callable[..., Drawn | str] = getattr(module, f"plot_{name}")
+
+    def command(
+        *, tables: Mapping[str, Path], study: Path, figure: Path, image: Path, description: Path
+    ) -> None:
+        about = read_study(study)
+        with drawing():
+            drawn = shown(about, **{table: _read(path, table) for table, path in tables.items()})
+            if isinstance(drawn, str):
+                drawn = _empty(drawn)
+            title, simulated = drawn.title or FIGURES[name].title, bool(about["simulated"])
+            stamp(drawn.figure, simulated)
+            _write(drawn.figure, title, figure, image)
+        words = {
+            "figure": Path(figure).name,
+            "image": Path(image).name,
+            "title": title,
+            "caption": drawn.caption,
+            "alt": drawn.alt,
+            "n": int(drawn.n),
+            "keys": list(dict.fromkeys(drawn.keys)),
+            "simulated": simulated,
+            "empty": drawn.empty,
+        }
+        files.write_json(description, words)
+
+    command.__module__, command.__name__ = shown.__module__, shown.__name__
+    command.__doc__ = f"{(inspect.getdoc(shown) or '').partition(_SECTION)[0]}{_SECTION}{_OPTIONS}"
+    return command
+
+
+_SECTION = "\n\nParameters\n----------\n"
+_OPTIONS = """tables : mapping of str to path
+    What it reads.
+study : Path
+    study.yaml.
+figure, image, description : Path
+    The figure as SVG, as PNG, and its caption, alternative text and keys as JSON.
+"""
+
+
+def _read(path: Path, name: str) -> pd.DataFrame | Path:
+    """Read a table by its contract; it knows its file, for sentences. What has no contract is its path."""
+    if TABLES[name].about:
+        return path
+    frame = read_table(path, TABLES[name].schema)
+    frame.attrs["file"] = str(path)
+    return frame
+
+
+def _empty(sentence: str) -> Drawn:
+    """Draw the sentence that says why there is nothing to show."""
+    drawn = new_figure(ONE_COLUMN, 25)
+    drawn.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True)
+    return Drawn(drawn, sentence, sentence, 0, empty=True)
+
+
+def _write(drawn: Figure, title: str, figure: Path, image: Path) -> None:
+    """Write a figure as SVG and PNG; no dates, so the bytes repeat."""
     engine = drawn.get_layout_engine()
     if engine is not None and any(axes.get_subplotspec() for axes in drawn.axes):  # once for both files
         engine.execute(drawn)
     drawn.set_layout_engine(None)  # "none" would draw once more before each file
     vector, raster = io.BytesIO(), io.BytesIO()
-    drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None, "Title": about["title"]})
+    drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
     drawn.savefig(
         raster,
         format="png",
-        metadata={"Software": None, "Title": about["title"]},
+        metadata={"Software": None, "Title": title},
         pil_kwargs={"compress_level": 4},  # half the time of the default for a tenth more bytes
     )
     files.write_bytes(figure, vector.getvalue())
     files.write_bytes(image, raster.getvalue())
-    files.write_json(description, {"figure": Path(figure).name, "image": Path(image).name, **about})
-
-
-def save_empty(title: str, sentence: str, simulated: bool, **paths: Path) -> None:
-    """Write a figure that says why there is nothing to show; the report then says so in text only."""
-    with drawing():
-        drawn = new_figure(ONE_COLUMN, 25)
-        drawn.text(0.5, 0.5, sentence, ha="center", va="center", wrap=True)
-        about = describe(
-            title=title, caption=sentence, alt=sentence, n=0, keys=[], simulated=simulated, empty=True
-        )
-        save(drawn, about, **paths)
