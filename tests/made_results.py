@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from pniflow.contracts import write_table
 from pniflow.files import write_text
-from pniflow.text import wording
+from pniflow.text.estimates import Estimate, Variant, estimates_of, variants_of
 
 SCALES = ["pss10", "gad7", "phq9", "mfis", "ucla_loneliness_v3", "mhc_sf"]
 INSULA = "aparc_a2009s.{}_insula.{}.thickness"
@@ -320,8 +321,8 @@ def write_study(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def one(**values: object) -> dict:
-    """One row of estimates with its key."""
+def one(**values: object) -> Estimate:
+    """One row of estimates."""
     known = {
         "model": "m",
         "family": "f",
@@ -332,7 +333,12 @@ def one(**values: object) -> dict:
     }
     given = {**known, **values}
     head = [given.pop(name) for name in known]
-    return wording.estimate_rows(frame([row(*head, **given)]))[0]
+    return estimates_of(frame([row(*head, **given)]))[0]
+
+
+def one_variant(name: str, of: Estimate, **more: object) -> Variant:
+    """One row of sensitivity: an estimate under another choice."""
+    return variants_of(frame([variant(name, asdict(of), **more)]))[0]
 
 
 def three_sessions() -> list[dict]:

@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from models_data import fitted, one_model, study
 from pniflow.contracts import read_table
 from pniflow.report.interpretation import is_control
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 
 def two_families(**first):
@@ -93,7 +93,7 @@ def test_a_family_is_a_negative_control_where_it_expects_null_whatever_its_note_
         "models:\n  - {name: m, outcomes: [pss10], fixed: [session, age], test: {f: [session], g: [age]}}\n"
     )
     fitted(tmp_path, *study(), text)
-    rows = {row["term"]: row for row in estimate_rows(read_table(tmp_path / "estimates.tsv", "estimates"))}
+    rows = {row.term: row for row in estimates_of(read_table(tmp_path / "estimates.tsv", "estimates"))}
     assert {term: is_control(row) for term, row in rows.items()} == {
         "(intercept)": False, "session": control, "age": False,
     }  # fmt: skip

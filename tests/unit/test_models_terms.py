@@ -20,7 +20,7 @@ from pniflow.models import terms
 from pniflow.models.specification import read_models
 from pniflow.models.terms import Interaction, MainEffect, Part, Polynomial, Split, read_term
 from pniflow.report.blocks import plain
-from pniflow.report.methods_statistics import models_by_family
+from pniflow.report.sections.statistics import models_by_family
 from pniflow.report.trace import formula
 from pniflow.text import wording
 
@@ -76,7 +76,7 @@ def test_methods_and_trace_say_centre_scale_reference_and_degree(tmp_path):
         "session against ses-pre; numeric variables minus their mean over participants; categorical variables"
         " against the first of their levels by name"
     )
-    (table,) = models_by_family([{**made.row("a_model", "a_family", "pss10", "session", -2, 1)}], plan)
+    (table,) = models_by_family([made.one(model="a_model", family="a_family")], plan)
     assert plain(table.rows[0].cells[2]) == f"{said}; random: intercept per participant"
     assert facts["coding"] in plain(table.caption)
 

@@ -9,9 +9,10 @@ import pytest
 
 import made_results as made
 from pniflow.files import read_yaml
-from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Heading, Link, Section, plain
-from pniflow.report.checklists import MISSING, NAMES, checklists, recorded
+from pniflow.report.interpretation import Context
+from pniflow.report.run_results import Results
+from pniflow.report.sections.checklists import MISSING, NAMES, checklists, recorded
 from pniflow.resources import find
 
 SECTIONS = [
@@ -22,9 +23,13 @@ SECTIONS = [
 STUDY = {**made.STUDY, "intervention": "not recorded"}
 
 
+def run(study, **more) -> Results:
+    return Results(study, [], Context({}, {}), **more)
+
+
 def filled(tables=None, domains=None, sections=SECTIONS) -> dict[str, dict[str, list]]:
     """Checklist -> item -> its last cell."""
-    blocks = checklists(sections, STUDY, tables or {}, domains or {}, Bibliography())[1:]
+    blocks = checklists(sections, run(STUDY, tables=tables or {}, domains=domains or {}))[1:]
     return {
         plain(fold.summary).partition(",")[0]: {plain(row.head): row.cells[1] for row in fold.blocks[0].rows}
         for fold in blocks
@@ -49,8 +54,8 @@ def test_a_place_counts_only_where_what_it_needs_is_recorded():
 
 
 def test_the_days_of_all_sessions_are_needed():
-    assert recorded("days", made.STUDY, {})
-    assert not recorded("days", {"sessions": {"ses-a": {"day": 0}, "ses-b": {}}}, {})
+    assert recorded("days", run(made.STUDY))
+    assert not recorded("days", run({"sessions": {"ses-a": {"day": 0}, "ses-b": {}}}))
 
 
 def test_cobidas_is_for_studies_with_images():
@@ -59,7 +64,7 @@ def test_cobidas_is_for_studies_with_images():
 
 
 def test_the_summary_counts_the_items_with_a_place():
-    fold = checklists(SECTIONS, STUDY, {}, {}, Bibliography())[1]
+    fold = checklists(SECTIONS, run(STUDY))[1]
     placed = [row for row in fold.blocks[0].rows if row.cells[1] != [MISSING]]
     assert f"{len(placed)} of 34 items" in plain(fold.summary)
 
@@ -71,7 +76,7 @@ def test_a_checklist_has_all_its_items_once_and_places_that_can_be(name, count, 
     assert len(items) == count
     assert name == "cobidas" or len(set(items)) == count
     assert set(NAMES) == {path.stem for path in (root / "resources" / "checklists").glob("*.yaml")}
-    code = "".join(path.read_text() for path in (root / "workflow/pniflow/report").glob("*.py"))
+    code = "".join(path.read_text() for path in (root / "workflow/pniflow/report").rglob("*.py"))
     figures = {
         path.stem.removeprefix("plot_") for path in (root / "workflow/pniflow/figures").glob("plot_*.py")
     }

@@ -13,7 +13,7 @@ import made_results as made
 from called import call
 from pniflow.contracts import write_table
 from pniflow.report.render_report import render_report
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 from report_pages import Page, cells_of, squeezed, text_of
 
 pytestmark = pytest.mark.xdist_group("figures")
@@ -158,12 +158,13 @@ def test_each_absent_branch_is_named_once_and_no_other(report):
 
 def test_every_number_of_the_page_equals_its_row(report):
     _, page, paper, table = report
-    rows = {row["key"]: row for row in estimate_rows(table)}
+    rows = {row.key: row for row in estimates_of(table)}
     numbers = [e for e in page.elements if e["at"].get("data-table") == "estimates"]
     assert len(numbers) > 50
     found = squeezed(paper)
     for element in numbers:
-        value, text = rows[element["at"]["data-key"]][element["at"]["data-field"]], element["text"]
+        row, text = rows[element["at"]["data-key"]], element["text"]
+        value = getattr(row, element["at"]["data-field"])
         if text == "–":
             assert value is None or np.isnan(value)
             continue

@@ -13,9 +13,14 @@ from called import call
 from pniflow import contracts
 from pniflow.contracts import write_table
 from pniflow.files import write_text
-from pniflow.report import further
 from pniflow.report.blocks import Number, plain
+from pniflow.report.interpretation import Context
 from pniflow.report.render_report import render_report
+from pniflow.report.run_results import Results
+from pniflow.report.sections.ctra import over_genes
+from pniflow.report.sections.mri import maps
+from pniflow.report.sections.quality import samples
+from pniflow.report.sections.sensitivity import design
 from pniflow.resources import searched
 from pniflow.text import labels, wording
 from report_pages import Page
@@ -103,6 +108,10 @@ def write(folder: Path, **frames: pd.DataFrame) -> dict[str, Path]:
     return {name: folder / f"{name}.tsv" for name in frames}
 
 
+def run(**tables: pd.DataFrame) -> Results:
+    return Results({}, [], Context(SESSIONS, {}), tables=tables)
+
+
 def numbers(table) -> dict[tuple[str, str], str]:
     parts = [part for row in table.rows for cell in [row.head, *row.cells] for part in cell]
     return {(part.key, part.field): part.text for part in parts if isinstance(part, Number)}
@@ -141,7 +150,7 @@ def test_a_table_stands_in_its_section(name, frame, section, said, tmp_path):
 
 
 def test_numbers_have_the_digits_of_their_error_and_the_key_of_their_row():
-    table = further.over_genes(OVER_GENES, SESSIONS)[0].blocks[0]
+    table = over_genes(run(over_genes=OVER_GENES))[0].blocks[0]
     found = numbers(table)
     assert found["composite/pss10", "estimate"] == "−0.0123"
     assert found["composite/pss10", "p_value"] == ".0498"
@@ -152,9 +161,9 @@ def test_numbers_have_the_digits_of_their_error_and_the_key_of_their_row():
 
 def test_words_of_a_table_that_only_insiders_know_are_explained():
     rows = OVER_GENES.assign(evidence="rejects 6 % of true nulls (FRED13)", p_permutation=0.04)
-    table = further.over_genes(rows, SESSIONS)[0].blocks[0]
+    table = over_genes(run(over_genes=rows))[0].blocks[0]
     assert "FRED13, FRED15: the published data GSE45330 and GSE55762" in plain(table.note)
-    assert "FRED" not in plain(further.over_genes(OVER_GENES, SESSIONS)[0].blocks[0].note)
+    assert "FRED" not in plain(over_genes(run(over_genes=OVER_GENES))[0].blocks[0].note)
     assert "p (permutation)" in table.columns
     assert "Genes" in table.columns
 
@@ -175,13 +184,13 @@ def test_a_term_is_told_from_every_other(term, said):
 
 def test_sessions_have_rows_of_their_own():
     rows = OVER_GENES.assign(term=["session[ses-post]", "session[ses-fu]"])
-    table = further.over_genes(rows, SESSIONS)[0].blocks[0]
+    table = over_genes(run(over_genes=rows))[0].blocks[0]
     text = [plain(cell) for row in table.rows for cell in [row.head, *row.cells]]
     assert {"after minus before", "six months minus before"} <= set(text)
 
 
 def test_only_samples_with_something_notable_are_listed():
-    text, table = further.samples(SAMPLES, {"ses-pre": "before"})
+    text, table = samples(run(sample_quality=SAMPLES))
     assert plain(text.text) == "Blood samples assessed: 2; with something notable: 1."
     assert [plain(row.head) for row in table.rows] == ["S2"]
     assert numbers(table)["S2", "profile_correlation"] == "0.810"
@@ -207,7 +216,7 @@ def test_a_studys_own_labels_and_keys_come_first(tmp_path):
 
 
 def test_power_stands_beside_the_error_of_the_studys_own_inference():
-    (fold,) = further.design(DESIGN, SESSIONS)
+    (fold,) = design(run(design=DESIGN))
     (table,) = fold.blocks
     assert table.columns[4:7] == ["type-I error", "power at 0.50", "found in 80 %"]
     assert len(table.rows) == 1
@@ -218,7 +227,7 @@ def test_power_stands_beside_the_error_of_the_studys_own_inference():
 
 
 def test_a_cluster_has_the_key_of_its_row():
-    table = further.maps({"clusters": CLUSTERS.assign(region=None)}, SESSIONS)[0]
+    table = maps(run(clusters=CLUSTERS.assign(region=None)))[0]
     assert numbers(table)["m/thickness/session/tfce/1", "p_tfce"] == "<\u00a0.001"
     assert numbers(table)["m/thickness/session/tfce/1", "extent"] == "85.2"
 

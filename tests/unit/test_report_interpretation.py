@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,17 @@ import pytest
 import yaml
 
 import made_results as made
-from made_results import one
+from made_results import one, one_variant
 from models_data import one_model
 from pniflow.models.specification import read_models
 from pniflow.report import blocks as parts
-from pniflow.report import interpretation, opening
-from pniflow.report.bibliography import Bibliography
+from pniflow.report import interpretation
 from pniflow.report.interpretation import Context
-from pniflow.report.limits import limits
-from pniflow.report.methods import methods
-from pniflow.report.run_tables import Results
-from pniflow.text import wording
+from pniflow.report.run_results import Results
+from pniflow.report.sections import answers
+from pniflow.report.sections.limits import limits
+from pniflow.report.sections.methods import methods
+from pniflow.text.estimates import estimates_of
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 
@@ -59,7 +60,9 @@ def all_verdicts() -> list[str]:
             sentences.append(parts.plain(interpretation.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
-        test = Context(SESSIONS, {}, equivalence={row["key"]: {"p_value": p, **BOUND}})
+        test = Context(
+            SESSIONS, {}, equivalence={row.key: one_variant("equivalence", row, p_value=p, **BOUND)}
+        )
         sentences.append(parts.plain(interpretation.answer(row, test)[1]))
     return sentences
 
@@ -117,7 +120,7 @@ def test_an_f_test_has_both_degrees_of_freedom_and_names_the_sessions():
         one(term="session[ses-post]", family=None, estimate=-2.0, conf_low=-3.04, conf_high=-0.96),
         one(term="session[ses-fu]", family=None, estimate=1.5, conf_low=0.46, conf_high=2.54),
     ]
-    three = Context({**SESSIONS, "ses-fu": "week 20"}, {}, coefficients={whole["key"]: each})
+    three = Context({**SESSIONS, "ses-fu": "week 20"}, {}, coefficients={whole.key: each})
     text = parts.plain(interpretation.answer(whole, three)[1]).replace("\u00a0", " ")
     assert text == (
         "Perceived stress (PSS-10) differed between the sessions (lower is better): F(2, 43.1) = 40.53,"
@@ -178,9 +181,9 @@ def test_what_could_not_be_estimated_says_why():
 
 
 def test_families_stand_primary_first_in_the_plans_order():
-    grouped = interpretation.families(wording.estimate_rows(made.estimates()))
+    grouped = interpretation.families(estimates_of(made.estimates()))
     assert next(iter(grouped)) == "pro_change"
-    roles = [rows[0]["role"] for rows in grouped.values()]
+    roles = [rows[0].role for rows in grouped.values()]
     assert roles == sorted(roles, key=["primary", "secondary", "exploratory"].index)
     assert interpretation.tally(grouped["pro_change"], 0.05) == (4, 6)
 
@@ -228,7 +231,8 @@ def test_what_lacks_the_same_data_is_counted_in_one_line(tmp_path):
     path.write_text(yaml.safe_dump(one_model(["ctra"], ["predictor"], **model)))
     plan = read_models(path)
     study = {"design": "parallel", "intervention": "none", "sessions": {"ses-pre": {}}}
-    blocks = methods(study, [], {"diagnostics": pd.DataFrame(lost)}, {"plan": plan}, Bibliography())
+    results = Results(study, [], Context({}, {}), tables={"diagnostics": pd.DataFrame(lost)}, plan=plan)
+    blocks = methods(results)
     assert [parts.plain(text) for _, text in blocks[-1].items] == [
         "5 analyses, by model volume (4) and thickness (1): the study has no imaging data.",
         "head: the study has no hippocampal subfields data.",
@@ -242,8 +246,8 @@ def test_a_family_that_is_not_adjusted_names_no_adjusted_p():
     rows = [one(outcome=name, p_value=p, p_adjusted=p) for name, p in (("pss10", 0.17), ("gad7", 0.41))]
     said = {}
     for adjusted in (0.17, 0.34):
-        rows[0]["p_adjusted"] = adjusted
-        *_, listing = opening._family_blocks("f", rows, CONTEXT)
+        rows[0] = replace(rows[0], p_adjusted=adjusted)
+        *_, listing = answers._family_blocks("f", rows, CONTEXT)
         said[adjusted] = "".join(parts.plain(text) for _, text in listing.items)
     assert "adjusted" not in said[0.17]
     assert "p\u00a0=\u00a0.170, adjusted p\u00a0=\u00a0.340" in said[0.34]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -12,13 +13,15 @@ import made_results as made
 from pniflow.errors import InputError
 from pniflow.files import read_yaml
 from pniflow.models.specification import read_models
-from pniflow.report import methods as module
 from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Link, Paragraph, plain
-from pniflow.report.methods_statistics import models_by_family
+from pniflow.report.interpretation import Context
+from pniflow.report.run_results import Results
+from pniflow.report.sections.methods import methods
+from pniflow.report.sections.statistics import models_by_family
 from pniflow.resources import find, searched, shipped
 from pniflow.text import labels
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 STUDY = {
     **made.STUDY,
@@ -38,16 +41,16 @@ STUDY = {
 
 def written(study=STUDY, rows=None, tables=None, documents=None) -> tuple[dict[str, str], Bibliography]:
     """Headings with the paragraphs below them, and the bibliography."""
-    bibliography = Bibliography()
-    rows = estimate_rows(made.estimates()) if rows is None else rows
-    blocks = module.methods(study, rows, tables or {}, documents or {}, bibliography)
+    rows = estimates_of(made.estimates()) if rows is None else rows
+    results = Results(study, rows, Context({}, {}), tables=tables or {}, **(documents or {}))
+    blocks = methods(results)
     texts, title = {}, ""
     for block in blocks:
         if block.kind == "heading":
             title = block.text
         elif isinstance(block, Paragraph):
             texts[title] = texts.get(title, "") + plain(block.text)
-    return texts, bibliography
+    return texts, results.bibliography
 
 
 def test_what_was_fitted_is_said_and_cited():
@@ -109,7 +112,7 @@ def test_freesurfer_and_the_protocol_of_the_images_are_said_where_they_were_read
 
 
 def test_a_parcellation_of_any_size_is_cited():
-    rows = estimate_rows(made.estimates())
+    rows = estimates_of(made.estimates())
     row = next(row for row in rows if row["outcome"].startswith("aparc_a2009s."))
     outcome = "Schaefer2018_200Parcels_17Networks_order.limbic.left.thickness"
     assert "Schaefer2018" in written(rows=[{**row, "outcome": outcome}])[1].cited
@@ -123,8 +126,8 @@ ATLASES = sorted(
 
 @pytest.mark.parametrize("atlas", ATLASES)
 def test_every_atlas_is_named_in_words_and_cited(atlas):
-    row = next(row for row in estimate_rows(made.estimates()) if row["outcome"].startswith("aparc_a2009s."))
-    texts, bibliography = written(rows=[{**row, "outcome": f"{atlas}.insula.left.thickness"}])
+    row = next(row for row in estimates_of(made.estimates()) if row.outcome.startswith("aparc_a2009s."))
+    texts, bibliography = written(rows=[replace(row, outcome=f"{atlas}.insula.left.thickness")])
     label = labels.known("atlases")[atlas]["label"]
     assert re.search(rf"Atlas: {re.escape(label)} \[\d+(, \d+)?\]\.$", texts["MRI"])
     assert {atlas, atlas.split("_")[0]} & set(bibliography.cited)
@@ -179,11 +182,11 @@ def test_too_few_reference_genes_are_said():
 
 def test_what_was_not_done_is_neither_said_nor_cited():
     study = {**made.STUDY, "instruments": {}, "assays": {}}
-    rows = [row for row in estimate_rows(made.estimates()) if row["model"] == "change_pro"]
+    rows = [row for row in estimates_of(made.estimates()) if row.model == "change_pro"]
     texts, bibliography = written(study, rows)
     assert list(texts) == ["Design", "Statistics", "Multiple tests", "Missing data"]
     assert set(bibliography.cited) == {"reml", "kenward_roger", "hedges_g_av", "missing_at_random"}
-    fitted = [{**row, "method": "REML, Satterthwaite"} for row in rows]
+    fitted = [replace(row, method="REML, Satterthwaite") for row in rows]
     assert "satterthwaite" in written(study, fitted)[1].cited
     assert "kenward_roger" not in written(study, fitted)[1].cited
 
@@ -205,7 +208,7 @@ def test_exclusions_are_counted_by_rule():
 
 def test_each_family_has_its_models_in_words(root):
     plan = read_models(root / "config" / "models.yaml")
-    rows = estimate_rows(made.estimates())
+    rows = estimates_of(made.estimates())
     (table,) = models_by_family(rows, plan)
     lines = {plain(row.head): [plain(cell) for cell in row.cells] for row in table.rows}
     assert lines["ctra_on_{predictor}"] == [

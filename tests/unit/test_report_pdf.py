@@ -11,7 +11,18 @@ import pytest
 import made_results as made
 from called import call
 from pniflow.report import pdf as printed
-from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Picture, Row, Section, Table
+from pniflow.report.blocks import (
+    Document,
+    Heading,
+    Link,
+    Listing,
+    Number,
+    Paragraph,
+    Picture,
+    Row,
+    Section,
+    Table,
+)
 from pniflow.report.render_report import render_report
 from report_pages import HOSTILE, squeezed, text_of
 
@@ -52,7 +63,7 @@ def test_each_row_of_each_table_stands_on_paper_as_on_the_page(both):
 
 def test_a_long_title_runs_on_one_line(tmp_path):
     title = "A very long title of a study " * 9
-    content = printed.write_paper(title=title, subtitle="S", simulated=False, sections=shuffled(1), made="M")
+    content = printed.write_paper(Document(title, "S", False, shuffled(1)), "M")
     (tmp_path / "p.pdf").write_bytes(content)
     for page in text_of(tmp_path / "p.pdf").rstrip("\f").split("\f")[1:]:
         lines = page.splitlines()
@@ -88,9 +99,7 @@ def paper_of(text: str, folder: Path) -> str:
         Listing([("shown", [text])]),
         table,
     ]
-    content = printed.write_paper(
-        title=text, subtitle=text, simulated=False, sections=[Section("a", text, blocks)], made="made"
-    )
+    content = printed.write_paper(Document(text, text, False, [Section("a", text, blocks)]), "made")
     (folder / "report.pdf").write_bytes(content)
     return text_of(folder / "report.pdf")
 
@@ -116,8 +125,7 @@ def test_a_table_too_wide_for_the_page_lies_on_its_side(tmp_path):
 
 def pages_of(blocks: list, folder: Path, *options: str) -> list[str]:
     """Text of each page of a paper of these blocks."""
-    said = {"title": "T", "subtitle": "S", "simulated": False, "made": "M"}
-    content = printed.write_paper(sections=[Section("s", "First section", blocks)], **said)
+    content = printed.write_paper(Document("T", "S", False, [Section("s", "First section", blocks)]), "M")
     (folder / "p.pdf").write_bytes(content)
     return text_of(folder / "p.pdf", *options).rstrip("\f").split("\f")
 
@@ -204,7 +212,7 @@ def shuffled(seed: int) -> list[Section]:
 def test_figures_stand_in_their_order_and_none_is_lost(seed, tmp_path):
     sections = shuffled(seed)
     wanted = sum(isinstance(block, Picture) for section in sections for block in section.blocks)
-    content = printed.write_paper(title="T", subtitle="S", simulated=False, sections=sections, made="M")
+    content = printed.write_paper(Document("T", "S", False, sections), "M")
     (tmp_path / "p.pdf").write_bytes(content)
     pages = text_of(tmp_path / "p.pdf").split("\f")
     found = [

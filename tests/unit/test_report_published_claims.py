@@ -13,10 +13,11 @@ from called import call
 from pniflow.errors import InputError
 from pniflow.report.blocks import plain
 from pniflow.report.interpretation import Context
-from pniflow.report.published_claims import comparison
 from pniflow.report.render_report import render_report
+from pniflow.report.run_results import Results
+from pniflow.report.sections.claims import claims
 from pniflow.resources import searched
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -54,7 +55,7 @@ def test_an_own_publication_without_contradictions_has_no_empty_list(tmp_path):
     row = made.row("change_pro", "pro_change", "pss10", "session", -3.0, 0.5)
     context = Context({"ses-pre": "before", "ses-post": "after"}, {}, 0.05)
     with searched(tmp_path):
-        blocks = comparison(estimate_rows(pd.DataFrame([row])), context, ["mine"])
+        blocks = claims(Results({}, estimates_of(pd.DataFrame([row])), context, published=["mine"]))
     assert [block.kind for block in blocks] == ["paragraph", "table", "paragraph", "list"]
     assert plain(blocks[1].note).startswith("Direction compares signs of estimates; shown: adjusted p")
 
@@ -64,9 +65,9 @@ def test_a_claim_on_two_sessions_is_compared_with_the_second_of_three():
     second = made.row("change_pro", None, "pss10", "session[ses-post]", -2.0, 0.9)
     third = made.row("change_pro", None, "pss10", "session[ses-fu]", 3.0, 0.9)
     joint |= {"statistic": 4.3, "df_numerator": 2}
-    rows = estimate_rows(made.frame([joint, second, third]))
+    rows = estimates_of(made.frame([joint, second, third]))
     sessions = {"ses-pre": "before", "ses-post": "after", "ses-fu": "week 20"}
-    blocks = comparison(rows, Context(sessions, {}, 0.05), ["reference_study"])
+    blocks = claims(Results({}, rows, Context(sessions, {}, 0.05), published=["reference_study"]))
     (line,) = next(block for block in blocks if block.kind == "table").rows
     assert plain(line.head).endswith("(Stress (PSS-10), after minus before)")
     assert line.trace == "change_pro/pss10/session[ses-post]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ import made_results as made
 from called import call
 from pniflow.contracts import read_table
 from pniflow.report.render_report import render_report
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of, variants_of
 from report_pages import Page, cells_of
 
 pytestmark = pytest.mark.xdist_group("figures")
@@ -32,10 +33,10 @@ def counted(table: pd.DataFrame) -> list[dict]:
 
 
 def test_every_number_equals_its_table_at_its_shown_rounding(page, run):
-    keyed = {"estimates": estimate_rows(read_table(run["estimates"], "estimates"))}
-    keyed["sensitivity"] = estimate_rows(read_table(run["sensitivity"], "sensitivity"))
-    for row in keyed["sensitivity"]:
-        row["key"] += f"/{row['variant']}"
+    estimates = estimates_of(read_table(run["estimates"], "estimates"))
+    variants = variants_of(read_table(run["sensitivity"], "sensitivity"))
+    keyed = {"estimates": [{**asdict(row), "key": row.key} for row in estimates]}
+    keyed["sensitivity"] = [{**asdict(row), "key": f"{row.key}/{row.variant}"} for row in variants]
     # One estimate was varied, -4.2 in the study: completers -4.0, p .01; leave-one-out -3.1, p .06.
     keyed["sensitivity"] += [
         {"key": "change_pro/pss10/session/", "same_sign": 2, "below": 1, "tests": 2},

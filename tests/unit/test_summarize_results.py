@@ -9,7 +9,7 @@ import pytest
 
 import made_results as made
 from pniflow.report.summarize_results import headline, summarize_results
-from pniflow.text.wording import estimate_rows
+from pniflow.text.estimates import estimates_of
 
 pytestmark = pytest.mark.xdist_group("figures")
 
@@ -39,9 +39,9 @@ def test_the_headline_in_the_terminal(run, tmp_path, capsys):
 
 
 def test_the_headline_names_the_sign_where_it_has_ctra_numbers(tmp_path):
-    rows = estimate_rows(made.estimates())
+    rows = estimates_of(made.estimates())
     assert "CTRA: higher = more adverse" in headline(rows, {}, tmp_path / "report.html")
-    without_blood = [row for row in rows if "ctra" not in row["key"]]
+    without_blood = [row for row in rows if "ctra" not in row.key]
     assert "CTRA" not in headline(without_blood, {}, tmp_path / "report.html")
 
 

@@ -12,6 +12,7 @@ import made_results as made
 from made_results import one
 from pniflow.report import blocks as parts
 from pniflow.text import labels, numbers, wording
+from pniflow.text.estimates import question
 
 SESSIONS = {"ses-pre": "before", "ses-post": "after"}
 
@@ -109,12 +110,10 @@ def test_terms_are_taken_apart(term, sessions, kind, of):
 
 
 def test_a_familys_question_stands_only_where_it_is_what_was_tested():
-    assert wording.question("insula_asymmetry", [one(term="ctra_within")]).startswith(
-        "Did the left-right difference"
-    )
-    assert wording.question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
-    assert wording.question("pro_change", [one(term="session")]).startswith("Did the questionnaires")
-    assert wording.question("my_family", [one()]) == "My family"
+    assert question("insula_asymmetry", [one(term="ctra_within")]).startswith("Did the left-right difference")
+    assert question("insula_asymmetry", [one(term="(intercept)")]) == "Insula asymmetry"
+    assert question("pro_change", [one(term="session")]).startswith("Did the questionnaires")
+    assert question("my_family", [one()]) == "My family"
 
 
 def test_region_names_become_words():

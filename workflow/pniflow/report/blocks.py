@@ -6,11 +6,12 @@ carries the key of its row, so that it can be traced and checked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pniflow.text import numbers
+from pniflow.text.estimates import Estimate
 
 
 @dataclass(frozen=True)
@@ -147,41 +148,53 @@ class Section:
     blocks: Sequence[Any] = field(default_factory=list)
 
 
-def shown(row: Mapping[str, Any], column: str, decimals: int) -> Number:
+@dataclass(frozen=True)
+class Document:
+    """A report, whatever it is written as: its title and subtitle, whether the data are made up, its text."""
+
+    title: str
+    subtitle: str
+    simulated: bool
+    sections: Sequence[Section]
+
+
+def shown(row: Estimate, column: str, decimals: int) -> Number:
     """Return a number of an estimate's row."""
-    return Number(numbers.number(row[column], decimals), row["key"], column)
+    return Number(numbers.number(getattr(row, column), decimals), row.row_key, column, row.table)
 
 
-def estimate(row: Mapping[str, Any]) -> Number:
+def estimate(row: Estimate) -> Number:
     """Return the estimate with two digits of its standard error."""
     return shown(row, "estimate", digits(row))
 
 
-def interval(row: Mapping[str, Any], between: str = TO) -> list[str | Number]:
-    """Return the confidence interval."""
+def interval(row: Estimate, between: str = TO) -> list[str | Number]:
+    """Return the confidence interval, a dash where there is none."""
+    if not numbers.given(row.conf_low):
+        return [numbers.NONE]
     return [shown(row, "conf_low", digits(row)), between, shown(row, "conf_high", digits(row))]
 
 
-def digits(row: Mapping[str, Any]) -> int:
+def digits(row: Estimate) -> int:
     """Return the decimals of a row's estimate and interval: an end of the interval is never shown as zero."""
-    return numbers.decimals_for(row["std_error"], row["conf_low"], row["conf_high"])
+    return numbers.decimals_for(row.std_error, row.conf_low, row.conf_high)
 
 
-def p_number(row: Mapping[str, Any], column: str = "p_value") -> Number:
+def p_number(row: Estimate, column: str = "p_value") -> Number:
     """Return a p-value as it stands in a table."""
-    return Number(numbers.p_value(row[column]), row["key"], column)
+    return Number(numbers.p_value(getattr(row, column)), row.row_key, column, row.table)
 
 
-def p_clause(row: Mapping[str, Any], column: str = "p_value", symbol: str = "p") -> list[str | Number]:
+def p_clause(row: Estimate, column: str = "p_value", symbol: str = "p") -> list[str | Number]:
     """Return "p = .049" with the number marked."""
-    text = numbers.p_value(row[column])
-    sign = "" if text[0] in "<>" else f"={numbers.NBSP}"
-    return [f"{symbol}{numbers.NBSP}{sign}", Number(text, row["key"], column)]
+    number = p_number(row, column)
+    sign = "" if number.text[0] in "<>" else f"={numbers.NBSP}"
+    return [f"{symbol}{numbers.NBSP}{sign}", number]
 
 
-def count(row: Mapping[str, Any], column: str = "n_participants") -> Number:
+def count(row: Estimate, column: str = "n_participants") -> Number:
     """Return a count of an estimate's row."""
-    return Number(str(int(row[column])), row["key"], column)
+    return Number(str(int(getattr(row, column))), row.row_key, column, row.table)
 
 
 def tallied(found: int, family: str, column: str) -> Number:
@@ -189,7 +202,7 @@ def tallied(found: int, family: str, column: str) -> Number:
     return Number(str(found), family, column, "families")
 
 
-def f_test(row: Mapping[str, Any]) -> list[str | Number]:
+def f_test(row: Estimate) -> list[str | Number]:
     """Return "F(2, 40.3) = 5.12" with its numbers marked."""
     return [
         "F(",

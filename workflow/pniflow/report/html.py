@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pniflow.report.blocks import BANNER, Link, Number, Section, Text, Trace, plain
+from pniflow.report.blocks import BANNER, Document, Link, Number, Text, Trace, plain
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -20,14 +20,7 @@ _TURNS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def write_page(
-    *,
-    title: str,
-    subtitle: str,
-    simulated: bool,
-    sections: Sequence[Section],
-    traces: Sequence[Trace],
-    behind: Sequence[tuple[str, str]],
-    version: str,
+    report: Document, *, traces: Sequence[Trace], behind: Sequence[tuple[str, str]], version: str
 ) -> str:
     """Return the page as HTML.
 
@@ -35,11 +28,7 @@ def write_page(
 
     Parameters
     ----------
-    title, subtitle : str
-        Of the study.
-    simulated : bool
-        Whether to say on top that the data are made up.
-    sections : list of Section
+    report : Document
         The report.
     traces : list of Trace
         Where each number comes from, by its key.
@@ -63,11 +52,8 @@ def write_page(
     environment.filters["plain"] = plain
     writer = _Writer({trace.title: trace.anchor for trace in traces})
     page = environment.get_template("report.html.j2").render(
-        title=title,
-        subtitle=subtitle,
-        simulated=simulated,
+        **vars(report),
         banner=BANNER,
-        sections=sections,
         traces=traces,
         behind=behind,
         version=version,

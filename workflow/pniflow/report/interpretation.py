@@ -13,6 +13,7 @@ from typing import Any
 from pniflow.report import blocks
 from pniflow.report.blocks import Number, Text
 from pniflow.text import labels, numbers, wording
+from pniflow.text.estimates import Estimate, Variant
 
 SHOWN, UNCLEAR, NONE = "shown", "unclear", "none"  # verdicts
 
@@ -40,8 +41,8 @@ class Context:
     sessions: Mapping[str, str]
     units: Mapping[str, str]
     alpha: float = 0.05
-    equivalence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    coefficients: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    equivalence: Mapping[str, Variant] = field(default_factory=dict)
+    coefficients: Mapping[str, Sequence[Estimate]] = field(default_factory=dict)
     measured: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def compared(self, outcome: str, later: str = "") -> tuple[str, str]:
@@ -50,27 +51,26 @@ class Context:
         return self.sessions[own[0]], self.sessions.get(later or own[-1], later)
 
 
-def verdict(row: Mapping[str, Any], alpha: float) -> str:
+def verdict(row: Estimate, alpha: float) -> str:
     """Return whether a difference was shown at the level, by the adjusted p where the plan adjusts."""
-    p = row["p_adjusted"] if numbers.given(row["p_adjusted"]) else row["p_value"]
-    if not numbers.given(p):
+    if row.decisive_p is None:
         return NONE
-    return SHOWN if p < alpha else UNCLEAR
+    return SHOWN if row.decisive_p < alpha else UNCLEAR
 
 
-def answer(row: Mapping[str, Any], context: Context) -> tuple[str, Text]:
+def answer(row: Estimate, context: Context) -> tuple[str, Text]:
     """Return the verdict on one tested row and its sentence."""
-    term = wording.row_term(row)
+    term = row.tested
     result = verdict(row, context.alpha)
     if result == NONE:
-        reason = str(row["note"]) if numbers.given(row["note"]) else "no reason recorded"
-        return NONE, [f"{labels.subject(row['outcome'])}: {_about(term)} could not be estimated ({reason})."]
-    if row["df_numerator"]:
+        reason = str(row.note) if row.note is not None else "no reason recorded"
+        return NONE, [f"{labels.subject(row.outcome)}: {_about(term)} could not be estimated ({reason})."]
+    if row.df_numerator:
         return result, _joint(row, term, context, result == SHOWN)
-    higher = numbers.given(row["estimate"]) and row["estimate"] > 0
+    higher = row.estimate is not None and row.estimate > 0
     direction = "higher" if higher else "lower"
-    lead = _CLAUSES[term.kind](row["outcome"], direction, result == SHOWN, term.of, context)
-    return result, [*_signed(lead, row["outcome"], term.of), ": ", *_figures(row, term, context), "."]
+    lead = _CLAUSES[term.kind](row.outcome, direction, result == SHOWN, term.of, context)
+    return result, [*_signed(lead, row.outcome, term.of), ": ", *_figures(row, term, context), "."]
 
 
 def _about(term: wording.TestedTerm) -> str:
@@ -167,19 +167,19 @@ def _signed(lead: str, outcome: str, of: str) -> Text:
     return [f"{lead} ({sign})" if sign else lead]
 
 
-def _figures(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> list[str | Number]:
+def _figures(row: Estimate, term: wording.TestedTerm, context: Context) -> list[str | Number]:
     """Return estimate, interval, p, effect size and n as text."""
     what = "mean difference" if term.kind == "change" else "slope"
     what = {"difference": "difference of the slopes", "level": "mean"}.get(term.kind, what)
     text: list[str | Number] = [f"{what} ", blocks.estimate(row), unit_words(row, term, context)]
-    if numbers.given(row["conf_low"]):
+    if numbers.given(row.conf_low):
         text += [f" ({numbers.LEVEL} CI ", *blocks.interval(row), ")"]
     text += [", ", *blocks.p_clause(row)]
-    if numbers.given(row["p_adjusted"]):
+    if row.p_adjusted is not None:
         text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
-    if numbers.given(row["effect_size"]) and term.kind == "change":
+    if row.effect_size is not None and term.kind == "change":
         text += [
-            f", {numbers.effect_kind(row['effect_size_kind'])}{numbers.NBSP}={numbers.NBSP}",
+            f", {numbers.effect_kind(row.effect_size_kind)}{numbers.NBSP}={numbers.NBSP}",
             blocks.shown(row, "effect_size", 2),
         ]
     text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
@@ -187,9 +187,9 @@ def _figures(row: Mapping[str, Any], term: wording.TestedTerm, context: Context)
     return text
 
 
-def unit_words(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> str:
+def unit_words(row: Estimate, term: wording.TestedTerm, context: Context) -> str:
     """Return the unit of an estimate: that of the outcome, for a slope per unit of the predictor."""
-    unit = labels.unit_of(row["outcome"], context.units)
+    unit = labels.unit_of(row.outcome, context.units)
     text = f" {unit}" if unit else ""
     if term.kind in ("within", "between", "pooled"):
         of = labels.unit_of(term.of, context.units)
@@ -197,60 +197,57 @@ def unit_words(row: Mapping[str, Any], term: wording.TestedTerm, context: Contex
     return text
 
 
-def _equivalent(row: Mapping[str, Any], context: Context) -> list[str | Number]:
+def _equivalent(row: Estimate, context: Context) -> list[str | Number]:
     """Return the result of the equivalence test, where a bound was declared."""
-    test = context.equivalence.get(row["key"])
-    if not test or not numbers.given(test["p_value"]):
+    test = context.equivalence.get(row.key)
+    if test is None or test.p_value is None or test.bound is None:
         return []
-    verb = "was" if test["p_value"] < context.alpha else "was not"
-    p = Number(numbers.p_value(test["p_value"]), row["key"], "p_value", "sensitivity")
+    verb = "was" if test.p_value < context.alpha else "was not"
+    p = Number(numbers.p_value(test.p_value), row.key, "p_value", "sensitivity")
     sign = "" if p.text[0] in "<>" else f"={numbers.NBSP}"
-    bound = f"{test['bound']:.4g}"
-    if numbers.given(test["bound_sd"]):
-        session = test["bound_session"]
-        bound += f" = {test['bound_sd']:g} SD at “{context.sessions.get(session, session)}”"
+    bound = f"{test.bound:.4g}"
+    if test.bound_sd is not None:
+        session = test.bound_session or ""
+        bound += f" = {test.bound_sd:g} SD at “{context.sessions.get(session, session)}”"
     return [f"; equivalence within the declared bound of {bound} {verb} shown (p{numbers.NBSP}{sign}", p, ")"]
 
 
-def _joint(row: Mapping[str, Any], term: wording.TestedTerm, context: Context, clear: bool) -> Text:
+def _joint(row: Estimate, term: wording.TestedTerm, context: Context, clear: bool) -> Text:
     """Return the sentence of an F test, with each of its coefficients."""
     verb = "differed" if clear else "was not shown to differ"
     over = "between the sessions" if term.kind == "joint" else f"with {_inside(term.of)}"
-    lead = _signed(f"{labels.subject(row['outcome'])} {verb} {over}", row["outcome"], term.of)
+    lead = _signed(f"{labels.subject(row.outcome)} {verb} {over}", row.outcome, term.of)
     text: list[Any] = [*lead, ": ", *blocks.f_test(row), ", ", *blocks.p_clause(row)]
-    if numbers.given(row["p_adjusted"]):
+    if row.p_adjusted is not None:
         text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
     text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
-    for one in context.coefficients.get(row["key"], ()):
-        named = wording.predictor(one["term"], context.sessions)
+    for one in context.coefficients.get(row.key, ()):
+        named = wording.predictor(one.term, context.sessions)
         unit = unit_words(one, term, context)
         text += [f"; {named}: ", blocks.estimate(one), unit]
         text += [f" ({numbers.LEVEL} CI ", *blocks.interval(one), ")"]
     return [*text, "."]
 
 
-def families(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def families(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
     """Return family -> its tested rows: primary families first, then secondary, then exploratory.
 
     Where a family tests several sessions at once, the joint row stands first.
     """
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    grouped: dict[str, list[Estimate]] = {}
     for row in rows:
-        if numbers.given(row["family"]):
-            grouped.setdefault(row["family"], []).append(row)
+        if row.family is not None:
+            grouped.setdefault(row.family, []).append(row)
     order = ("primary", "secondary", "exploratory")
-    rank = {
-        name: order.index(some[0]["role"]) if some[0]["role"] in order else 3
-        for name, some in grouped.items()
-    }
+    rank = {name: order.index(some[0].role) if some[0].role in order else 3 for name, some in grouped.items()}
     return {name: grouped[name] for name in sorted(grouped, key=lambda family: rank[family])}
 
 
-def is_control(row: Mapping[str, Any]) -> bool:
+def is_control(row: Estimate) -> bool:
     """Tell whether a tested row is a negative control: its family is expected null in the plan."""
-    return bool(row["expected_null"])
+    return bool(row.expected_null)
 
 
-def tally(rows: Sequence[Mapping[str, Any]], alpha: float) -> tuple[int, int]:
+def tally(rows: Sequence[Estimate], alpha: float) -> tuple[int, int]:
     """Return in how many of the tests a difference was shown, and how many tests there are."""
     return sum(verdict(row, alpha) == SHOWN for row in rows), len(rows)

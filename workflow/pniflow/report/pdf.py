@@ -13,7 +13,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from pniflow.report.blocks import BANNER, Fold, Link, Picture, Section, Table, Text, plain
+from pniflow.report.blocks import BANNER, Document, Fold, Link, Picture, Table, Text, plain
 
 _HERE = Path(__file__).resolve().parent
 _WIDTH, _LANDSCAPE, _HEIGHT = 482.0, 700.0, 600.0  # points that a page gives to a table or figure
@@ -25,21 +25,20 @@ _USUAL = re.compile(
 )
 
 
-def write_paper(
-    *, title: str, subtitle: str, simulated: bool, sections: Sequence[Section], made: str
-) -> bytes:
+def write_paper(report: Document, made: str) -> bytes:
     """Return the report as PDF; the same bytes for the same sections, on any machine."""
-    paper = _Paper()
+    paper, title = _Paper(), report.title
     written = [
-        {"title": printable(section.title), "blocks": paper.blocks(section.blocks)} for section in sections
+        {"title": printable(section.title), "blocks": paper.blocks(section.blocks)}
+        for section in report.sections
     ]
     if paper.appendix:
         written.append({"title": "Appendix", "blocks": paper.appendix})
     document = {
         "title": printable(title),
         "running": printable(title if len(title) <= 90 else f"{title[:89]}…"),
-        "subtitle": printable(subtitle),
-        "simulated": simulated,
+        "subtitle": printable(report.subtitle),
+        "simulated": report.simulated,
         "banner": BANNER,
         "made": made,
         "afloat": False,

@@ -10,20 +10,31 @@ from typing import TYPE_CHECKING, Any
 from pniflow import __version__, files
 from pniflow.config import read_study
 from pniflow.errors import InputError
-from pniflow.models.specification import Plan, read_models
-from pniflow.report import published_claims, trace
-from pniflow.report.bibliography import Bibliography
-from pniflow.report.blocks import Picture, Trace
+from pniflow.models.specification import read_models
+from pniflow.report import trace
+from pniflow.report.blocks import Document, Picture, Section, Trace
 from pniflow.report.html import write_page
 from pniflow.report.interpretation import Context
-from pniflow.report.methods import methods
 from pniflow.report.pdf import write_paper
-from pniflow.report.robustness import FIRMNESS, firmness
-from pniflow.report.run_tables import Results
-from pniflow.report.sections import all_sections
-from pniflow.report.software import software
+from pniflow.report.run_results import Results
+from pniflow.report.sections.all_estimates import all_estimates
+from pniflow.report.sections.answers import answers
+from pniflow.report.sections.associations import associations
+from pniflow.report.sections.change import change
+from pniflow.report.sections.checklists import checklists
+from pniflow.report.sections.claims import claims
+from pniflow.report.sections.ctra import ctra
+from pniflow.report.sections.data_dictionary import data_dictionary
+from pniflow.report.sections.limits import limits
+from pniflow.report.sections.methods import methods
+from pniflow.report.sections.mri import mri
+from pniflow.report.sections.participants import participants
+from pniflow.report.sections.quality import quality
+from pniflow.report.sections.sensitivity import FIRMNESS, firmness, sensitivity
+from pniflow.report.sections.software import software
 from pniflow.tables import TABLES, read
 from pniflow.text import labels, wording
+from pniflow.text.estimates import Variant, coefficients, estimates_of, variants_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,87 +87,95 @@ def render_report(
     InputError
         A table is absent or against its contract.
     """
-    documents: dict[str, Any] = {
-        "plan": read_models(models) if models else None,
-        "gene_set": gene_set,
-        "variant": variant,
-        "published": published or [],
-    }
     held = {name: read(path, name) for name, path in tables.items()}
-    results = _results(study, held, documents, read_figures(figures or []))
-    front: dict[str, Any] = {
-        "title": results.study["title"],
-        "subtitle": f"{results.study['design'][:1].upper()}{results.study['design'][1:]}",
-        "simulated": results.study["simulated"],
-        "sections": all_sections(results),
-    }
-    about: dict[str, Any] = {
-        "traces": _traces(results, tables, documents["plan"]),
-        "behind": trace.behind(tables["estimates"].parent.parent, models),
-    }
-    files.write_text(out, write_page(version=__version__, **about, **front))
+    results = _results(
+        study,
+        held,
+        figures=read_figures(figures or []),
+        plan=read_models(models) if models else None,
+        gene_set=gene_set,
+        variant=variant,
+        published=published or (),
+    )
+    about = results.study
+    subtitle = f"{about['design'][:1].upper()}{about['design'][1:]}"
+    report = Document(about["title"], subtitle, about["simulated"], all_sections(results))
+    traces, behind = _traces(results, tables), trace.behind(tables["estimates"].parent.parent, models)
+    files.write_text(out, write_page(report, traces=traces, behind=behind, version=__version__))
     if references:
         files.write_text(references, results.bibliography.bibtex())
     if pdf:
-        files.write_bytes(pdf, write_paper(made=f"Made by pniflow {__version__}", **front))
+        files.write_bytes(pdf, write_paper(report, f"Made by pniflow {__version__}"))
 
 
-def _results(
-    study: Path, held: dict[str, Any], documents: Mapping[str, Any], figures: Mapping[str, Picture]
-) -> Results:
+def all_sections(results: Results) -> list[Section]:
+    """Return the sections that have something to say, in the order of the page."""
+    written = [
+        Section("answers", "Answers", answers(results)),
+        Section("participants", "Participants", participants(results)),
+        Section("change", "Change between the sessions", change(results)),
+        Section("ctra", "Gene expression (CTRA)", ctra(results)),
+        Section("associations", "Associations", associations(results)),
+        Section("mri", "Brain structure (MRI)", mri(results)),
+        Section("quality", "Quality and exclusions", quality(results)),
+        Section("sensitivity", "Sensitivity analyses", sensitivity(results)),
+        Section("claims", "Comparison with published claims", claims(results)),
+        Section("methods", "Methods", methods(results)),
+        Section("limits", "What this study cannot show", limits(results)),
+        Section("estimates", "All estimates", all_estimates(results)),
+        Section("dictionary", "Data dictionary", data_dictionary(results)),
+        Section("software", "Software", software(results)),
+    ]
+    there = [section for section in written if section.blocks]
+    there.append(Section("checklists", "Reporting checklists", checklists(there, results)))
+    works = results.bibliography
+    return [*there, Section("references", "References", [works.listing(), *works.keys()])]
+
+
+def _results(study: Path, held: dict[str, Any], **more: Any) -> Results:
     """Gather what the report is written from."""
     about = read_study(study)
-    rows = wording.estimate_rows(held["estimates"])
-    tables = {name: table for name, table in held.items() if name not in _ASIDE}
-    documents = {**documents, "normalization": held.get("normalization", {})}
+    rows = estimates_of(held["estimates"])
     sessions = wording.session_words(about)
     units, domains, measured = _measures(held.get("measures"), list(sessions))
-    variants: dict[str, list[dict[str, Any]]] = {}
-    for row in wording.estimate_rows(tables["sensitivity"]) if "sensitivity" in tables else []:
-        variants.setdefault(row["key"], []).append(row)
-    equivalence = {
-        key: row for key, some in variants.items() for row in some if row["variant"] == "equivalence"
-    }
+    variants: dict[str, list[Variant]] = {}
+    for row in variants_of(held["sensitivity"]) if "sensitivity" in held else []:
+        variants.setdefault(row.key, []).append(row)
     context = Context(
         sessions,
         units,
-        equivalence=equivalence,
-        coefficients=wording.coefficients(rows, list(sessions)),
+        equivalence={
+            key: row for key, some in variants.items() for row in some if row.variant == "equivalence"
+        },
+        coefficients=coefficients(rows, list(sessions)),
         measured=measured,
     )
-    bibliography = Bibliography()
-    written = {
-        "methods": methods(about, rows, tables, documents, bibliography),
-        "software": software(bibliography),
-        "claims": published_claims.comparison(rows, context, documents["published"]),
-    }
     return Results(
         study=about,
         rows=rows,
         context=context,
         variants=variants,
         domains=domains,
-        tables=tables,
-        figures=figures,
-        bibliography=bibliography,
-        **written,
+        tables={name: table for name, table in held.items() if name not in _ASIDE},
+        normalization=held.get("normalization", {}),
+        **more,
     )
 
 
-def _traces(results: Results, given: Mapping[str, Path], plan: Plan | None) -> list[Trace]:
+def _traces(results: Results, given: Mapping[str, Path]) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
     traces = [
         Trace(
             f"t{place}",
-            row["key"],
-            trace.describe(row, results.variants.get(row["key"], ()), plan, results.context.units),
+            row.key,
+            trace.describe(row, results.variants.get(row.key, ()), results.plan, results.context.units),
         )
         for place, row in enumerate(results.rows)
     ]
-    known = {row["key"] for row in results.rows}
+    known = {row.key for row in results.rows}
     for place, (key, rows) in enumerate(results.variants.items()):
         if key not in known:  # an outcome that the sensitivity analyses alone have
-            facts = trace.describe(rows[0], rows[1:], plan, results.context.units)
+            facts = trace.describe(rows[0], rows[1:], results.plan, results.context.units)
             traces.append(Trace(f"v{place}", key, facts))
     for place, (key, facts) in enumerate(trace.tallies(results.rows, results.context.alpha).items()):
         traces.append(Trace(f"f{place}", f"families {key}", facts))

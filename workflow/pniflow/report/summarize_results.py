@@ -8,7 +8,8 @@ from typing import Any
 
 from pniflow import contracts, files
 from pniflow.report import blocks, interpretation
-from pniflow.text import labels, numbers, wording
+from pniflow.text import labels, numbers
+from pniflow.text.estimates import Estimate, estimates_of
 
 _MOST = 14
 
@@ -23,7 +24,7 @@ def summarize_results(*, results: Path = Path("results"), study: Path | None = N
     study : Path, optional
         study.yaml, for its title; a simulated study is found in the results.
     """
-    rows = wording.estimate_rows(contracts.read_table(results / "models" / "estimates.tsv", "estimates"))
+    rows = estimates_of(contracts.read_table(results / "models" / "estimates.tsv", "estimates"))
     about = _study(results, study)
     flags = _flags(results, rows)
     print(headline(rows, about, results / "report" / "report.html", flags))
@@ -35,14 +36,14 @@ def _study(results: Path, study: Path | None) -> Mapping[str, Any]:
 
 
 def headline(
-    rows: Sequence[Mapping[str, Any]], study: Mapping[str, Any], report: Path, flags: Sequence[str] = ()
+    rows: Sequence[Estimate], study: Mapping[str, Any], report: Path, flags: Sequence[str] = ()
 ) -> str:
     """Return a short table of the primary and secondary questions, where the report is, and what was flagged.
 
     Parameters
     ----------
-    rows : list of dict
-        Estimates, as `words.estimate_rows` returns them.
+    rows : list of Estimate
+        The estimates.
     study : mapping
         The study's description, or an empty one.
     report : Path
@@ -58,15 +59,15 @@ def headline(
         lines.append("Simulated data: no statement about people follows from these numbers.")
     grouped = interpretation.families(rows)
     leading = sorted(
-        (some for some in grouped.values() if some[0]["role"] in ("primary", "secondary")),
-        key=lambda some: (some[0]["role"] != "primary", len(some)),
+        (some for some in grouped.values() if some[0].role in ("primary", "secondary")),
+        key=lambda some: (some[0].role != "primary", len(some)),
     )
     chosen = [row for some in leading or grouped.values() for row in some][:_MOST]
     total = sum(len(some) for some in grouped.values())
     if chosen:
         lines += ["", *_columns([_cells(row) for row in chosen])]
         lines.append("")
-        signs = {labels.sign_note(row["outcome"], wording.row_term(row).of) for row in chosen}
+        signs = {labels.sign_note(row.outcome, row.tested.of) for row in chosen}
         said = "CTRA: higher = more adverse. " if any(labels.CTRA_SIGN in sign for sign in signs) else ""
         lines.append(f"{said}p: adjusted within its family where the plan says so.")
         if total > len(chosen):
@@ -78,22 +79,21 @@ def headline(
     paper = report.with_suffix(".pdf")
     lines += [f"On paper: {paper}"] if paper.is_file() else []
     lines += (
-        [f"Where a number comes from: click it there, or pniflow trace {chosen[0]['key']}"] if chosen else []
+        [f"Where a number comes from: click it there, or pniflow trace {chosen[0].key}"] if chosen else []
     )
     lines.append("")
     return "\n".join(lines)
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    term = wording.row_term(row)
-    name = labels.label(row["outcome"]).short
-    what = "change" if row["term"].startswith("session") else f"on {labels.label(term.of).short}, {term.kind}"
+def _cells(row: Estimate) -> list[str]:
+    term = row.tested
+    name = labels.label(row.outcome).short
+    what = "change" if row.term.startswith("session") else f"on {labels.label(term.of).short}, {term.kind}"
     decimals = blocks.digits(row)
-    low, high = (numbers.number(row[end], decimals) for end in ("conf_low", "conf_high"))
-    size, reach = numbers.number(row["estimate"], decimals), f"[{low}, {high}]"
-    if row["df_numerator"]:
+    low, high = (numbers.number(end, decimals) for end in (row.conf_low, row.conf_high))
+    size, reach = numbers.number(row.estimate, decimals), f"[{low}, {high}]"
+    if row.df_numerator:
         size, reach = blocks.plain(blocks.f_test(row)), ""
-    p = row["p_adjusted"] if numbers.given(row["p_adjusted"]) else row["p_value"]
     verdict = {"shown": "shown", "unclear": "not shown", "none": "not estimable"}[
         interpretation.verdict(row, 0.05)
     ]
@@ -101,8 +101,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{name}: {what}",
         size,
         reach,
-        numbers.p_value(p),
-        str(int(row["n_participants"])),
+        numbers.p_value(row.decisive_p),
+        str(row.n_participants),
         verdict,
     ]
 
@@ -119,7 +119,7 @@ def _columns(cells: Sequence[Sequence[str]]) -> list[str]:
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
 
 
-def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _flags(results: Path, rows: Sequence[Estimate]) -> list[str]:
     """Return what should be looked at: what was left out, what could not be estimated, singular fits."""
     flags = []
     path = results / "cohort" / "exclusions.tsv"
@@ -129,16 +129,16 @@ def _flags(results: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         if len(counts):
             listed = ", ".join(f"{rule}: {count}" for rule, count in counts.items())
             flags.append(f"left out by rule (exclusions.tsv): {listed}.")
-    tested = [row for row in rows if numbers.given(row["family"])]
+    tested = [row for row in rows if row.family is not None]
     lost = sum(interpretation.verdict(row, 0.05) == interpretation.NONE for row in tested)
     if lost:
         flags.append(f"{numbers.plural(lost, 'planned test')} could not be estimated; the report says why.")
     controls = [row for row in tested if interpretation.is_control(row)]
     alarms = [row for row in controls if interpretation.verdict(row, 0.05) == interpretation.SHOWN]
     if alarms:
-        named = ", ".join(labels.label(row["outcome"]).short for row in alarms)
+        named = ", ".join(labels.label(row.outcome).short for row in alarms)
         flags.append(f"shown in a negative control, where nothing is expected: {named}.")
-    singular = sum(bool(row["singular"]) for row in tested if numbers.given(row["singular"]))
+    singular = sum(bool(row.singular) for row in tested)
     if singular:
         flags.append(
             f"in {numbers.plural(singular, 'tested estimate')} the variance between persons is estimated at"

@@ -8,7 +8,6 @@ import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pniflow import contracts
 from pniflow.errors import InputError
@@ -16,7 +15,8 @@ from pniflow.models.specification import Model, Plan, read_models
 from pniflow.models.terms import Term
 from pniflow.report import interpretation
 from pniflow.tables import READS, TABLES
-from pniflow.text import labels, numbers, wording
+from pniflow.text import labels, numbers
+from pniflow.text.estimates import Estimate, Variant, estimates_of, variants_of
 
 _INPUTS = {name: TABLES[name].path for name in itertools.chain(*READS["fit_models"])}
 _OUTPUTS = ("estimates", "sensitivity", "diagnostics")
@@ -41,10 +41,11 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
         There is no such key; the sentence names the most similar ones.
     """
     path = results / "models" / "sensitivity.tsv"
-    variants = wording.estimate_rows(contracts.read_table(path, "sensitivity")) if path.is_file() else []
+    variants = variants_of(contracts.read_table(path, "sensitivity")) if path.is_file() else []
     # An outcome that the sensitivity analyses alone have is traced to the first of them, as in the report.
-    rows = {row["key"]: row for row in reversed(variants)}
-    rows |= {row["key"]: row for row in wording.estimate_rows(_table(results, "estimates"))}
+    rows: dict[str, Estimate] = {row.key: row for row in reversed(variants)}
+    table = contracts.read_table(results / "models" / "estimates.tsv", "estimates")
+    rows |= {row.key: row for row in estimates_of(table)}
     written = models or results / "raw" / "models.yaml"
     plan = read_models(written) if written.is_file() else None
     measures = results / _INPUTS["measures"]
@@ -57,7 +58,7 @@ def trace(key: list[str], *, results: Path = Path("results"), models: Path | Non
                 f"{results}/models/estimates.tsv: there is no row {one}{hint}. A key is model/outcome/term;"
                 " all are listed in the report under all estimates."
             )
-        others = [row for row in variants if row["key"] == one and row is not rows[one]]
+        others = [row for row in variants if row.key == one and row is not rows[one]]
         facts = [*describe(rows[one], others, plan, units), *behind(results, written)]
         print("\n".join([one, "=" * len(one), *(f"{name}: {value}" for name, value in facts), ""]))
 
@@ -68,52 +69,46 @@ def _nearest(key: str, known: Sequence[str]) -> list[str]:
     return near or [one for one in known if key.lower() in one.lower()][:3]
 
 
-def _table(results: Path, name: str) -> Any:
-    return contracts.read_table(results / "models" / f"{name}.tsv", name)
-
-
 def describe(
-    row: Mapping[str, Any],
-    variants: Sequence[Mapping[str, Any]],
-    plan: Plan | None,
-    units: Mapping[str, str],
+    row: Estimate, variants: Sequence[Variant], plan: Plan | None, units: Mapping[str, str]
 ) -> Facts:
     """Return what there is to say on one estimate: its model, its row in full, its sensitivity analyses."""
-    label = labels.label(row["outcome"])
-    unit = labels.unit_of(row["outcome"], units)
+    label = labels.label(row.outcome)
+    unit = labels.unit_of(row.outcome, units)
     facts = [("outcome", label.long + (f" ({unit})" if unit else ""))]
-    sign = labels.sign_note(row["outcome"], wording.row_term(row).of)
+    sign = labels.sign_note(row.outcome, row.tested.of)
     facts += [("sign", sign)] if sign else []
-    model = plan.model(str(row["model"])) if plan else None
+    model = plan.model(row.model) if plan else None
     if plan and model:
         facts += [("model, as planned", model.name), *formula(model, plan)]
-    for name, value in row.items():
-        if name not in ("key", "model", "outcome", "term") and numbers.given(value):
+    for field in contracts.contract(row.table)["fields"]:
+        name, value = field["name"], getattr(row, field["name"])
+        if name not in ("model", "outcome", "term") and numbers.given(value):
             facts.append((name, str(value)))
     for one in variants:
-        said = f"{numbers.number(one['estimate'], 4)}, {numbers.p_phrase(one['p_value'])}"
-        facts.append((f"sensitivity, {one['variant']}", said))
+        said = f"{numbers.number(one.estimate, 4)}, {numbers.p_phrase(one.p_value)}"
+        facts.append((f"sensitivity, {one.variant}", said))
     return facts
 
 
-def tallies(rows: Sequence[Mapping[str, Any]], alpha: float) -> dict[str, Facts]:
+def tallies(rows: Sequence[Estimate], alpha: float) -> dict[str, Facts]:
     """Return what is counted of each family ("primary/pro_change") and of each role ("primary/")."""
     found: dict[str, Facts] = {}
     for family, some in interpretation.families(rows).items():
-        role = some[0]["role"] or ""
-        facts = [(row["key"], _outcome(row, alpha)) for row in some]
+        role = some[0].role or ""
+        facts = [(row.key, _outcome(row, alpha)) for row in some]
         found[f"{role}/{family}"] = facts
         found.setdefault(f"{role}/", []).extend(facts)
     return found
 
 
-def _outcome(row: Mapping[str, Any], alpha: float) -> str:
+def _outcome(row: Estimate, alpha: float) -> str:
     verdict = interpretation.verdict(row, alpha)
     if verdict == interpretation.NONE:
         return "not estimable"
-    adjusted = [numbers.p_phrase(row["p_adjusted"], "adjusted p")] if numbers.given(row["p_adjusted"]) else []
+    adjusted = [numbers.p_phrase(row.p_adjusted, "adjusted p")] if row.p_adjusted is not None else []
     shown = "shown" if verdict == interpretation.SHOWN else "not shown"
-    return ", ".join([shown, numbers.p_phrase(row["p_value"]), *adjusted])
+    return ", ".join([shown, numbers.p_phrase(row.p_value), *adjusted])
 
 
 def behind(results: Path, models: Path | None = None) -> Facts:

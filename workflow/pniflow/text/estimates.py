@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from pniflow.text.labels import known
 from pniflow.text.numbers import records
 from pniflow.text.wording import TestedTerm, term_of
 
@@ -23,7 +25,13 @@ class Estimate:
         model/outcome/term.
     tested : TestedTerm
         What its term compares: over several sessions it is joint where the row has an F.
+    table, row_key : str
+        The table it stands in, and its key there.
+    decisive_p : float or None
+        By what a difference is shown or not: the adjusted p where the plan adjusts.
     """
+
+    table: ClassVar[str] = "estimates"
 
     model: str
     family: str | None
@@ -60,10 +68,22 @@ class Estimate:
         """The row's term taken apart."""
         return term_of(self.term, 3 if self.df_numerator else 2)
 
+    @property
+    def row_key(self) -> str:
+        """The key of the row in its table."""
+        return self.key
+
+    @property
+    def decisive_p(self) -> float | None:
+        """The adjusted p, else p."""
+        return self.p_value if self.p_adjusted is None else self.p_adjusted
+
 
 @dataclass(frozen=True)
 class Variant(Estimate):
     """A row of `sensitivity` by its contract."""
+
+    table: ClassVar[str] = "sensitivity"
 
     variant: str
     choices: str | None
@@ -71,6 +91,11 @@ class Variant(Estimate):
     bound_sd: float | None
     bound_session: str | None
     participant_number: int | None
+
+    @property
+    def row_key(self) -> str:
+        """The key of the row in its table."""
+        return f"{self.key}/{self.variant}"
 
 
 def estimates_of(frame: pd.DataFrame) -> list[Estimate]:
@@ -81,3 +106,25 @@ def estimates_of(frame: pd.DataFrame) -> list[Estimate]:
 def variants_of(frame: pd.DataFrame) -> list[Variant]:
     """Return the rows of `sensitivity` in the table's order."""
     return [Variant(**row) for row in records(frame)]
+
+
+def coefficients(rows: Sequence[Estimate], sessions: Sequence[str]) -> dict[str, list[Estimate]]:
+    """Return the key of each F test -> the rows of its coefficients, sessions in order of time."""
+
+    def place(row: Estimate) -> int:
+        return sessions.index(row.tested.of) if row.tested.of in sessions else 0
+
+    return {
+        row.key: sorted((one for one in rows if one.key.startswith(f"{row.key}[")), key=place)
+        for row in rows
+        if row.df_numerator
+    }
+
+
+def question(family: str, rows: Sequence[Estimate]) -> str:
+    """Return the question a family of tests asks: the known one if that is what it tests, else its name."""
+    row = known("families").get(family)
+    if row and {one.tested.kind for one in rows} <= set(row["kinds"].split()):
+        return row["question"]
+    text = family.replace("_", " ")
+    return f"{text[:1].upper()}{text[1:]}"

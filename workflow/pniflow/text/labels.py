@@ -159,3 +159,18 @@ def item(name: str) -> str:
     """Return what was left out or flagged in words ("scale pss10" -> "Perceived stress (PSS-10)")."""
     kind, _, measure = name.partition(" ")
     return label(measure).long if kind in ("scale", "assay", "measure") else name
+
+
+def instrument(name: str) -> str:
+    """Return a measure's label; for an instrument without a total score, its own name."""
+    long = label(name).long
+    if long != name.replace("_", " "):
+        return long
+    key = instrument_key(name)
+    return str(key["title"]) if key else long
+
+
+def variant(name: str) -> str:
+    """Return a sensitivity analysis in words."""
+    row = known("variants").get(name)
+    return row["label"] if row else name.replace("_", " ")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+T = TypeVar("T")
 MINUS = "−"  # U+2212, as wide as a plus sign
 
 
@@ -42,7 +43,7 @@ def inside(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
-def given(value: Any) -> bool:
+def given(value: T | None) -> TypeGuard[T]:
     """Return True for a value that can be shown (neither missing nor infinite)."""
     if value is None or str(value) in ("<NA>", "nan", "NaT", ""):
         return False

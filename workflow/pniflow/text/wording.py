@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pniflow.text.labels import known, label
+from pniflow.text.labels import label
 from pniflow.text.numbers import MINUS, inside, records
 
 if TYPE_CHECKING:
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(
     r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"
 )  # as tables write it
-
-
-def question(family: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the question a family of tests asks: the known one if that is what it tests, else its name."""
-    row = known("families").get(family)
-    kinds = {row_term(one).kind for one in rows}
-    if row and kinds <= set(row["kinds"].split()):
-        return row["question"]
-    text = family.replace("_", " ")
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 @dataclass(frozen=True)
@@ -63,11 +53,6 @@ def term_of(term: str, sessions: int = 2) -> TestedTerm:
     return TestedTerm("pooled", term)
 
 
-def row_term(row: Mapping[str, Any]) -> TestedTerm:
-    """Take the term of an estimate's row apart: over several sessions it is joint where the row has an F."""
-    return term_of(row["term"], 3 if row.get("df_numerator") else 2)
-
-
 def session_words(study: Mapping[str, Any]) -> dict[str, str]:
     """Return session -> its label in words ("before"), in order of time; else the name without `ses-`."""
     return {
@@ -86,6 +71,27 @@ def predictor(term: str, sessions: Mapping[str, str]) -> str:
     side = f", {known.kind}" if known.kind in ("within", "between") else ""
     name, _, level = (known.of or term).partition("[")
     return f"{label(name).long}{f': {level[:-1]}' if level else ''}{side}"
+
+
+def remark(text: Any, sessions: Mapping[str, str]) -> str:
+    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”"), - as −."""
+
+    def said(found: re.Match[str]) -> str:
+        name = found[0]
+        if name in sessions:
+            return f"“{sessions[name]}”"
+        long = label(name).long
+        return name if long == name.replace("_", " ") else inside(long)
+
+    return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, _NAME.sub(said, str(text or "")))
+
+
+# Rows of estimates as mappings, for figures.
+
+
+def row_term(row: Mapping[str, Any]) -> TestedTerm:
+    """Take the term of an estimate's row apart: over several sessions it is joint where the row has an F."""
+    return term_of(row["term"], 3 if row.get("df_numerator") else 2)
 
 
 def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -107,16 +113,3 @@ def coefficients(
         for row in rows
         if row["df_numerator"]
     }
-
-
-def remark(text: Any, sessions: Mapping[str, str]) -> str:
-    """Write a note's sessions and measures by their labels ("since ses-pre" -> "since “before”"), - as −."""
-
-    def said(found: re.Match[str]) -> str:
-        name = found[0]
-        if name in sessions:
-            return f"“{sessions[name]}”"
-        long = label(name).long
-        return name if long == name.replace("_", " ") else inside(long)
-
-    return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, _NAME.sub(said, str(text or "")))

@@ -6,8 +6,8 @@ from importlib import metadata
 from typing import Any
 
 from pniflow import __version__
-from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Paragraph, Row, Table
+from pniflow.report.run_results import Results
 
 _PACKAGES = (
     "numpy",
@@ -22,8 +22,9 @@ _PACKAGES = (
 )
 
 
-def software(bibliography: Bibliography) -> list[Any]:
+def software(results: Results) -> list[Any]:
     """Return the versions of pniflow and of the packages it runs on."""
+    bibliography = results.bibliography
     rows = [Row(["pniflow"], [[__version__]])]
     for package in _PACKAGES:
         try:

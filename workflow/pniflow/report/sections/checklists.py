@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from pniflow import files
-from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Fold, Link, Paragraph, Row, Section, Table, Text
+from pniflow.report.run_results import Results
 from pniflow.resources import find
 from pniflow.text import numbers
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NAMES = ("strobe", "trend", "tidier", "cobidas")
 MISSING = "not recorded"
 
 
-def checklists(
-    sections: Sequence[Section],
-    study: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    domains: Mapping[str, str],
-    bibliography: Bibliography,
-) -> list[Any]:
-    """Return the checklists that fit the study, each folded.
-
-    Parameters
-    ----------
-    sections : list of Section
-        The report so far: what an item can point to.
-    study : dict
-        The checked study.yaml.
-    tables : dict
-        Name -> table of the run.
-    domains : dict
-        Measure -> domain.
-    bibliography : Bibliography
-        Gathers what is cited.
-    """
+def checklists(sections: Sequence[Section], results: Results) -> list[Any]:
+    """Return the checklists that fit the study, each folded; items point to places of these sections."""
     places = _places(sections)
     blocks: list[Any] = []
     for name in NAMES:
         listed = files.read_yaml(find("checklists", name))
-        if listed.get("branch") not in (None, *domains.values()):
+        if listed.get("branch") not in (None, *results.domains.values()):
             continue
         lines, filled = [], 0
         for item in listed["items"]:
             where = [place for place in item.get("where", []) if place in places]
-            known = all(recorded(need, study, tables) for need in item.get("needs", []))
+            known = all(recorded(need, results) for need in item.get("needs", []))
             filled += bool(where and known)
             cell: list[Any] = [] if where and known else [MISSING]
             for place in where if known else []:
                 cell += [*(["; "] if cell else []), Link(places[place], f"#{place}")]
             lines.append(Row([str(item["item"])], [[item["topic"]], cell]))
         summary = f"{listed['title']}: {filled} of {len(lines)} items have a place in this report"
-        caption: Text = [f"{listed['title']}", *bibliography.cite(listed["reference"]), "."]
+        caption: Text = [f"{listed['title']}", *results.bibliography.cite(listed["reference"]), "."]
         note = [f"{listed['source']} Topics are in our own words."]
         table = Table(caption, ["Item", "Topic", "Where in this report"], lines, note=note)
         blocks.append(Fold([summary], [table]))
@@ -81,12 +58,12 @@ def _places(sections: Sequence[Section]) -> dict[str, str]:
     return places
 
 
-def recorded(need: str, study: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> bool:
+def recorded(need: str, results: Results) -> bool:
     """Tell whether something is recorded: a word of study.yaml, the days, or an item of the course."""
     kind, _, item = need.partition(".")
     if kind == "course":
-        course = tables.get("course")
+        course = results.tables.get("course")
         return course is not None and bool((course["recorded"] & (course["item"] == item)).any())
     if kind == "days":
-        return all(numbers.given((about or {}).get("day")) for about in study["sessions"].values())
-    return str(study.get(kind, MISSING)) != MISSING
+        return all(numbers.given((about or {}).get("day")) for about in results.study["sessions"].values())
+    return str(results.study.get(kind, MISSING)) != MISSING

@@ -6,14 +6,13 @@ from typing import Any
 
 from pniflow.report import blocks
 from pniflow.report.blocks import Listing, Text
-from pniflow.report.run_tables import Results
-from pniflow.text import numbers, wording
+from pniflow.report.run_results import Results
 
 
 def limits(results: Results) -> list[Any]:
     """Return what this design cannot show, from what the study says of itself."""
     design = str(results.study["design"]).lower()
-    rows = sorted(results.rows, key=lambda row: row["n_participants"])
+    rows = sorted(results.rows, key=lambda row: row.n_participants)
     items: list[Text] = []
     if results.study["simulated"]:
         items.append(["The data are simulated: nothing about people follows from them."])
@@ -28,7 +27,7 @@ def limits(results: Results) -> list[Any]:
     if any(word in design for word in ("open", "unblind")):
         items.append(["Participants knew what they took part in: self-reports can follow expectation."])
     if rows:
-        low, high = int(rows[0]["n_participants"]), int(rows[-1]["n_participants"])
+        low, high = rows[0].n_participants, rows[-1].n_participants
         some: Text = [blocks.count(rows[0]), " to "] if low < high else []
         noun = " person" if high == 1 else " persons"
         wide = ": intervals are wide, and a difference that was not shown may well be there."
@@ -39,16 +38,14 @@ def limits(results: Results) -> list[Any]:
         "Associations are observed, not made: a third quantity may stand behind both measures, and the"
         " direction is open."
     ])  # fmt: skip
-    exploratory = sum(
-        1 for row in results.rows if numbers.given(row["family"]) and row["role"] == "exploratory"
-    )
+    exploratory = sum(row.role == "exploratory" for row in results.tested)
     if exploratory:
         items.append([
             blocks.tallied(exploratory, "exploratory/", "tests"),
             f" {'test is' if exploratory == 1 else 'tests are'} exploratory: p is"
             " adjusted within a family at most, so some p may be below the level by chance."
         ])  # fmt: skip
-    if any(wording.row_term(row).kind == "between" for row in results.rows):
+    if any(row.tested.kind == "between" for row in results.rows):
         items.append([
             "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
             " unreliability."

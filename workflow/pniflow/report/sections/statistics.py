@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Number, Row, Table, Text
+from pniflow.report.run_results import Results
 from pniflow.report.trace import coding, fixed, random
-from pniflow.text import labels, numbers, wording
+from pniflow.text import labels, numbers
+from pniflow.text.estimates import Estimate
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pniflow.models.specification import Plan
 
 _ADJUSTED = {
@@ -26,35 +25,33 @@ _METHODS = {  # method of an estimate -> topics that are cited
     "REML, Kenward-Roger": ("reml", "kenward_roger"),
     "REML, Satterthwaite": ("reml", "satterthwaite"),
 }
-Rows = Sequence[Mapping[str, Any]]
 
 
-def fitted(rows: Rows, bibliography: Bibliography) -> Text:
+def fitted(results: Results) -> Text:
     """Return how models were fitted and tested, from the rows themselves."""
-    kinds = list(dict.fromkeys(str(row["method"]) for row in rows if numbers.given(row["method"])))
+    rows, cite = results.rows, results.bibliography.cite
+    kinds = list(dict.fromkeys(row.method for row in rows))
     if not kinds:
         return []
     text: list[Any] = ["Models were fitted by "]
     for place, kind in enumerate(kinds):
         text.append("" if not place else " and " if place == len(kinds) - 1 else ", ")
-        text += [kind, *bibliography.cite(*_METHODS[kind])]
+        text += [kind, *cite(*_METHODS[kind])]
     text.append(".")
     if any("reml" in _METHODS[kind] for kind in kinds):
         text.append(
             f" Mixed models have a random intercept per person; intervals are {numbers.LEVEL},"
             " tests two-sided."
         )
-    if any(wording.row_term(row).kind == "within" for row in rows):
+    if any(row.tested.kind == "within" for row in rows):
         text += [
             " Predictors that vary over sessions are split into the person's mean (between) and the deviation"
-            " from it (within), after removing session means", *bibliography.cite("within_between"), ".",
+            " from it (within), after removing session means", *cite("within_between"), ".",
         ]  # fmt: skip
-    for kind in dict.fromkeys(str(row["effect_size_kind"]) for row in rows if row["effect_size_kind"]):
-        if numbers.given(kind) and kind.startswith("hedges_g_av"):
-            named = numbers.effect_kind(kind)
-            text += [f" Standardized changes are {named}", *bibliography.cite("hedges_g_av"), "."]
-    tested = [row for row in rows if numbers.given(row["family"])]
-    if any(bool(row["singular"]) for row in tested if numbers.given(row["singular"])):
+    for size in dict.fromkeys(row.effect_size_kind for row in rows):
+        if size and size.startswith("hedges_g_av"):
+            text += [f" Standardized changes are {numbers.effect_kind(size)}", *cite("hedges_g_av"), "."]
+    if any(row.singular for row in rows if row.family is not None):
         text.append(
             " Fits in which the variance between persons was estimated at zero are listed under quality and"
             " exclusions."
@@ -62,16 +59,16 @@ def fitted(rows: Rows, bibliography: Bibliography) -> Text:
     return text
 
 
-def models_by_family(rows: Rows, plan: Plan) -> list[Any]:
+def models_by_family(rows: Sequence[Estimate], plan: Plan) -> list[Any]:
     """Return a table of the models behind each family of tests, as planned and fitted."""
     seen: dict[tuple[str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for row in rows:
-        model = plan.model(str(row["model"])) if numbers.given(row["family"]) else None
+        model = plan.model(row.model) if row.family is not None else None
         if model:
             key = (model.entry, f"{fixed(model.general)}; random: {random(model)}")
             families, outcomes = seen.setdefault(key, ({}, {}))
-            families[f"{row['family']} ({row['role']})"] = None
-            outcomes[labels.label(row["outcome"]).short] = None
+            families[f"{row.family} ({row.role})"] = None
+            outcomes[labels.label(row.outcome).short] = None
     lines = [
         Row([name], [["; ".join(families)], ["; ".join(outcomes)], [terms]])
         for (name, terms), (families, outcomes) in seen.items()
@@ -84,15 +81,16 @@ def models_by_family(rows: Rows, plan: Plan) -> list[Any]:
     return [Table(caption, ["Model", "Families", "Outcomes", "Terms"], lines)] if lines else []
 
 
-def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+def multiplicity(results: Results) -> Text:
     """Return how p-values are adjusted, family by family."""
-    families = tables.get("diagnostics")
+    cite = results.bibliography.cite
+    families = results.tables.get("diagnostics")
     if families is not None:
         families = families[(families["table"] == "families") & (families["quantity"] == "m_planned")]
     if families is None or not len(families):
-        names = list(dict.fromkeys(row["family"] for row in rows if numbers.given(row["family"])))
-        counted = numbers.plural(len(names), "family", "families")
-        return [f"p-values are adjusted within {counted} of tests."] if names else []
+        count = len({row.family for row in results.tested})
+        counted = numbers.plural(count, "family", "families")
+        return [f"p-values are adjusted within {counted} of tests."] if count else []
     grouped: dict[str, list[Text]] = {}
     for name, value, adjust in zip(families["family"], families["value"], families["adjust"], strict=True):
         number = Number(str(int(value)), str(name), "m_planned", "diagnostics")
@@ -102,7 +100,7 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
         text += [
             "; " if place else "",
             _ADJUSTED.get(adjust, "adjustment not recorded"),
-            *bibliography.cite(adjust),
+            *cite(adjust),
             " for ",
         ]
         for position, one in enumerate(names):
@@ -110,35 +108,33 @@ def multiplicity(rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: B
     return [*text, "."]
 
 
-def mapped(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+def mapped(results: Results) -> Text:
     """Return how p-values over whole maps were made."""
-    some = [
-        table for name in ("peaks", "voxel_peaks") if (table := tables.get(name)) is not None and len(table)
-    ]
+    cite = results.bibliography.cite
+    found = [results.filled(name) for name in ("peaks", "voxel_peaks")]
+    some = [table for table in found if table is not None]
     text: list[Any] = []
     if any(table["p_fwe"].notna().any() for table in some):
-        text += [" of the largest statistic", *bibliography.cite("map_maxt")]
+        text += [" of the largest statistic", *cite("map_maxt")]
     if any(table["p_tfce"].notna().any() for table in some):
         text += [
             " and" if text else "",
             " after threshold-free cluster enhancement",
-            *bibliography.cite("tfce"),
+            *cite("tfce"),
         ]
     lead = "Over each whole map, p is family-wise by permutation of persons"
-    return [lead, *bibliography.cite("sign_flip"), ":", *text, "."] if text else []
+    return [lead, *cite("sign_flip"), ":", *text, "."] if text else []
 
 
-def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Text:
+def varied(results: Results) -> Text:
     """Return which sensitivity analyses were done, and how many could not be."""
-    table = tables.get("sensitivity")
-    if table is None or not len(table):
+    table, cite = results.filled("sensitivity"), results.bibliography.cite
+    if table is None:
         return []
-    known = labels.known("variants")
     text: list[Any] = ["Beside each prespecified estimate, where it applies: "]
     for place, variant in enumerate(dict.fromkeys(table["variant"])):
-        name = known[variant]["label"] if variant in known else str(variant).replace("_", " ")
-        text += ["; " if place else "", name, *bibliography.cite(variant)]
-    diagnostics = tables.get("diagnostics")
+        text += ["; " if place else "", labels.variant(variant), *cite(variant)]
+    diagnostics = results.tables.get("diagnostics")
     lost = 0 if diagnostics is None else int((diagnostics["table"] == "sensitivity_not_possible").sum())
     if lost:
         number = Number(str(lost), "sensitivity_not_possible", "count", "diagnostics")
@@ -146,14 +142,14 @@ def varied(tables: Mapping[str, pd.DataFrame], bibliography: Bibliography) -> Te
     return [*text, "."]
 
 
-def missing(rows: Rows, bibliography: Bibliography) -> Text:
+def missing(results: Results) -> Text:
     """Return what was done about missing data."""
-    if not rows:
+    if not results.rows:
         return []
     return [
         "Each model uses every row that has the outcome and all terms; no missing score or measure is"
         " imputed. Estimates of mixed models are valid if data are missing at random given what the model"
         " contains",
-        *bibliography.cite("missing_at_random"),
+        *results.bibliography.cite("missing_at_random"),
         ".",
     ]

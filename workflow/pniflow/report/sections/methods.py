@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pniflow.report import methods_statistics as statistics
-from pniflow.report.bibliography import Bibliography
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text
-from pniflow.text import labels, numbers, wording
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pniflow.models.specification import Plan
+from pniflow.report.run_results import Results
+from pniflow.report.sections import statistics
+from pniflow.text import labels, numbers
 
 _NORMALIZED = {
     "reference_genes": "by the mean of stable reference genes",
@@ -46,55 +41,33 @@ _LESIONS = {
     "CAT12 SLC": "Lesions were handled by CAT12's own correction (SLC)",
 }
 _FEW = 3  # planned analyses of one reason that are named one by one
-Rows = Sequence[Mapping[str, Any]]
 
 
-def methods(
-    study: Mapping[str, Any],
-    rows: Rows,
-    tables: Mapping[str, pd.DataFrame],
-    documents: Mapping[str, Any],
-    bibliography: Bibliography,
-) -> list[Any]:
-    """Return the methods as headed paragraphs.
-
-    Parameters
-    ----------
-    study : dict
-        The checked study.yaml.
-    rows : list of dict
-        Estimates, each with its key.
-    tables : dict
-        Name -> table of the run.
-    documents : dict
-        normalization: what normalize-expression reports; plan: of read_models; gene_set, variant: the score.
-    bibliography : Bibliography
-        Gathers what is cited.
-    """
-    blocks: list[Any] = [Heading("Design", "methods-design"), Paragraph([_design(study)])]
-    plan = documents.get("plan")
+def methods(results: Results) -> list[Any]:
+    """Return the methods as headed paragraphs."""
+    blocks: list[Any] = [Heading("Design", "methods-design"), Paragraph([_design(results.study)])]
     parts: dict[tuple[str, str], Text] = {
-        ("Questionnaires", "instruments"): _questionnaires(study, rows, tables, bibliography),
-        ("Laboratory assays", "assays"): _assays(study, bibliography),
-        ("Gene expression", "expression"): _expression(study, tables, documents, bibliography),
-        ("MRI", "mri"): _imaging(study, rows, tables, bibliography),
-        ("Exclusions", "exclusions"): _exclusions(tables),
-        ("Statistics", "statistics"): statistics.fitted(rows, bibliography),
+        ("Questionnaires", "instruments"): _questionnaires(results),
+        ("Laboratory assays", "assays"): _assays(results),
+        ("Gene expression", "expression"): _expression(results),
+        ("MRI", "mri"): _imaging(results),
+        ("Exclusions", "exclusions"): _exclusions(results),
+        ("Statistics", "statistics"): statistics.fitted(results),
     }
     for (title, anchor), text in parts.items():
         if text:
             blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
-    blocks += statistics.models_by_family(rows, plan) if plan else []
+    blocks += statistics.models_by_family(results.rows, results.plan) if results.plan else []
     rest: dict[tuple[str, str], Text] = {
-        ("Multiple tests", "multiplicity"): statistics.multiplicity(rows, tables, bibliography),
-        ("Maps", "maps"): statistics.mapped(tables, bibliography),
-        ("Sensitivity analyses", "sensitivity"): statistics.varied(tables, bibliography),
-        ("Missing data", "missing"): statistics.missing(rows, bibliography),
+        ("Multiple tests", "multiplicity"): statistics.multiplicity(results),
+        ("Maps", "maps"): statistics.mapped(results),
+        ("Sensitivity analyses", "sensitivity"): statistics.varied(results),
+        ("Missing data", "missing"): statistics.missing(results),
     }
     for (title, anchor), text in rest.items():
         if text:
             blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
-    left_out = _left_out(tables, plan)
+    left_out = _left_out(results)
     if left_out:
         planned: Text = ["Planned in the models file and not fitted, because the study lacks the data:"]
         blocks += [
@@ -116,10 +89,9 @@ def _design(study: Mapping[str, Any]) -> str:
     )
 
 
-def _questionnaires(
-    study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
-) -> Text:
-    modelled = {row["outcome"] for row in rows} | {wording.row_term(row).of for row in rows}
+def _questionnaires(results: Results) -> Text:
+    cite, study = results.bibliography.cite, results.study
+    modelled = {name for row in results.rows for name in (row.outcome, row.tested.of)}
     scored: dict[str, list[str]] = {}
     for name in study.get("instruments", {}):
         key = labels.instrument_key(name)
@@ -134,16 +106,16 @@ def _questionnaires(
         text.append("; " if text else "Scored from items: ")
         for place, name in enumerate(names):
             text.append("" if not place else " and " if place == len(names) - 1 else ", ")
-            text += [_title(name), *bibliography.cite_instrument(name)]
+            text += [_title(name), *results.bibliography.cite_instrument(name)]
         text.append(f", {rule}")
     if text:
         text.append(
             ". An item that was not answered counts as the person's mean of the scale, never as zero."
         )
-        if "reliability" in tables:
+        if "reliability" in results.tables:
             text += [
-                " Internal consistency is given as Cronbach's α", *bibliography.cite("reliability"),
-                " and McDonald's ω", *bibliography.cite("omega"), ".",
+                " Internal consistency is given as Cronbach's α", *cite("reliability"),
+                " and McDonald's ω", *cite("omega"), ".",
             ]  # fmt: skip
     text.append((" " if text else "") + _unverified(study))
     return [part for part in text if part]
@@ -164,26 +136,18 @@ def _unverified(study: Mapping[str, Any]) -> str:
             marked.append(f"{name} (a key file of the study's own)")
             continue
         if key["evidence"] != "verified":
-            marked.append(f"{instrument(name)} ({key['evidence']})")
+            marked.append(f"{labels.instrument(name)} ({key['evidence']})")
         if not key["missing"]["published"] and not key.get("totals_only"):
-            rules.append(instrument(name))
+            rules.append(labels.instrument(name))
     said = [f"Scoring key not verified by two sources: {'; '.join(marked)}."] if marked else []
     said += [f"Rule for missing items not stated by the authors of: {'; '.join(rules)}."] if rules else []
     return " ".join(said)
 
 
-def instrument(name: str) -> str:
-    """Return a measure's label; for an instrument without a total score, its own name."""
-    label = labels.label(name).long
-    if label != name.replace("_", " "):
-        return label
-    key = labels.instrument_key(name)
-    return str(key["title"]) if key else label
-
-
-def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
+def _assays(results: Results) -> Text:
+    cite = results.bibliography.cite
     sentences: list[Any] = []
-    for name, about in study.get("assays", {}).items():
+    for name, about in results.study.get("assays", {}).items():
         scale = {"natural": "natural logarithm", "none": "as measured"}.get(about["log"], about["log"])
         limit = about.get("detection_limit")
         text = f"{name.replace('_', ' ')} in {about['unit']}, analysed as {scale}"
@@ -192,42 +156,37 @@ def _assays(study: Mapping[str, Any], bibliography: Bibliography) -> Text:
             stand = _BELOW[about["below_limit_as"]]
             sentences.append(f"; below the limit of detection ({limit:g} {about['unit']}) taken as {stand}")
             if about["below_limit_as"] == "limit_over_sqrt2":
-                sentences += bibliography.cite("limit_sqrt2")
+                sentences += cite("limit_sqrt2")
         sentences.append(". ")
     return sentences
 
 
-def _expression(
-    study: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    documents: Mapping[str, Any],
-    bibliography: Bibliography,
-) -> Text:
+def _expression(results: Results) -> Text:
+    study, tables, cite = results.study, results.tables, results.bibliography.cite
     if "expression" not in study:
         return []
     text: list[Any] = [f"Levels came as {study['expression']['unit']}"]
     samples = tables.get("sample_quality")
     if samples is not None and samples["format"].notna().any():
         text.append(f" ({'; '.join(sorted(samples['format'].dropna().unique()))})")
-    report = documents.get("normalization") or {}
+    report = results.normalization
     if report.get("method"):
         text.append(f" and were normalized {_NORMALIZED.get(report['method'], report['method'])}")
-        text += bibliography.cite(report["method"])
+        text += cite(report["method"])
         text.append(_reference(report))
         if numbers.given(report.get("floor")):
             share = f"{100 * report['floored_share']:.1f} % of the levels"
             text.append(f"; values below {report['floor']:g} ({share}) were set to it before log2")
     text.append(". ")
-    genes = tables.get("ctra_genes")
-    if genes is not None and len(genes):
+    genes = results.filled("ctra_genes")
+    if genes is not None:
         used = genes[genes["status"] == "used"]
         counts = used["component"].value_counts(sort=False)
         of_each = [[Number(str(count), f"used/{name}", "count", "ctra_genes"), f" {name}"]
                    for name, count in counts.items()]  # fmt: skip
-        name = documents.get("gene_set")
+        name = results.gene_set
         chosen = f" of the set {name}" if name else ""
-        variant = documents.get("variant")
-        how = _VARIANTS.get(variant or "mean_z", f"the variant {variant}")
+        how = _VARIANTS.get(results.variant or "mean_z", f"the variant {results.variant}")
         text += [
             f"The conserved transcriptional response to adversity (CTRA) of a sample is {how}; it rests on ",
             Number(str(len(used)), "used", "count", "ctra_genes"),
@@ -235,7 +194,7 @@ def _expression(
         ]
         for place, one in enumerate(of_each):
             text += [", " if place else "", *one]
-        text += [")", *bibliography.cite("ctra", *([name] if name else [])), ". "]
+        text += [")", *cite("ctra", *([name] if name else [])), ". "]
     return [*text, f"Sign: {labels.CTRA_SIGN}."]
 
 
@@ -252,9 +211,8 @@ def _reference(report: Mapping[str, Any]) -> str:
     return text + (f", brought to {_SCALES[report['scale']]}" if report["scale"] else "")
 
 
-def _imaging(
-    study: Mapping[str, Any], rows: Rows, tables: Mapping[str, pd.DataFrame], bibliography: Bibliography
-) -> Text:
+def _imaging(results: Results) -> Text:
+    study, tables, cite = results.study, results.tables, results.bibliography.cite
     text: list[Any] = []
     if "cat12" in study:
         scans = tables.get("globals")
@@ -264,12 +222,12 @@ def _imaging(
         text += [
             "Region volumes and thickness were read from the outputs of CAT12 ",
             f"({', '.join(versions)})" if versions else "(version not recorded)",
-            *bibliography.cite("cat12"),
+            *cite("cat12"),
             "; within-person averages are never used as a time point."
             f" {_lesions(study['cat12']['lesion_handling'])}.",
         ]
-    text += _freesurfer(tables, " " if text else "", bibliography)
-    regions = [labels.region_of(str(row["outcome"])) for row in rows]
+    text += _freesurfer(results, " " if text else "")
+    regions = [labels.region_of(row.outcome) for row in results.rows]
     atlases = list(dict.fromkeys(region.atlas for region in regions if region))
     if atlases:
         text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
@@ -277,12 +235,12 @@ def _imaging(
             text += [
                 ", " if place else "",
                 labels.atlas(atlas),
-                *bibliography.cite(atlas, atlas.split("_")[0]),
+                *cite(atlas, atlas.split("_")[0]),
             ]
         text.append(".")
-    text += [f"{' ' if text else ''}{said}" for said in _protocol(tables)]
+    text += [f"{' ' if text else ''}{said}" for said in _protocol(results)]
     if "lesions" in study:
-        tool = bibliography.cite("lst_ai") if "folder" in study["lesions"] else []
+        tool = cite("lst_ai") if "folder" in study["lesions"] else []
         named = "the output of LST-AI" if tool else "a table"
         text += [f"{' ' if text else ''}Lesion volumes were read from {named}", *tool, "."]
     return [part for part in text if part]
@@ -292,12 +250,10 @@ def _lesions(handling: str) -> str:
     return _LESIONS.get(handling, f"Lesions were {handling} before segmentation")
 
 
-def _freesurfer(
-    tables: Mapping[str, pd.DataFrame], lead: str, bibliography: Bibliography
-) -> list[str | Link]:
+def _freesurfer(results: Results, lead: str) -> list[str | Link]:
     """Return what was read of FreeSurfer's tables, of which version and stream."""
-    table = tables.get("freesurfer")
-    if table is None or not len(table):
+    table = results.filled("freesurfer")
+    if table is None:
         return []
     versions = sorted(str(version) for version in table["cat_version"].dropna().unique())
     atlases = sorted(set(table["atlas"]))
@@ -307,14 +263,14 @@ def _freesurfer(
     named = ", ".join(labels.atlas(name) for name in atlases)
     return [
         f"{lead}Tables of FreeSurfer were read beside ({'; '.join(versions) or 'version not recorded'})",
-        *bibliography.cite("freesurfer"),
+        *results.bibliography.cite("freesurfer"),
         f": {named}{streams if any(name.endswith('_long') for name in atlases) else ''}.",
     ]
 
 
-def _protocol(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _protocol(results: Results) -> list[str]:
     """Return for each kind of image the protocol that most have, and in how many something differs."""
-    table = tables.get("protocol")
+    table = results.tables.get("protocol")
     if table is None:
         return []
     said = []
@@ -335,8 +291,8 @@ def _protocol(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return said
 
 
-def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
-    table = tables.get("exclusions")
+def _exclusions(results: Results) -> Text:
+    table = results.tables.get("exclusions")
     if table is None:
         return []
     if not len(table):
@@ -353,16 +309,14 @@ def _exclusions(tables: Mapping[str, pd.DataFrame]) -> Text:
     return [*text, ". Each is listed with its reason under quality and exclusions."]
 
 
-def _left_out(tables: Mapping[str, pd.DataFrame], plan: Plan | None) -> list[str]:
+def _left_out(results: Results) -> list[str]:
     """Return one line for each reason: the analyses by name where they are few, else counted by model."""
-    table = tables.get("diagnostics")
-    if table is None:
-        return []
-    table = table[table["table"] == "models_left_out"]
     reasons: dict[str, list[tuple[str, str, str]]] = {}
-    for row in numbers.records(table):
+    for row in results.rows_of("diagnostics"):
+        if row["table"] != "models_left_out":
+            continue
         model, named = row["model"], row["outcome"] or ""
-        planned = plan.model(model) if plan else None
+        planned = results.plan.model(model) if results.plan else None
         reason = row["note"]
         if row["lacking_data"]:
             reason = f"the study has no {row['lacking_data']} data"

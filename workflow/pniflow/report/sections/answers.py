@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from pniflow.modalities import DOMAINS
 from pniflow.report import blocks as parts
 from pniflow.report import estimate_tables, interpretation
-from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Text
+from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Row, Table, Text
 from pniflow.report.interpretation import Context
-from pniflow.report.run_tables import Results
-from pniflow.text import numbers, wording
+from pniflow.report.run_results import Results
+from pniflow.text import numbers
+from pniflow.text.estimates import Estimate, question
 
 _FEW = 8  # results that are named in the first sentences
 
 
-def answers_section(results: Results) -> list[Any]:
+def answers(results: Results) -> list[Any]:
     """Return the answers, most important first, exploratory ones folded."""
     blocks: list[Any] = []
     grouped = interpretation.families(results.rows)
@@ -27,7 +30,7 @@ def answers_section(results: Results) -> list[Any]:
     absent = absent_branches(results)
     if absent:
         blocks.append(Paragraph([absent]))
-    blocks.append(estimate_tables.glance_table(grouped, results.context))
+    blocks.append(_glance_table(grouped, results.context))
     blocks.append(
         Paragraph(
             [
@@ -40,30 +43,31 @@ def answers_section(results: Results) -> list[Any]:
             "note",
         )
     )
-    last = ""
-    for family, rows in grouped.items():
-        role = rows[0]["role"] or "further"
-        leads = any(some[0]["role"] in ("primary", "secondary") for some in grouped.values())
-        if leads and role == "exploratory" and last != "exploratory":
-            rest = [name for name, some in grouped.items() if some[0]["role"] == "exploratory"]
-            inner: list[Any] = []
-            for name in rest:
-                inner += _family_blocks(name, grouped[name], results.context)
-            blocks.append(Fold(["Exploratory questions"], inner))
-            last = role
-        elif role != "exploratory" or not leads:
-            blocks += _family_blocks(family, rows, results.context)
-            last = role
+    leads = any(rows[0].role in ("primary", "secondary") for rows in grouped.values())
+    for folded, some in groupby(grouped.items(), lambda one: leads and one[1][0].role == "exploratory"):
+        inner = [one for family, rows in some for one in _family_blocks(family, rows, results.context)]
+        blocks += [Fold(["Exploratory questions"], inner)] if folded else inner
     return blocks
 
 
-def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) -> Text:
+def _glance_table(families: Mapping[str, Sequence[Estimate]], context: Context) -> Table:
+    """Each prespecified question in one line: role, number of tests, in how many a difference was shown."""
+    lines = []
+    for family, rows in families.items():
+        clear, count = interpretation.tally(rows, context.alpha)
+        key = f"{rows[0].role or ''}/{family}"
+        counts = [[parts.tallied(clear, key, "shown")], [parts.tallied(count, key, "tests")]]
+        lines.append(Row([question(family, rows)], [[rows[0].role or "further"], *counts]))
+    return Table(["The questions at a glance."], ["Question", "Role", "Shown in", "of tests"], lines, [1, 2])
+
+
+def _lead(results: Results, grouped: Mapping[str, Sequence[Estimate]]) -> Text:
     """Return the result in a sentence for each leading role: counted, and named where it is short enough."""
     context = results.context
     text: list[str | Number] = []
-    first = next(iter(grouped.values()))[0]["role"]
+    first = next(iter(grouped.values()))[0].role
     for role in dict.fromkeys((first, "secondary")):
-        rows = [row for some in grouped.values() if some[0]["role"] == role for row in some]
+        rows = [row for some in grouped.values() if some[0].role == role for row in some]
         if not rows:
             continue
         shown = [row for row in rows if interpretation.verdict(row, context.alpha) == interpretation.SHOWN]
@@ -79,14 +83,11 @@ def _lead(results: Results, grouped: Mapping[str, Sequence[Mapping[str, Any]]]) 
     return text
 
 
-def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
+def _named(rows: Sequence[Estimate], context: Context) -> str:
     """Return tested rows by name, those of the same result together."""
     named: dict[str, list[str]] = {}
     for row in rows:
-        term = wording.row_term(row)
-        named.setdefault(_result(row, term, context), []).append(
-            numbers.inside(estimate_tables.row_name(row, term))
-        )
+        named.setdefault(_result(row, context), []).append(numbers.inside(estimate_tables.row_name(row)))
     # A slope's name holds a comma.
     return "; ".join(
         result + (", " if "slope" not in result and result else "; ").join(dict.fromkeys(names))
@@ -94,12 +95,13 @@ def _named(rows: Sequence[Mapping[str, Any]], context: Context) -> str:
     )
 
 
-def _result(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) -> str:
+def _result(row: Estimate, context: Context) -> str:
     """Return what was found of a row in a few words, "" where its name says all."""
+    term, higher = row.tested, (row.estimate or 0) > 0
     shown = interpretation.verdict(row, context.alpha) == interpretation.SHOWN
-    first, later = context.compared(row["outcome"], term.of if term.kind == "change" else "")
+    first, later = context.compared(row.outcome, term.of if term.kind == "change" else "")
     if term.kind == "joint":
-        signs = {one["estimate"] > 0 for one in context.coefficients.get(row["key"], ())}
+        signs = {(one.estimate or 0) > 0 for one in context.coefficients.get(row.key, ())}
         if not shown or len(signs) != 1:
             return f"{'differences' if shown else 'a difference'} between the sessions in "
         return (
@@ -110,31 +112,34 @@ def _result(row: Mapping[str, Any], term: wording.TestedTerm, context: Context) 
             return (
                 f"a difference between {interpretation.quoted(first)} and {interpretation.quoted(later)} in "
             )
-        return f"{'higher' if row['estimate'] > 0 else 'lower'} {interpretation.at(later)}: "
-    if row["df_numerator"] or not shown:
+        return f"{'higher' if higher else 'lower'} {interpretation.at(later)}: "
+    if row.df_numerator or not shown:
         return ""
     what = "mean" if term.kind == "level" else "slope"
-    return f"{'positive' if row['estimate'] > 0 else 'negative'} {what} of "
+    return f"{'positive' if higher else 'negative'} {what} of "
 
 
-def _family_blocks(family: str, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
+def _family_blocks(family: str, rows: Sequence[Estimate], context: Context) -> list[Any]:
     clear, count = interpretation.tally(rows, context.alpha)
-    known = [row for row in rows if numbers.given(row["p_adjusted"])]
-    adjusted = any(row["p_adjusted"] != row["p_value"] for row in known) or len(known) == 1
+    known = [row for row in rows if row.p_adjusted is not None]
+    adjusted = any(row.p_adjusted != row.p_value for row in known) or len(known) == 1
     how = "adjusted within the family" if adjusted else "not adjusted"
-    key = f"{rows[0]['role'] or ''}/{family}"
+    key = f"{rows[0].role or ''}/{family}"
     note: Text = [
-        f"{_capital(rows[0]['role'] or 'further')} family {family}: ",
+        f"{_capital(rows[0].role or 'further')} family {family}: ",
         parts.tallied(count, key, "tests"),
         f" test{'' if count == 1 else 's'}, {how}; shown in ",
         parts.tallied(clear, key, "shown"),
         ".",
     ]
     return [
-        Heading(wording.question(family, rows)),
+        Heading(question(family, rows)),
         Paragraph(note, "note"),
         Listing(
-            [interpretation.answer(row if adjusted else {**row, "p_adjusted": None}, context) for row in rows]
+            [
+                interpretation.answer(row if adjusted else replace(row, p_adjusted=None), context)
+                for row in rows
+            ]
         ),
     ]
 
