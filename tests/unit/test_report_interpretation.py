@@ -60,9 +60,8 @@ def all_verdicts() -> list[str]:
             sentences.append(parts.plain(interpretation.answer(row, three)[1]))
     for p in (0.01, 0.4):
         row = one(p_value=0.5, p_adjusted=0.5)
-        test = Context(
-            SESSIONS, {}, equivalence={row.key: one_variant("equivalence", row, p_value=p, **BOUND)}
-        )
+        bound = one_variant("equivalence", row, p_value=p, **BOUND)
+        test = Context(SESSIONS, {}, equivalence={row.key: bound})
         sentences.append(parts.plain(interpretation.answer(row, test)[1]))
     return sentences
 

@@ -113,9 +113,9 @@ def test_freesurfer_and_the_protocol_of_the_images_are_said_where_they_were_read
 
 def test_a_parcellation_of_any_size_is_cited():
     rows = estimates_of(made.estimates())
-    row = next(row for row in rows if row["outcome"].startswith("aparc_a2009s."))
+    row = next(row for row in rows if row.outcome.startswith("aparc_a2009s."))
     outcome = "Schaefer2018_200Parcels_17Networks_order.limbic.left.thickness"
-    assert "Schaefer2018" in written(rows=[{**row, "outcome": outcome}])[1].cited
+    assert "Schaefer2018" in written(rows=[replace(row, outcome=outcome)])[1].cited
 
 
 ATLASES = sorted(

@@ -6,7 +6,7 @@ carries the key of its row, so that it can be traced and checked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,6 +212,16 @@ def f_test(row: Estimate) -> list[str | Number]:
         f"){numbers.NBSP}={numbers.NBSP}",
         shown(row, "statistic", 2),
     ]
+
+
+def joined(texts: Iterable[Text], between: str = ", ", last: str = "") -> list[str | Number | Link]:
+    """Return texts as one, with something between them, and something else before the last."""
+    parts: list[str | Number | Link] = []
+    some = list(texts)
+    for place, text in enumerate(some):
+        mark = last if last and place == len(some) - 1 else between
+        parts += [mark, *text] if place else text
+    return parts
 
 
 def plain(text: Text) -> str:

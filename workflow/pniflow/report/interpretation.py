@@ -174,9 +174,7 @@ def _figures(row: Estimate, term: wording.TestedTerm, context: Context) -> list[
     text: list[str | Number] = [f"{what} ", blocks.estimate(row), unit_words(row, term, context)]
     if numbers.given(row.conf_low):
         text += [f" ({numbers.LEVEL} CI ", *blocks.interval(row), ")"]
-    text += [", ", *blocks.p_clause(row)]
-    if row.p_adjusted is not None:
-        text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
+    text += _p_values(row)
     if row.effect_size is not None and term.kind == "change":
         text += [
             f", {numbers.effect_kind(row.effect_size_kind)}{numbers.NBSP}={numbers.NBSP}",
@@ -185,6 +183,12 @@ def _figures(row: Estimate, term: wording.TestedTerm, context: Context) -> list[
     text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
     text += _equivalent(row, context)
     return text
+
+
+def _p_values(row: Estimate) -> list[str | Number]:
+    """Return p, and the adjusted p where the plan adjusts."""
+    adjusted = [", adjusted ", *blocks.p_clause(row, "p_adjusted")] if row.p_adjusted is not None else []
+    return [", ", *blocks.p_clause(row), *adjusted]
 
 
 def unit_words(row: Estimate, term: wording.TestedTerm, context: Context) -> str:
@@ -217,9 +221,7 @@ def _joint(row: Estimate, term: wording.TestedTerm, context: Context, clear: boo
     verb = "differed" if clear else "was not shown to differ"
     over = "between the sessions" if term.kind == "joint" else f"with {_inside(term.of)}"
     lead = _signed(f"{labels.subject(row.outcome)} {verb} {over}", row.outcome, term.of)
-    text: list[Any] = [*lead, ": ", *blocks.f_test(row), ", ", *blocks.p_clause(row)]
-    if row.p_adjusted is not None:
-        text += [", adjusted ", *blocks.p_clause(row, "p_adjusted")]
+    text: list[Any] = [*lead, ": ", *blocks.f_test(row), *_p_values(row)]
     text += [f", n{numbers.NBSP}={numbers.NBSP}", blocks.count(row)]
     for one in context.coefficients.get(row.key, ()):
         named = wording.predictor(one.term, context.sessions)
@@ -238,9 +240,8 @@ def families(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
     for row in rows:
         if row.family is not None:
             grouped.setdefault(row.family, []).append(row)
-    order = ("primary", "secondary", "exploratory")
-    rank = {name: order.index(some[0].role) if some[0].role in order else 3 for name, some in grouped.items()}
-    return {name: grouped[name] for name in sorted(grouped, key=lambda family: rank[family])}
+    order: dict[str | None, int] = {"primary": 0, "secondary": 1, "exploratory": 2}
+    return dict(sorted(grouped.items(), key=lambda family: order.get(family[1][0].role, 3)))
 
 
 def is_control(row: Estimate) -> bool:

@@ -164,22 +164,18 @@ def _results(study: Path, held: dict[str, Any], **more: Any) -> Results:
 
 def _traces(results: Results, given: Mapping[str, Path]) -> list[Trace]:
     """Return where each number comes from: one trace for each estimate and for each other table."""
+    plan, units, variants = results.plan, results.context.units, results.variants
     traces = [
-        Trace(
-            f"t{place}",
-            row.key,
-            trace.describe(row, results.variants.get(row.key, ()), results.plan, results.context.units),
-        )
+        Trace(f"t{place}", row.key, trace.describe(row, variants.get(row.key, ()), plan, units))
         for place, row in enumerate(results.rows)
     ]
     known = {row.key for row in results.rows}
-    for place, (key, rows) in enumerate(results.variants.items()):
+    for place, (key, rows) in enumerate(variants.items()):
         if key not in known:  # an outcome that the sensitivity analyses alone have
-            facts = trace.describe(rows[0], rows[1:], results.plan, results.context.units)
-            traces.append(Trace(f"v{place}", key, facts))
+            traces.append(Trace(f"v{place}", key, trace.describe(rows[0], rows[1:], plan, units)))
     for place, (key, facts) in enumerate(trace.tallies(results.rows, results.context.alpha).items()):
         traces.append(Trace(f"f{place}", f"families {key}", facts))
-    found = firmness(results.rows, results.variants, results.context.alpha)
+    found = firmness(results.rows, variants, results.context.alpha)
     for place, (name, facts) in enumerate(found.items() if found["tested"] else ()):
         what = ("counted", f"{FIRMNESS[name]}, by their sensitivity analyses")
         traces.append(Trace(f"s{place}", f"sensitivity {name}", [what, *facts]))

@@ -25,24 +25,17 @@ def answers(results: Results) -> list[Any]:
     grouped = interpretation.families(results.rows)
     if not grouped:
         return [Paragraph(["No question was prespecified that the data of this study can answer."])]
-    alpha = results.context.alpha
     blocks.append(Paragraph(_lead(results, grouped), "lead"))
     absent = absent_branches(results)
     if absent:
         blocks.append(Paragraph([absent]))
     blocks.append(_glance_table(grouped, results.context))
-    blocks.append(
-        Paragraph(
-            [
-                "“Shown” means that the p-value, adjusted within its family of tests where the plan says so,"
-                " is below"
-                f" {numbers.number(alpha, 2)}. Where something was not shown, the interval says which"
-                " differences remain"
-                " possible."
-            ],
-            "note",
-        )
+    note = (
+        "“Shown” means that the p-value, adjusted within its family of tests where the plan says so, is below"
+        f" {numbers.number(results.context.alpha, 2)}. Where something was not shown, the interval says which"
+        " differences remain possible."
     )
+    blocks.append(Paragraph([note], "note"))
     leads = any(rows[0].role in ("primary", "secondary") for rows in grouped.values())
     for folded, some in groupby(grouped.items(), lambda one: leads and one[1][0].role == "exploratory"):
         inner = [one for family, rows in some for one in _family_blocks(family, rows, results.context)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pniflow import files
-from pniflow.report.blocks import Fold, Link, Paragraph, Row, Section, Table, Text
+from pniflow.report.blocks import Fold, Link, Paragraph, Row, Section, Table, Text, joined
 from pniflow.report.run_results import Results
 from pniflow.resources import find
 from pniflow.text import numbers
@@ -28,9 +28,8 @@ def checklists(sections: Sequence[Section], results: Results) -> list[Any]:
             where = [place for place in item.get("where", []) if place in places]
             known = all(recorded(need, results) for need in item.get("needs", []))
             filled += bool(where and known)
-            cell: list[Any] = [] if where and known else [MISSING]
-            for place in where if known else []:
-                cell += [*(["; "] if cell else []), Link(places[place], f"#{place}")]
+            links = [[Link(places[place], f"#{place}")] for place in where if known]
+            cell = joined(links, "; ") or [MISSING]
             lines.append(Row([str(item["item"])], [[item["topic"]], cell]))
         summary = f"{listed['title']}: {filled} of {len(lines)} items have a place in this report"
         caption: Text = [f"{listed['title']}", *results.bibliography.cite(listed["reference"]), "."]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text
+from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text, joined, plain
 from pniflow.report.run_results import Results
 from pniflow.report.sections import statistics
 from pniflow.text import labels, numbers
@@ -53,20 +53,16 @@ def methods(results: Results) -> list[Any]:
         ("MRI", "mri"): _imaging(results),
         ("Exclusions", "exclusions"): _exclusions(results),
         ("Statistics", "statistics"): statistics.fitted(results),
-    }
-    for (title, anchor), text in parts.items():
-        if text:
-            blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
-    blocks += statistics.models_by_family(results.rows, results.plan) if results.plan else []
-    rest: dict[tuple[str, str], Text] = {
         ("Multiple tests", "multiplicity"): statistics.multiplicity(results),
         ("Maps", "maps"): statistics.mapped(results),
         ("Sensitivity analyses", "sensitivity"): statistics.varied(results),
         ("Missing data", "missing"): statistics.missing(results),
     }
-    for (title, anchor), text in rest.items():
+    for (title, anchor), text in parts.items():
         if text:
             blocks += [Heading(title, f"methods-{anchor}"), Paragraph(text)]
+        if anchor == "statistics" and results.plan:
+            blocks += statistics.models_by_family(results.rows, results.plan)
     left_out = _left_out(results)
     if left_out:
         planned: Text = ["Planned in the models file and not fitted, because the study lacks the data:"]
@@ -102,13 +98,13 @@ def _questionnaires(results: Results) -> Text:
             rule = f"where at least {share} of a scale's items were answered"
             scored.setdefault(rule, []).append(name)
     text: list[Any] = []
-    for rule, names in scored.items():
-        text.append("; " if text else "Scored from items: ")
-        for place, name in enumerate(names):
-            text.append("" if not place else " and " if place == len(names) - 1 else ", ")
-            text += [_title(name), *results.bibliography.cite_instrument(name)]
-        text.append(f", {rule}")
-    if text:
+    if scored:
+        cited = results.bibliography.cite_instrument
+        by_rule = [
+            [*joined([[_title(name), *cited(name)] for name in names], last=" and "), f", {rule}"]
+            for rule, names in scored.items()
+        ]
+        text = ["Scored from items: ", *joined(by_rule, "; ")]
         text.append(
             ". An item that was not answered counts as the person's mean of the scale, never as zero."
         )
@@ -182,8 +178,8 @@ def _expression(results: Results) -> Text:
     if genes is not None:
         used = genes[genes["status"] == "used"]
         counts = used["component"].value_counts(sort=False)
-        of_each = [[Number(str(count), f"used/{name}", "count", "ctra_genes"), f" {name}"]
-                   for name, count in counts.items()]  # fmt: skip
+        of_each: list[Text] = [[Number(str(count), f"used/{name}", "count", "ctra_genes"), f" {name}"]
+                               for name, count in counts.items()]  # fmt: skip
         name = results.gene_set
         chosen = f" of the set {name}" if name else ""
         how = _VARIANTS.get(results.variant or "mean_z", f"the variant {results.variant}")
@@ -192,9 +188,7 @@ def _expression(results: Results) -> Text:
             Number(str(len(used)), "used", "count", "ctra_genes"),
             f" gene{'' if len(used) == 1 else 's'}{chosen} (",
         ]
-        for place, one in enumerate(of_each):
-            text += [", " if place else "", *one]
-        text += [")", *cite("ctra", *([name] if name else [])), ". "]
+        text += [*joined(of_each), ")", *cite("ctra", *([name] if name else [])), ". "]
     return [*text, f"Sign: {labels.CTRA_SIGN}."]
 
 
@@ -230,19 +224,13 @@ def _imaging(results: Results) -> Text:
     regions = [labels.region_of(row.outcome) for row in results.rows]
     atlases = list(dict.fromkeys(region.atlas for region in regions if region))
     if atlases:
-        text.append(f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ")
-        for place, atlas in enumerate(atlases):
-            text += [
-                ", " if place else "",
-                labels.atlas(atlas),
-                *cite(atlas, atlas.split("_")[0]),
-            ]
-        text.append(".")
+        named = [[labels.atlas(atlas), *cite(atlas, atlas.split("_")[0])] for atlas in atlases]
+        text += [f"{' ' if text else ''}{'Atlas' if len(atlases) == 1 else 'Atlases'}: ", *joined(named), "."]
     text += [f"{' ' if text else ''}{said}" for said in _protocol(results)]
     if "lesions" in study:
         tool = cite("lst_ai") if "folder" in study["lesions"] else []
-        named = "the output of LST-AI" if tool else "a table"
-        text += [f"{' ' if text else ''}Lesion volumes were read from {named}", *tool, "."]
+        source = "the output of LST-AI" if tool else "a table"
+        text += [f"{' ' if text else ''}Lesion volumes were read from {source}", *tool, "."]
     return [part for part in text if part]
 
 
@@ -298,15 +286,12 @@ def _exclusions(results: Results) -> Text:
     if not len(table):
         return ["Nothing that was collected was left out."]
     counts = table["rule"].value_counts(sort=False).sort_index()
-    text: list[Any] = ["Left out, by rule: "]
-    for place, (rule, count) in enumerate(counts.items()):
-        text += [
-            "; " if place else "",
-            f"{rule} (",
-            Number(str(count), f"{rule}/", "count", "exclusions"),
-            ")",
-        ]
-    return [*text, ". Each is listed with its reason under quality and exclusions."]
+    by_rule: list[Text] = [
+        [f"{rule} (", Number(str(count), f"{rule}/", "count", "exclusions"), ")"]
+        for rule, count in counts.items()
+    ]
+    last = ". Each is listed with its reason under quality and exclusions."
+    return ["Left out, by rule: ", *joined(by_rule, "; "), last]
 
 
 def _left_out(results: Results) -> list[str]:
@@ -329,13 +314,13 @@ def _left_out(results: Results) -> list[str]:
 def _which(analyses: Sequence[tuple[str, str, str]]) -> str:
     """Return models with their outcomes as text, counted by the name in the plan where more than three."""
     if len(analyses) <= _FEW:
-        return joined([f"{model} ({labels.label(of).long})" if of else model for model, _, of in analyses])
+        return _listed([f"{model} ({labels.label(of).long})" if of else model for model, _, of in analyses])
     counts = Counter(planned for _, planned, _ in analyses)
-    listed = joined([f"{model} ({count})" for model, count in counts.items()])
-    return f"{len(analyses)} analyses, by model {listed}"
+    return (
+        f"{len(analyses)} analyses, by model {_listed([f'{one} ({count})' for one, count in counts.items()])}"
+    )
 
 
-def joined(texts: Sequence[str]) -> str:
+def _listed(texts: Sequence[str]) -> str:
     """Return texts as a list in a sentence: "a, b and c"."""
-    texts = list(texts)
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return plain(joined([[text] for text in texts], last=" and "))

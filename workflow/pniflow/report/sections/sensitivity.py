@@ -120,13 +120,11 @@ def _firmness(tested: Sequence[Estimate], variants: Mapping[str, Sequence[Varian
 
 
 def _where(row: Estimate, variants: Sequence[Variant], context: Context) -> Text:
-    text: list[str | Number] = [f"{row_name(row)}: "]
     failing = [one for one in _tests(variants) if not _below([one], context.alpha)]
     largest = [one for one in failing if one.variant == "leave_one_out_largest_p"]
     others = [one for one in failing if one.participant_number is None]
-    for place, one in enumerate([*largest, *others]):
-        text += ["; " if place else "", f"{labels.variant(one.variant)} (", *parts.p_clause(one), ")"]
-    return [*text, "."]
+    named = [[f"{labels.variant(one.variant)} (", *parts.p_clause(one), ")"] for one in [*largest, *others]]
+    return [f"{row_name(row)}: ", *parts.joined(named, "; "), "."]
 
 
 def _equivalence(one: Variant, context: Context) -> Text:

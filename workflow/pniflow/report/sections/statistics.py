@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pniflow.report.blocks import Number, Row, Table, Text
+from pniflow.report.blocks import Number, Row, Table, Text, joined
 from pniflow.report.run_results import Results
 from pniflow.report.trace import coding, fixed, random
 from pniflow.text import labels, numbers
@@ -33,11 +33,8 @@ def fitted(results: Results) -> Text:
     kinds = list(dict.fromkeys(row.method for row in rows))
     if not kinds:
         return []
-    text: list[Any] = ["Models were fitted by "]
-    for place, kind in enumerate(kinds):
-        text.append("" if not place else " and " if place == len(kinds) - 1 else ", ")
-        text += [kind, *cite(*_METHODS[kind])]
-    text.append(".")
+    cited = [[kind, *cite(*_METHODS[kind])] for kind in kinds]
+    text: list[Any] = ["Models were fitted by ", *joined(cited, last=" and "), "."]
     if any("reml" in _METHODS[kind] for kind in kinds):
         text.append(
             f" Mixed models have a random intercept per person; intervals are {numbers.LEVEL},"
@@ -95,17 +92,12 @@ def multiplicity(results: Results) -> Text:
     for name, value, adjust in zip(families["family"], families["value"], families["adjust"], strict=True):
         number = Number(str(int(value)), str(name), "m_planned", "diagnostics")
         grouped.setdefault(str(adjust), []).append([f"{name} (", number, ")"])
-    text: list[Any] = ["Families of tests, as the models file declares them, with their number of tests: "]
-    for place, (adjust, names) in enumerate(grouped.items()):
-        text += [
-            "; " if place else "",
-            _ADJUSTED.get(adjust, "adjustment not recorded"),
-            *cite(adjust),
-            " for ",
-        ]
-        for position, one in enumerate(names):
-            text += [", " if position else "", *one]
-    return [*text, "."]
+    adjusted: list[Text] = [
+        [_ADJUSTED.get(adjust, "adjustment not recorded"), *cite(adjust), " for ", *joined(names)]
+        for adjust, names in grouped.items()
+    ]
+    lead = "Families of tests, as the models file declares them, with their number of tests: "
+    return [lead, *joined(adjusted, "; "), "."]
 
 
 def mapped(results: Results) -> Text:
@@ -131,9 +123,8 @@ def varied(results: Results) -> Text:
     table, cite = results.filled("sensitivity"), results.bibliography.cite
     if table is None:
         return []
-    text: list[Any] = ["Beside each prespecified estimate, where it applies: "]
-    for place, variant in enumerate(dict.fromkeys(table["variant"])):
-        text += ["; " if place else "", labels.variant(variant), *cite(variant)]
+    cited = [[labels.variant(name), *cite(name)] for name in dict.fromkeys(table["variant"])]
+    text: list[Any] = ["Beside each prespecified estimate, where it applies: ", *joined(cited, "; ")]
     diagnostics = results.tables.get("diagnostics")
     lost = 0 if diagnostics is None else int((diagnostics["table"] == "sensitivity_not_possible").sum())
     if lost:
