@@ -1,18 +1,14 @@
-"""Terms of models, sessions and rows of estimates in words."""
+"""Terms of models, sessions and notes in words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pniflow.text.labels import label
-from pniflow.text.numbers import MINUS, inside, records
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from pniflow.text.numbers import MINUS, inside
 
 _NAME = re.compile(
     r"(?<![\w.-])(?:ses-[A-Za-z0-9]+|[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)+)(?![\w-])"
@@ -84,32 +80,3 @@ def remark(text: Any, sessions: Mapping[str, str]) -> str:
         return name if long == name.replace("_", " ") else inside(long)
 
     return re.sub(r"(?<![\w.-])-(?=\d)", MINUS, _NAME.sub(said, str(text or "")))
-
-
-# Rows of estimates as mappings, for figures.
-
-
-def row_term(row: Mapping[str, Any]) -> TestedTerm:
-    """Take the term of an estimate's row apart: over several sessions it is joint where the row has an F."""
-    return term_of(row["term"], 3 if row.get("df_numerator") else 2)
-
-
-def estimate_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return estimates as rows in the table's order, each with its `key` model/outcome/term."""
-    return [{**row, "key": f"{row['model']}/{row['outcome']}/{row['term']}"} for row in records(frame)]
-
-
-def coefficients(
-    rows: Sequence[Mapping[str, Any]], sessions: Sequence[str]
-) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the key of each F test -> the rows of its coefficients, sessions in order of time."""
-
-    def place(row: Mapping[str, Any]) -> int:
-        later = row_term(row).of
-        return sessions.index(later) if later in sessions else 0
-
-    return {
-        row["key"]: sorted((one for one in rows if one["key"].startswith(f"{row['key']}[")), key=place)
-        for row in rows
-        if row["df_numerator"]
-    }
