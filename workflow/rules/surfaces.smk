@@ -46,7 +46,7 @@ rule fit_surface:
         models=plan.models_file,
         knowledge=(
             known := reads(
-                f"measures participants exclusions surfaces peaks clusters {PLANNED}"
+                f"measures participants exclusions surfaces peaks clusters labels/atlases {PLANNED}"
             )
         ),
     output:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pniflow.resources import cached, rows
+
 VERTICES = {"32k": 32492, "164k": 163842}
 """Vertices of one hemisphere of the resampled meshes."""
 
 HALVES = {"left": "lh", "right": "rh"}
-
-_ANNOTATIONS = {"aparc_a2009s": "aparc_a2009s.freesurfer", "aparc_DK40": "aparc_DK40.freesurfer"}
 
 
 def folder() -> Path:
@@ -30,7 +30,13 @@ def folder() -> Path:
 
 def known_atlas(atlas: str) -> bool:
     """Return True for an atlas of which the 32k annotation is at hand."""
-    return atlas in _ANNOTATIONS
+    return bool(_annotations().get(atlas))
+
+
+@cached
+def _annotations() -> dict[str, str]:
+    """Return atlas -> its annotation in the template, blank for those it has none of."""
+    return {row["atlas"]: row["annotation"] for row in rows("labels", "atlases")}
 
 
 def hemisphere(side: str, kind: str = "central") -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +92,7 @@ def annotation(side: str, atlas: str) -> tuple[np.ndarray, list[str]]:
     """
     from nibabel.freesurfer.io import read_annot
 
-    name = f"{HALVES[side]}.{_ANNOTATIONS[atlas]}.annot"
+    name = f"{HALVES[side]}.{_annotations()[atlas]}.annot"
     labels, _, names = read_annot(folder() / "atlases_surfaces_32k" / name)
     return labels, [one.decode("utf-8") for one in names]
 
