@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from pniflow.imaging.cat12.document import parse  # noqa: E402
-from pniflow.imaging.cat12.labels import LabelReader  # noqa: E402
+from pniflow.imaging.cat12.label_files import LabelReader  # noqa: E402
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12  # noqa: E402
 from pniflow.imaging.cat12.report_xml import Report, globals_of, quality_of  # noqa: E402
 

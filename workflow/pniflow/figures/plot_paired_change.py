@@ -12,7 +12,7 @@ import numpy as np
 
 from pniflow.figures import style
 from pniflow.text import labels, numbers, wording
-from pniflow.text.estimates import Estimate, estimates_of
+from pniflow.text.estimates import Estimate, coefficients, estimates_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,16 +93,9 @@ def with_contrasts(rows: Sequence[Estimate], sessions: Sequence[str]) -> list[Es
 
     The contrasts take the joint test's family and role; their own p-values belong to no family.
     """
-
-    def place(row: Estimate) -> int:
-        return sessions.index(row.tested.of) if row.tested.of in sessions else 0
-
+    known = coefficients(rows, sessions)
     parts = {
-        row.key: [
-            replace(one, family=row.family, role=row.role)
-            for one in sorted(rows, key=place)
-            if one.key.startswith(f"{row.key}[") and not one.family
-        ]
+        row.key: [replace(one, family=row.family, role=row.role) for one in known[row.key] if not one.family]
         for row in rows
         if row.family and row.tested.kind == "joint"
     }

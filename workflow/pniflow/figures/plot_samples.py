@@ -38,13 +38,7 @@ PANELS = (
     ),
     Panel("detected_genes", 1.0, "detected genes", ("outlying number of detected genes",)),
     Panel("top_gene_share", 100.0, "share of the most expressed gene (%)", ("outlying share of one gene",)),
-    Panel(
-        "reference_level",
-        1.0,
-        "mean of the reference genes",
-        ("outlying reference genes",),
-        True,
-    ),
+    Panel("reference_level", 1.0, "mean of the reference genes", ("outlying reference genes",), True),
     Panel(
         "profile_correlation",
         1.0,

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 _MOST = 3  # tests drawn, a page of one column; further ones stand in the tables and files
 _LEVEL = 0.05
 _VIEWS = (("left", False), ("right", False), ("left", True), ("right", True))
-_CORRECTIONS = {
-    "logp_tfce": "threshold-free cluster enhancement",
-    "logp_fwe": "max-T",
-}
+_CORRECTIONS = {"logp_tfce": "threshold-free cluster enhancement", "logp_fwe": "max-T"}
 
 
 @dataclass(frozen=True)

@@ -187,10 +187,7 @@ def _traces(results: Results, given: Mapping[str, Path]) -> list[Trace]:
             ("file", f"{path.parent.name}/{path.name}"),
             ("sha256", trace.digest(path).removeprefix("sha256 ")),
             ("rule", rule),
-            (
-                "command",
-                f"pniflow {rule.replace('_', '-')} (snakemake -n -p --forcerun {rule} prints it)",
-            ),
+            ("command", f"pniflow {rule.replace('_', '-')} (snakemake -n -p --forcerun {rule} prints it)"),
         ]
         traces.append(Trace(f"table-{name}", f"table {name}", facts))
     return traces

@@ -97,14 +97,7 @@ def _cells(row: Estimate) -> list[str]:
     verdict = {"shown": "shown", "unclear": "not shown", "none": "not estimable"}[
         interpretation.verdict(row, 0.05)
     ]
-    return [
-        f"{name}: {what}",
-        size,
-        reach,
-        numbers.p_value(row.decisive_p),
-        str(row.n_participants),
-        verdict,
-    ]
+    return [f"{name}: {what}", size, reach, numbers.p_value(row.decisive_p), str(row.n_participants), verdict]
 
 
 def _columns(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -5,7 +5,7 @@ Each gives the named fields as text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +166,3 @@ def _sample_sheet(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str
         {name: Field(name) for name in own},
         bool(study["pseudonymize"]),
     )
-
-
-def renamed(one: Records, ids: Mapping[str, str]) -> Records:
-    """Replace participants' ids."""
-    return replace(one, participant=one.participant.map(dict(ids)).astype("str"))

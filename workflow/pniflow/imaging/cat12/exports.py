@@ -13,7 +13,7 @@ import numpy as np
 from pniflow import files
 from pniflow.errors import InputError, repeated
 from pniflow.imaging.cat12.document import read_bytes
-from pniflow.imaging.cat12.labels import AtlasValues, in_range
+from pniflow.imaging.cat12.label_files import AtlasValues, in_range
 
 # Since 12.8.1 `ROI_hammers_Vgm.csv`, before `ROI_catROI_hammers_Vgm.csv` and
 # `ROI_catROIs_aparc_DK40_thickness.csv`.

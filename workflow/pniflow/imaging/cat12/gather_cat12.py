@@ -15,7 +15,7 @@ from pniflow.contracts import contract
 from pniflow.errors import InputError
 from pniflow.imaging.atlases import metric, region
 from pniflow.imaging.cat12.index_cat12 import Scan
-from pniflow.imaging.cat12.labels import AtlasValues
+from pniflow.imaging.cat12.label_files import AtlasValues
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,7 @@ from pniflow.imaging.atlases import metric, unknown_names
 from pniflow.imaging.cat12 import document, exports, matfile
 from pniflow.imaging.cat12.gather_cat12 import region_writer
 from pniflow.imaging.cat12.index_cat12 import Scan, find_scans
-from pniflow.imaging.cat12.labels import AtlasValues, LabelReader, read_labels
+from pniflow.imaging.cat12.label_files import AtlasValues, LabelReader, read_labels
 from pniflow.imaging.cat12.report_xml import Report, globals_of, quality_of, quirks
 from pniflow.imaging.naming import entities
 

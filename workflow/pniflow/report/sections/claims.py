@@ -52,13 +52,7 @@ def _of_one(rows: Sequence[Estimate], context: Context, name: str) -> list[Any]:
     notes = [("", [text]) for text in published.get("contradictions", ())]
     known = [Paragraph(["Known contradictions between the sources:"]), Listing(notes)] if notes else []
     sources = [("", [f"{short}: {about['citation']}"]) for short, about in published["sources"].items()]
-    return [
-        Paragraph([published["introduction"]]),
-        table,
-        *known,
-        Paragraph(["Sources:"]),
-        Listing(sources),
-    ]
+    return [Paragraph([published["introduction"]]), table, *known, Paragraph(["Sources:"]), Listing(sources)]
 
 
 def _of_same_estimand(key: str, by_key: Mapping[str, Estimate], context: Context) -> Estimate | None:

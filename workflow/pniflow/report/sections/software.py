@@ -9,17 +9,7 @@ from pniflow import __version__
 from pniflow.report.blocks import Paragraph, Row, Table
 from pniflow.report.run_results import Results
 
-_PACKAGES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "nibabel",
-    "matplotlib",
-    "jinja2",
-    "typst",
-    "t1prep",
-)
+_PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "nibabel", "matplotlib", "jinja2", "typst", "t1prep")
 
 
 def software(results: Results) -> list[Any]:

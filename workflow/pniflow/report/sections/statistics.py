@@ -109,11 +109,7 @@ def mapped(results: Results) -> Text:
     if any(table["p_fwe"].notna().any() for table in some):
         text += [" of the largest statistic", *cite("map_maxt")]
     if any(table["p_tfce"].notna().any() for table in some):
-        text += [
-            " and" if text else "",
-            " after threshold-free cluster enhancement",
-            *cite("tfce"),
-        ]
+        text += [" and" if text else "", " after threshold-free cluster enhancement", *cite("tfce")]
     lead = "Over each whole map, p is family-wise by permutation of persons"
     return [lead, *cite("sign_flip"), ":", *text, "."] if text else []
 
