@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import inspect
 import re
 import subprocess
@@ -63,6 +64,23 @@ def test_imports_run_downwards(place: int) -> None:
     names = imports_of(ROOMS[place])
     assert names
     assert {name for name in names if name.partition(".")[0] in ROOMS[place + 1 :]} == set()
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    names = {path: ".".join(path.relative_to(LIBRARY).with_suffix("").parts) for path in TREES}
+    known = set(names.values())
+    leads = {
+        names[path]: {
+            found
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for one in ("", *(f".{alias.name}" for alias in node.names))
+            if (found := f"{node.module}{one}".removeprefix("pniflow.")) in known
+        }
+        for path, tree in TREES.items()
+    }
+    assert sum(map(len, leads.values())) > 400
+    list(graphlib.TopologicalSorter(leads).static_order())  # raises where there is a circle
 
 
 def test_the_engine_imports_nothing_of_pniflow() -> None:

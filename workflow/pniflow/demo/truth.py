@@ -17,8 +17,8 @@ from pniflow.demo.observe import INSULA
 from pniflow.demo.scenario import DETECTION_LIMIT, Design, facets, genes
 from pniflow.demo.simulation import Study, simulate
 from pniflow.models.specification import BETWEEN_MINUS_WITHIN, read_models
-from pniflow.models.study_data import Variable
-from pniflow.models.terms import PERSON_MEAN, SESSION, Sample, parts_of
+from pniflow.models.study_data import PERSON_MEAN, SESSION, Variable
+from pniflow.models.terms import Sample, parts_of
 
 if TYPE_CHECKING:
     from pniflow.models.specification import Model

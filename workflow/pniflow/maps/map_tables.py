@@ -74,7 +74,7 @@ def fitted(
         As for `maps.fit_maps`.
     """
     measures, participants, exclusions = cohort_tables
-    cohort = cohort_of(plan, measures, participants)
+    cohort = cohort_of(measures, participants, plan.reference, plan.days)
     outcome = f"{over}.{measure}"
     cohort, unused = fit_maps.map_cohort(cohort, index, read_table(exclusions, "exclusions"), outcome)
     if unused:

@@ -23,8 +23,7 @@ from pniflow.models.analysis import Array, contrasts_of, design_groups, mixed_mo
 from pniflow.models.design import Design
 from pniflow.models.results import Row, frame_of
 from pniflow.models.specification import Model, Plan, read_models
-from pniflow.models.study_data import cohort_of
-from pniflow.models.terms import SESSION
+from pniflow.models.study_data import SESSION, cohort_of
 
 if TYPE_CHECKING:
     from pniflow.models.study_data import Cohort
@@ -56,7 +55,7 @@ def check_design(*, measures: Path, participants: Path, models: Path, design: Pa
         Bad input, in one sentence; nothing is written then.
     """
     plan = read_models(models)
-    cohort = cohort_of(plan, measures, participants)
+    cohort = cohort_of(measures, participants, plan.reference, plan.days)
     with one_blas_thread():
         chosen, _ = planning.planned(plan, cohort)
         rows = [

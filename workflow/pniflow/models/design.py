@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pniflow.errors import InputError
 from pniflow.models.specification import Model
-from pniflow.models.study_data import Cohort, Variable
-from pniflow.models.terms import SESSION, TIME, Sample, parts_of
+from pniflow.models.study_data import SESSION, TIME, Cohort, Variable
+from pniflow.models.terms import Sample, parts_of
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pniflow.errors import InputError, listing
 from pniflow.files import read_yaml
 from pniflow.modalities import DOMAINS, MODALITIES
 from pniflow.models.specification import Model, Plan
-from pniflow.models.terms import PERSON_MEAN
+from pniflow.models.study_data import PERSON_MEAN
 
 if TYPE_CHECKING:
     from pniflow.models.study_data import Cohort

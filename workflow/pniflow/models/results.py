@@ -14,8 +14,7 @@ from pniflow.mixed import G_AV, SLOPE, paired_effects, sd_of_columns, two_sided_
 from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.design import Design
 from pniflow.models.specification import Model, Plan
-from pniflow.models.study_data import Cohort
-from pniflow.models.terms import SESSION
+from pniflow.models.study_data import SESSION, Cohort
 
 if TYPE_CHECKING:
     import pandas as pd

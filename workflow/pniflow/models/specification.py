@@ -12,7 +12,8 @@ from typing import Any
 from pniflow import config
 from pniflow.errors import InputError, listing, repeated
 from pniflow.files import read_yaml
-from pniflow.models.terms import BETWEEN, INTERCEPT, PERSON_MEAN, SESSION, TIME, WITHIN, Term, read_term
+from pniflow.models.study_data import PERSON_MEAN, SESSION, TIME
+from pniflow.models.terms import BETWEEN, INTERCEPT, WITHIN, Term, read_term
 
 BETWEEN_MINUS_WITHIN = "between_minus_within"
 MAPS = ("surface", "voxels")  # keys of a model that is fitted at every vertex or voxel, and kinds of map

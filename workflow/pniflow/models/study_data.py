@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from pniflow.contracts import read_table
 from pniflow.errors import InputError, listing
-from pniflow.models.specification import Plan
-from pniflow.models.terms import PERSON_MEAN, SESSION, TIME
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SESSION, TIME = "session", "time"
+PERSON_MEAN = "_person_mean"  # behind the name of a variable
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,10 @@ class Cohort:
         return Variable(person_means(values, self.person, len(self.participants))[self.person])
 
 
-def cohort_of(plan: Plan, measures: Path, participants: Path) -> Cohort:
+def cohort_of(measures: Path, participants: Path, reference: str | None, days: Mapping[str, float]) -> Cohort:
     """Read the cohort that a plan's models are fitted to, from tables by the contract of the same name."""
-    return read_cohort(
-        read_table(measures, "measures"),
-        read_table(participants, "participants"),
-        plan.reference,
-        plan.days,
-        str(measures),
-    )
+    tables = read_table(measures, "measures"), read_table(participants, "participants")
+    return read_cohort(*tables, reference, days, str(measures))
 
 
 def read_cohort(

@@ -10,23 +10,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing
-
-if TYPE_CHECKING:
-    from pniflow.models.study_data import Variable
+from pniflow.models.study_data import PERSON_MEAN, SESSION, Variable
 
 Array: TypeAlias = NDArray[np.float64]
 
 INTERCEPT = "(intercept)"
-SESSION = "session"
-TIME = "time"
 TIV = "tiv"
-WITHIN, BETWEEN, PERSON_MEAN = "_within", "_between", "_person_mean"  # behind the name of a variable
+WITHIN, BETWEEN = "_within", "_between"  # behind the name of a variable
 _CONSTANT = 1e-12  # a spread below this share of the largest value is none
 
 

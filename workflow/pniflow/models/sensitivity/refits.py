@@ -15,8 +15,8 @@ from pniflow.errors import InputError
 from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.results import Row, all_rows
 from pniflow.models.specification import Model, Plan
-from pniflow.models.study_data import Cohort, Variable, read_cohort
-from pniflow.models.terms import PERSON_MEAN, SESSION, TIME, TIV, MainEffect, Split
+from pniflow.models.study_data import PERSON_MEAN, SESSION, TIME, Cohort, Variable, read_cohort
+from pniflow.models.terms import TIV, MainEffect, Split
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,8 +18,7 @@ from pniflow.models.analysis import ModelFit, joined
 from pniflow.models.design import Design
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
-from pniflow.models.study_data import Cohort
-from pniflow.models.terms import SESSION
+from pniflow.models.study_data import SESSION, Cohort
 
 Array = NDArray[np.float64]
 ALL_ALIKE = "every pair has the same change: no t"

@@ -14,8 +14,7 @@ from pniflow.models.analysis import ModelFit, contrasts_of, joined, mixed_model
 from pniflow.models.design import Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
-from pniflow.models.study_data import Cohort
-from pniflow.models.terms import SESSION
+from pniflow.models.study_data import SESSION, Cohort
 
 Array = NDArray[np.float64]
 _SEED = 20240618  # of the bootstrap; every outcome and term starts from it

@@ -20,8 +20,7 @@ from pniflow.models.sensitivity.refits import (
     subgroup_rows,
 )
 from pniflow.models.specification import Family, Model, Plan
-from pniflow.models.study_data import Cohort
-from pniflow.models.terms import SESSION
+from pniflow.models.study_data import SESSION, Cohort
 
 
 @dataclass(frozen=True)
