@@ -1,8 +1,8 @@
 """One list of what a study can have: questionnaires, assays, expression, and the kinds of images.
 
 A modality is one row of `modalities.yaml` and a room of its own; its rules are `workflow/rules/<name>.smk`,
-its section of study.yaml `workflow/schemas/<name>.section.yaml` (the first ones' stand in study.schema.yaml),
-the contracts of its tables lie beside it.
+its section of study.yaml stands in `study.schema.yaml` or in `<name>.section.yaml` beside it, and so do the
+contracts of its tables.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from pniflow.files import read_text
 
 _HERE = Path(__file__).resolve().parent
 _ENDINGS = (".yaml", ".tsv")
+_NAME = re.compile(r"[A-Za-z0-9_]+")  # what lies beside files of such names (._pss10.yaml) is no resource
 _ADDED = ("labels", "atlases", "references", "genes/gene_map")  # kinds and tables to which a user's own add
 # The user's own resources as they were named, and where they are.
 _own: contextvars.ContextVar[tuple[Path, str] | None] = contextvars.ContextVar("own resources", default=None)
@@ -103,7 +104,7 @@ def sources(kind: str, name: str) -> list[Path]:
     InputError
         No such name; the sentence lists the names there are.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+    if not _NAME.fullmatch(name):
         raise InputError(
             f"{kind}: '{name}' is not a resource name; use letters, digits and underscores, not a path."
         )
@@ -126,7 +127,10 @@ def _places(kind: str) -> list[Path]:
 def files(kind: str) -> list[Path]:
     """Return the files of a kind by name, each where `find` finds it."""
     found = {
-        path.stem: path for place in _places(kind) for path in place.glob("*.*") if path.suffix in _ENDINGS
+        path.stem: path
+        for place in _places(kind)
+        for path in place.glob("*.*")
+        if path.suffix in _ENDINGS and _NAME.fullmatch(path.stem)
     }
     return [found[name] for name in sorted(found)]
 

@@ -51,6 +51,7 @@ rule assemble_cohort:
         mixed=switch("allow-mixed-versions", config["cat12"]["allow_mixed_versions"]),
         out=subpath(output.flow, parent=True),
         code=code_digest("cohort.assemble_cohort", known),
+        made_by=[code_digest(stage, []) for stage in MADE_BY],
     message:
         "Measures, participant flow, exclusions and Table 1"
     shell:

@@ -9,6 +9,7 @@ sys.path.insert(0, LIBRARY)
 
 from pniflow.errors import InputError
 from pniflow.figures.gallery import drawn
+from pniflow.modalities import MODALITIES as ALL
 from pniflow.plan import (
     code_digest,
     folder_digest,
@@ -43,6 +44,14 @@ shell.prefix(
 )
 
 MODALITIES = plan.modalities
+# The modules that make the branches of the cohort, which no import shows.
+MADE_BY = sorted(
+    {
+        one.made_by.partition(":")[0].removeprefix("pniflow.")
+        for one in ALL
+        if one.made_by
+    }
+)
 
 
 def placed(names):

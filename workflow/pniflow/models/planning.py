@@ -22,7 +22,6 @@ _NAMED = {
     for domain in DOMAINS
 }
 _PREFIXED = {"log_": "assay", "log2_": "expression"}
-_ARTICLE = {"assay": "an", "expression": "an", "imaging": "an", "exposure": "an"}
 
 
 class Lack(NamedTuple):
