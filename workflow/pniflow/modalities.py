@@ -74,6 +74,10 @@ class Modality:
         The branch's heading.
     phrase : str
         What a study without any measure of its domain is said to lack.
+    item : str
+        What an exclusion of it is called that concerns all of its measures ("scan").
+    prefix : str
+        How names of its measures begin, where another modality speaks for their domain.
     raw : list of str
         Keys of study.yaml that name its raw files and folders.
     measures : list of str
@@ -93,6 +97,8 @@ class Modality:
     made_by: str = ""
     label: str = ""
     phrase: str = ""
+    item: str = ""
+    prefix: str = ""
     raw: Sequence[str] = ()
     measures: Sequence[str] = ()
     tables: Sequence[Table] = ()

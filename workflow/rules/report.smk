@@ -51,7 +51,7 @@ rule render_report:
         f"{PNIFLOW} render-report"
         " --study {input.study} --models {input.models}"
         f"{flags(REPORTED)} {{params.score}}{{params.published}}"
-        " --figures {input.figures} --out {output.page} --pdf {output.paper}"
+        " --figures {input.figures} --behind {input.behind} --out {output.page} --pdf {output.paper}"
         " --references {output.references} 2> {log}"
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 from pniflow.cohort.roster import PLACE, Roster
-from pniflow.modalities import DOMAINS
+from pniflow.modalities import DOMAINS, MODALITIES
 
 # Covariates that tell of the course, where study.yaml declares them under these names.
 COURSE = {
@@ -22,6 +22,7 @@ COURSE = {
     "adverse_events": "adverse events",
     "relapses": "relapses",
 }
+_ITEMS = {one.branch: [one.item] for one in MODALITIES if one.item}
 BRANCH_OF = {name: one.branch for name, one in DOMAINS.items()} | {"exposure": "all"}
 UNRECORDED, UNCOLLECTED, UNUSABLE = "session not recorded", "not collected", "no usable value"
 
@@ -102,11 +103,7 @@ def outcomes(
         states = recorded.copy()
         if branch in assessed:
             states[cells(assessed[branch])] = codes[UNUSABLE]
-        general = placed[
-            kinds[0].isin(
-                {"expression": ["sample"], "imaging": ["scan"], "freesurfer": ["freesurfer"]}.get(branch, [])
-            )
-        ]
+        general = placed[kinds[0].isin(_ITEMS.get(branch, []))]
         states[cells(general)] = general["rule"].map(codes)
         for measure, rows in group.groupby("measure", sort=True):
             own = states.copy()
@@ -123,8 +120,9 @@ def outcomes(
 
 def _by_branch(measures: pd.DataFrame) -> Any:
     branch = measures["domain"].map(BRANCH_OF)
-    for start, own in (("lesion_", "lesions"), ("freesurfer_", "freesurfer")):
-        branch = branch.mask(measures["measure"].str.startswith(start), own)
+    for one in MODALITIES:
+        if one.prefix:
+            branch = branch.mask(measures["measure"].str.startswith(one.prefix), one.branch)
     return measures.assign(branch=branch).groupby(["domain", "branch"], sort=True)
 
 

@@ -57,6 +57,7 @@ def render_report(
     gene_set: str | None = None,
     variant: str | None = None,
     figures: list[Path] | None = None,
+    behind: list[Path] | None = None,
     published: list[str] | None = None,
 ) -> None:
     """Write the report: one HTML file that holds everything and loads nothing, and the same as PDF.
@@ -79,6 +80,8 @@ def render_report(
         Gene set and variant of the CTRA score.
     figures : list of Path, optional
         The figures' descriptions (JSON); each SVG lies beside its description.
+    behind : list of Path, optional
+        What the models were fitted to; without it, what of that lies beside the estimates.
     published : list of str, optional
         Files of `resources/published` whose claims stand beside this study's estimates.
 
@@ -100,8 +103,9 @@ def render_report(
     about = results.study
     subtitle = f"{about['design'][:1].upper()}{about['design'][1:]}"
     report = Document(about["title"], subtitle, about["simulated"], all_sections(results))
-    traces, behind = _traces(results, tables), trace.behind(tables["estimates"].parent.parent, models)
-    files.write_text(out, write_page(report, traces=traces, behind=behind, version=__version__))
+    facts = trace.behind(tables["estimates"].parent.parent, models, behind)
+    page = write_page(report, traces=_traces(results, tables), behind=facts, version=__version__)
+    files.write_text(out, page)
     if references:
         files.write_text(references, results.bibliography.bibtex())
     if pdf:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import itertools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pniflow import contracts
@@ -111,16 +111,21 @@ def _outcome(row: Estimate, alpha: float) -> str:
     return ", ".join([shown, numbers.p_phrase(row.p_value), *adjusted])
 
 
-def behind(results: Path, models: Path | None = None) -> Facts:
+def behind(results: Path, models: Path | None = None, read: Collection[Path] | None = None) -> Facts:
     """Return the files behind the estimates with their SHA-256, the rule that wrote them and its command.
 
-    Names are those inside the results folder: the same wherever it lies.
+    Names are those inside the results folder: the same wherever it lies. What the models were fitted to is
+    among `read`; where nobody says it, those of its files that are there.
     """
-    # An expression table without a score was not used.
-    unused = () if (results / "expression" / "ctra_scores.tsv").is_file() else ("samples",)
-    there = {
-        name: path for name, path in _INPUTS.items() if (results / path).is_file() and name not in unused
-    }
+    if read is None:
+        # An expression table without a score was not used.
+        unused = () if (results / "expression" / "ctra_scores.tsv").is_file() else ("samples",)
+        read = [
+            results / path
+            for name, path in _INPUTS.items()
+            if (results / path).is_file() and name not in unused
+        ]
+    there = {name: path for name, path in _INPUTS.items() if results / path in read}
     facts = [(f"input {path}", digest(results / path)) for path in there.values()]
     if models and models.is_file():
         facts.append((f"input {models.name}", digest(models)))

@@ -12,6 +12,7 @@ import numpy as np
 
 from pniflow import config, contracts
 from pniflow.errors import InputError
+from pniflow.modalities import MODALITIES
 from pniflow.questionnaires.keys import Key, read_key
 from pniflow.study.covariates import cast, covariate_values, flagged
 from pniflow.study.dates import DAY, since
@@ -191,7 +192,7 @@ def _pseudonymized(
     tables: dict[str, pd.DataFrame], register: list[str], study: Mapping[str, Any], data: Path
 ) -> dict[str, pd.DataFrame]:
     """Replace every participant's id, in an order that nobody without the export can work out."""
-    named = [section for section in ("cat12", "freesurfer", "images", "lesions") if section in study]
+    named = [one.name for one in MODALITIES if one.domain == "imaging" and one.raw and one.name in study]
     if named:
         raise InputError(
             f"study.yaml: pseudonymize is true, but the scans under {named[0]} carry participants' ids in "
