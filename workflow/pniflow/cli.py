@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from pniflow import __version__
 from pniflow.errors import InputError, nearest
-from pniflow.figures.gallery import FIGURES
+from pniflow.figures.gallery import FIGURES, Figure
 from pniflow.modalities import MODALITIES
 from pniflow.resources import searched
 from pniflow.tables import READS, TABLES, described
@@ -44,10 +44,16 @@ COMMANDS = {
 }
 
 
+def _figure_of(command: str) -> Figure | None:
+    """Return the figure that a command draws; None for other commands."""
+    stage, _, name = command.replace("-", "_").partition("_")
+    return FIGURES.get(name) if stage == "plot" else None
+
+
 def function_of(command: str) -> Callable[..., None]:
     """Return the public function behind a command: the module of its name holds it."""
     name = command.replace("-", "_")
-    if figure := FIGURES.get(name.removeprefix("plot_")):
+    if figure := _figure_of(command):
         from pniflow.figures.style import command_of
 
         return command_of(figure.name)
@@ -144,9 +150,8 @@ def parser_of(
 
 def _add_tables(parser: argparse.ArgumentParser, command: str, explained: bool) -> None:
     """Give each table that a command reads an option, explained by its contract."""
-    name = command.replace("-", "_")
-    figure = FIGURES.get(name.removeprefix("plot_"))
-    needed, further = (figure.reads, figure.optional) if figure else READS[name]
+    figure = _figure_of(command)
+    needed, further = (figure.reads, figure.optional) if figure else READS[command.replace("-", "_")]
     for name in dict.fromkeys((*needed, *further)):
         help = described(name).replace("%", "%%") if explained else None
         parser.add_argument(

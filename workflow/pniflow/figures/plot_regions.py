@@ -224,14 +224,14 @@ def _views(maps: Sequence[Regional]) -> list[bool]:
     if not maps:
         return []
     atlas = maps[0].region.atlas
-    vertices, _, _, label_texts, names = brain.read_surface("left", atlas)
+    vertices, _, _, regions, names = brain.read_surface("left", atlas)
     parts = region_parts(atlas)
     middle = vertices[:, 0].mean()
     inner = set()
     for one in maps:
         members = [names.index(part) for part in parts.get((one.region.group, one.region.metric), ())]
         if members:
-            inner.add(bool(vertices[np.isin(label_texts, members), 0].mean() > middle))
+            inner.add(bool(vertices[np.isin(regions, members), 0].mean() > middle))
     return sorted(inner)
 
 
