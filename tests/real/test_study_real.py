@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pniflow.errors import InputError
-from pniflow.new_study import new_study
+from pniflow.new_study.new_study import new_study
 from pniflow.study.ingest_study import ingest_study
 from study_files import read_rows, text_of, write_study
 

@@ -304,6 +304,15 @@ def test_every_damaged_byte_of_a_mat_file_is_read_or_refused() -> None:
     assert refused > 500
 
 
+def test_a_mark_beyond_all_bounds_is_the_worst_grade_and_stops_no_scan(tmp_path: Path) -> None:
+    made.write(
+        tmp_path / "cat12", {"report/cat_a.xml": made.report(marks="<IQR>1e308</IQR><SIQR>-1e308</SIQR>")}
+    )
+    parse(tmp_path / "cat12")
+    quality = read_table(tmp_path / "out" / "q.tsv", "quality").iloc[0]
+    assert quality[["status", "iqr_grade", "iqr_percent"]].tolist() == ["ok", "F", 0]
+
+
 def test_a_sound_xml_goes_before_its_mat_twin(tmp_path: Path) -> None:
     made.write(tmp_path / "cat12", made.good_scan("a") | {"report/cat_a.mat": b"hello"})
     parse(tmp_path / "cat12")

@@ -249,6 +249,21 @@ def test_a_strand_that_cannot_be_inferred(tmp_path, capsys):
     )
 
 
+@pytest.mark.parametrize("strand", ["auto", "unstranded", "reverse"])
+def test_a_file_of_star_that_lost_a_column(tmp_path, capsys, strand):
+    path = tmp_path / "aReadsPerGene.out.tab"
+    path.write_text("N_unmapped\t9\t9\nIL6\t100\t70\n")
+    assert_ingest_refused(capsys, tmp_path, path, "the file has 3 columns; STAR writes four", strand=strand)
+
+
+def test_a_short_row_of_probes_and_an_export_without_samples(tmp_path, capsys):
+    path = tmp_path / "a.RCC"
+    path.write_text("<Header>\n<Code_Summary>\nCodeClass,Name\nEndogenous\n</Code_Summary>\n")
+    assert_ingest_refused(capsys, tmp_path, path, "a.RCC: probe '' has no count")
+    path.write_text("File Name,,\nGene RLF,,\nEndogenous,IL6,NM_1,5\n")
+    assert_ingest_refused(capsys, tmp_path, path, "a.RCC: the first line names no sample's file")
+
+
 def test_files_of_several_formats(tmp_path, capsys):
     folder = tmp_path / "mixed"
     folder.mkdir()

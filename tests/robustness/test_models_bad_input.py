@@ -31,6 +31,20 @@ def sentence(tmp_path, models, measures=None, participants=None) -> str:
     return text
 
 
+def reason(tmp_path, fixed, measures, participants) -> str:
+    """Fit one model; expect its rows without numbers, each with the same reason, which is returned."""
+    tables = fitted(tmp_path, measures, participants, broken(fixed=fixed))
+    rows = tables["estimates"]
+    assert set(rows["model"]) == {"a_model"} and "session" in set(rows["term"])
+    numbers = ["estimate", "std_error", "df", "statistic", "p_value", "p_adjusted", "conf_low", "effect_size"]
+    assert rows[numbers].isna().all(axis=None)
+    (text,) = set(rows["note"])
+    assert text.startswith("not estimable: ")
+    sizes = tables["diagnostics"].query("table == 'families'").set_index("quantity")["value"]
+    assert (sizes["m_planned"], sizes["m_estimable"]) == (1, 0)
+    return str(text)
+
+
 def broken(**changes):
     document = one_model(["pss10"], ["session"], test={"a_family": ["session"]})
     document["models"][0].update(changes)
@@ -168,37 +182,72 @@ def test_unknown_metric_of_a_known_region(tmp_path):
 def test_constant_term(tmp_path):
     measures, participants = study()
     participants["site"] = "one"
-    text = sentence(tmp_path, broken(fixed=["session", "site"]), measures, participants)
-    assert "a_model" in text and "'site' is constant" in text
+    text = reason(tmp_path, ["session", "site"], measures, participants)
+    assert "'site' is constant over the complete rows (46)" in text
 
 
 def test_split_predictor_that_does_not_vary_within_people(tmp_path):
     measures, participants = study()
     fixed = measures["measure"] == "gad7"
     measures.loc[fixed, "value"] = measures[fixed].groupby("participant_id")["value"].transform("first")
-    text = sentence(tmp_path, broken(fixed=["session", {"split": "gad7"}]), measures, participants)
+    text = reason(tmp_path, ["session", {"split": "gad7"}], measures, participants)
     assert "'gad7_within' is constant" in text and "within participants" in text
 
 
 def test_covariate_split_where_a_visit_is_missing(tmp_path):
     """Means of the sessions differ then, though nothing varies within a participant."""
     measures, participants = study(drop={"pss10": [(0, "ses-post"), (3, "ses-pre")]})
-    text = sentence(tmp_path, broken(fixed=["session", {"split": "age"}]), measures, participants)
+    text = reason(tmp_path, ["session", {"split": "age"}], measures, participants)
     assert "'age_within' is constant" in text and "within participants" in text
 
 
 def test_more_terms_than_people(tmp_path):
     measures, participants = study(people=4, measures=("pss10", "gad7", "phq9", "ctra"))
     fixed = ["session", {"split": "gad7"}, {"split": "phq9"}]
-    text = sentence(tmp_path, broken(fixed=fixed), measures, participants)
+    text = reason(tmp_path, fixed, measures, participants)
     assert "6 terms with 6 coefficients, and 4 participants with 8 complete rows" in text
 
 
 def test_outcome_without_pairs(tmp_path):
     measures, participants = study()
     measures = measures[(measures["measure"] != "pss10") | (measures["session_id"] == "ses-pre")]
-    text = sentence(tmp_path, broken(), measures, participants)
-    assert "a_model" in text and "'pss10'" in text and "two sessions" in text and "random: []" in text
+    assert "no participant with two sessions" in reason(tmp_path, ["session"], measures, participants)
+
+
+def test_a_scale_of_one_participant_and_a_product_that_does_not_vary(tmp_path):
+    measures, participants = study(people=1, sessions=("ses-pre", "ses-post", "ses-fu"))
+    scaled = ["session", {"variable": "gad7", "scale": "sd"}]
+    assert "'gad7' have no SD" in reason(tmp_path / "a", scaled, measures, participants)
+    measures, participants = study()
+    participants["site"] = np.where(participants["b_cell_depletion"] == "yes", "a", "b")
+    product = ["session", "b_cell_depletion", "site", {"interaction": ["b_cell_depletion", "site"]}]
+    assert "is constant" in reason(tmp_path / "b", product, measures, participants)
+
+
+def test_what_one_model_lacks_costs_no_other(tmp_path):
+    measures, participants = study()
+    participants["site"] = "one"
+    document = broken()
+    document["models"].append({**document["models"][0], "name": "by_site", "fixed": ["session", "site"]})
+    alone = fitted(tmp_path / "alone", measures, participants, broken())["estimates"]
+    both = fitted(tmp_path / "both", measures, participants, document)
+    unchanged = both["estimates"].query("model == 'a_model'").drop(columns="p_adjusted")
+    pd.testing.assert_frame_equal(unchanged, alone.drop(columns="p_adjusted"), check_dtype=False)
+    sizes = both["diagnostics"].query("table == 'families'").set_index("quantity")["value"]
+    assert (sizes["m_planned"], sizes["m_estimable"]) == (2, 1)
+
+
+def test_a_reference_level_that_nobody_of_the_sample_has(tmp_path):
+    """The session is estimated all the same; the levels are compared with nobody."""
+    measures, participants = study()
+    participants["site"] = np.resize(["s0", "s1", "s2"], len(participants))
+    seen = participants.loc[participants["site"] != "s2", "participant_id"]
+    measures = measures[measures["participant_id"].isin(seen)]
+    document = broken(fixed=["session", {"variable": "site", "reference": "s2"}])
+    rows = fitted(tmp_path, measures, participants, document)["estimates"].set_index("term")
+    lost = rows.loc[["site", "site[s0]", "site[s1]"]]
+    assert lost["note"].str.contains("the reference level 's2' of site has no rows here").all()
+    assert np.isfinite(rows.loc["session", "p_value"]) and "'s2'" not in str(rows.loc["session", "note"])
 
 
 def test_empty_measures(tmp_path):

@@ -10,6 +10,9 @@ import pytest
 from called import call
 from four_people import STUDY, TABLES, write_study
 from pniflow.cohort.assemble_cohort import assemble_cohort
+from pniflow.cohort.exclusions import of_scales
+from pniflow.cohort.roster import Roster, without_excluded
+from pniflow.cohort.summaries import flow
 from pniflow.contracts import read_table
 from pniflow.files import read_json
 
@@ -203,3 +206,63 @@ def test_the_dictionary_as_a_table_says_the_same_as_the_json(cohort: Path) -> No
     assert rows.loc[("sessions", "draw_time"), "unit"] == "h"
     assert rows.loc[("sessions", "draw_time_flag"), "levels"] == "yes: above 10; no: none of these"
     assert rows.loc[("participants", "reason_not_completed"), "levels"] == "time: code 1; illness: code 2"
+
+
+def test_a_scale_that_nobody_answered_at_a_session_is_not_asked_there_rather_than_not_answered() -> None:
+    columns = ["participant_id", "session_id", "scale", "score", "items_answered", "items_total"]
+    rows = [
+        ("A", "ses-pre", "gad7", 3.0, 7, 7),
+        ("A", "ses-pre", "pss10", None, 0, 10),
+        ("B", "ses-pre", "gad7", 4.0, 7, 7),
+        ("B", "ses-pre", "pss10", None, 0, 10),
+        ("A", "ses-post", "gad7", None, 0, 7),
+        ("A", "ses-post", "pss10", 20.0, 10, 10),
+        ("B", "ses-post", "gad7", 5.0, 7, 7),
+        ("B", "ses-post", "pss10", 21.0, 10, 10),
+    ]
+    lost = of_scales(pd.DataFrame(rows, columns=columns))
+    assert lost[["participant_id", "session_id", "item"]].to_numpy().tolist() == [
+        ["A", "ses-post", "scale gad7"]
+    ]
+
+
+def test_scans_and_samples_of_people_whom_the_study_excludes_are_not_joined() -> None:
+    people = pd.DataFrame({"participant_id": ["sub-01"]})
+    study = {"exclude": [{"participants": ["02"], "reason": "screening failure"}]}
+    scans = pd.DataFrame({"participant_id": ["sub-01", "sub-02", "sub-03", None], "session_id": "ses-pre"})
+    assert without_excluded(scans, people, study)["participant_id"].fillna("").tolist() == [
+        "sub-01",
+        "sub-03",
+        "",
+    ]
+    samples = pd.DataFrame(
+        {
+            "participant_id": ["sub-01", "sub-01", "sub-09"],
+            "session_id": ["ses-pre", None, "ses-pre"],
+            "excluded": [None, "a wave that is left out", "test record"],
+        }
+    )
+    assert without_excluded(samples, people, study).index.tolist() == [0]
+
+
+def test_what_rules_leave_out_stands_in_the_flow_by_rule() -> None:
+    account = pd.DataFrame(
+        [
+            ("a.csv", None, 5, 5, 0, None, None),
+            ("a.csv", None, 2, 0, 2, "exclude.0", "preview"),
+            ("b.csv", None, 1, 0, 1, "exclude.0", "preview"),
+            ("a.csv", "gad_1", 2, 0, 2, "exclude.0", "preview"),
+            (None, None, 5, 5, 0, None, None),
+            (None, None, 1, 0, 1, "exclude.0", "preview"),
+        ],
+        columns=["file", "field", "cells", "stored", "left_out", "rule", "reason"],
+    )
+    people = pd.DataFrame({"participant_id": list("ABCDE")})
+    sessions = pd.DataFrame({"participant_id": ["A"], "session_id": ["ses-pre"]})
+    table = flow(Roster(people, sessions, ["ses-pre"]), {}, {}, {}, account)
+    left = table[table["rule"].notna()][["step", "n", "note", "rule"]].to_numpy().tolist()
+    assert left == [
+        ["people left out", 1, "preview", "exclude.0"],
+        ["rows left out", 3, "preview", "exclude.0"],
+    ]
+    assert table["step"].iloc[0] == "enrolled" and table["n"].iloc[0] == 5

@@ -162,3 +162,16 @@ def test_a_line_of_star_that_breaks_off_is_one_sentence(tmp_path):
     (tmp_path / "rna/A1ReadsPerGene.out.tab").write_text("N_unmapped\t1\t1\t1\nIL6\t5\t5\t0\nTNF\t5")
     with pytest.raises(InputError, match="'TNF' has the value ''"):
         levels(tmp_path)
+
+
+def test_a_blank_name_in_a_collectors_table_moves_no_sample(tmp_path):
+    """A column without a name is nobody's; those behind it keep their counts."""
+    rows = "".join(
+        f"Endogenous,{gene},NM_1,{one},9,{two}\n"
+        for gene, (one, two) in zip(GENES, VALUES[:, :2], strict=True)
+    )
+    path = tmp_path / "export.csv"
+    path.write_text(f"File Name,,,A1.RCC,,A2.RCC\nGene RLF,,,x,x,x\n{rows}")
+    ingest_expression(matrix=path, unit="counts", out=tmp_path / "l.parquet")
+    found = read_levels(tmp_path / "l.parquet").set_index("sample_id")["IL6"]
+    assert found.to_dict() == dict(zip(["A1", "A2"], VALUES[GENES.index("IL6"), :2], strict=True))

@@ -188,7 +188,7 @@ def test_files_of_one_sample_each_are_found_by_folder_file_and_pattern(tmp_path)
 )
 def test_the_plan_knows_the_folders_behind_patterns(tmp_path, given, certain):
     study(tmp_path, matrix=None, quantifications=given, tx2gene="t.tsv")
-    plan = read_plan({}, tmp_path / "config.yaml")
+    plan = read_plan([tmp_path / "config.yaml"], {})
     raw = {key: value for key, value in plan.raw.items() if key.startswith("expression.")}
     assert [key for key in raw if key.startswith("expression.quant")] == [
         f"expression.quantifications.{n}" for n in range(len(certain))
@@ -201,4 +201,4 @@ def test_the_plan_knows_the_folders_behind_patterns(tmp_path, given, certain):
 def test_a_pattern_does_not_leave_the_data_folder(tmp_path):
     study(tmp_path, matrix=None, quantifications=["*/../../other"])
     with pytest.raises(InputError, match=r"expression\.quantifications\.0 is .* without '..'"):
-        read_plan({}, tmp_path / "config.yaml")
+        read_plan([tmp_path / "config.yaml"], {})

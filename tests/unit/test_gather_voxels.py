@@ -84,7 +84,22 @@ def test_bad_images_are_one_sentence(tmp_path: Path) -> None:
     other.write_bytes(header.binaryblock + bytes(4))
     with pytest.raises(InputError, match=r"30000 x 30000 x 30000 voxels; three dimensions with at most"):
         gather()
-    other.unlink()
+    made.image(other, good)
+    content = other.read_bytes()
+    header = nibabel.Nifti1Header(content[:348])
+    for offset in (np.inf, np.nan, -1, 1e30):
+        header["vox_offset"] = offset
+        other.write_bytes(header.binaryblock + content[348:])
+        with pytest.raises(InputError, match=r"this is no NIfTI-1 image, or its header is damaged"):
+            gather()
+    claimed = np.array([1, 2**31 - 16, 6], dtype=np.int32).tobytes()  # an extension of 2 GB
+    header["vox_offset"] = 2**31
+    other.write_bytes(header.binaryblock + claimed + bytes(232))
+    with pytest.raises(InputError, match=r"this is no NIfTI-1 image, or its header is damaged"):
+        gather()
+    made.image(other, np.where(np.arange(8) == 3, np.inf, good))
+    with pytest.raises(InputError, match=r"smwp1sub-1_ses-b.nii: the image holds an infinite value"):
+        gather()
     made.image(other, good)
     packed = tmp_path / "cat12/surf/smwp1sub-1_ses-b.nii.gz"
     packed.parent.mkdir()

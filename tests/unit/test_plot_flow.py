@@ -35,6 +35,23 @@ def test_the_flow_figure_counts_what_the_flow_table_counts(tmp_path):
     assert stamped(tmp_path / "a.png")
 
 
+def test_people_whom_the_study_leaves_out_are_counted_apart_from_the_enrolled(tmp_path):
+    rows = [
+        ("enrolled", "all", None, 9, None),
+        ("people left out", "all", None, 2, "exclude.0"),
+        ("people left out", "all", None, 1, "exclude.1"),
+        ("rows left out", "all", None, 4, "exclude.2"),
+        ("complete", "imaging", None, 4, None),
+    ]
+    frame = pd.DataFrame(rows, columns=["step", "branch", "session_id", "n", "rule"]).assign(note="x")
+    columns = ["step", "branch", "session_id", "n", "note", "rule"]
+    write_table(frame[columns], tmp_path / "flow.tsv", "flow")
+    about = draw("flow", tmp_path, flow=tmp_path / "flow.tsv", study=made.write_study(tmp_path))
+    assert about["n"] == 9
+    assert "Enrolled: 9, left out by the study before: 3." in about["alt"]
+    assert "not among the enrolled" in about["caption"]
+
+
 def test_the_flow_of_six_sessions_fits_one_column(tmp_path):
     sessions = {f"ses-{place}": {"label": f"month {place}"} for place in range(1, 7)}
     rows = [("enrolled", "all", None, 500), ("complete", "imaging", None, 400)]

@@ -14,10 +14,10 @@ from pniflow.expression.genes import gene_map, identify
 from pniflow.imaging.atlases import metric, region, region_groups, require_group
 from pniflow.models.clinical_change import minimal_changes
 from pniflow.models.results import frame_of
+from pniflow.new_study.questionnaires import guess_instruments
 from pniflow.report.bibliography import Bibliography
 from pniflow.resources import files, rows, searched, shipped
 from pniflow.study.fields import Field
-from pniflow.study.guesses import guess_instruments
 from pniflow.text import labels
 
 
@@ -162,7 +162,8 @@ def test_a_resource_is_a_name_and_never_a_path(name: str) -> None:
 
 
 def test_an_unknown_resource_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"instruments: there is no 'pss99'; known are .*pss10"):
+    page = r"docs/questionnaires\.md says how to write one of your own\.$"
+    with pytest.raises(InputError, match=rf"instruments: there is no 'pss99'; known are .*pss10.*; {page}"):
         resources.find("instruments", "pss99")
 
 

@@ -100,8 +100,11 @@ def test_a_reversed_item_mirrors_about_the_middle_of_its_range_not_of_what_was_o
     inner = low + 1
     ours = scored(instrument, [[inner] * count, [inner] * count])
     for scale, (items, how) in scales.items():
-        mirrored = [low + high - inner if item in numbers(turned) else inner for item in numbers(items)]
-        expected = sum(mirrored) / (len(mirrored) if how == "mean" else 1)
+        parts = [
+            [low + high - inner if item in numbers(turned) else inner for item in numbers(part)]
+            for part in items.split("|")
+        ]
+        expected = sum(sum(part) / (len(part) if how == "mean" else 1) for part in parts) / len(parts)
         assert ours[scale] == pytest.approx([expected, expected])
 
 
@@ -133,13 +136,80 @@ def test_published_ranges_of_the_totals() -> None:
         "ffmq39_observing": (8, 40),
         "ffmq39_nonreactivity": (7, 35),
     }
-    totals |= {"ffmq15_describing": (3, 15), "maia_noticing": (0, 5)}
+    totals |= {"ffmq15_describing": (3, 15), "maia_noticing": (0, 5), "ffmq39": (39, 195)}
+    totals |= {"maas": (1, 6), "scs": (1, 5), "scs_reduced_isolation": (1, 5), "scs_sf": (1, 5)}
+    totals |= {"dass21_depression": (0, 42), "dass21_anxiety": (0, 42), "dass21_stress": (0, 42)}
+    totals |= {"panas_positive": (10, 50), "panas_negative": (10, 50), "panas_german_negative": (10, 50)}
+    totals |= {"ces_d": (0, 60), "who5": (0, 25), "who5_percent": (0, 100), "isi": (0, 28), "psqi": (0, 21)}
+    totals |= {name: (8, 40) for name in INSTRUMENTS if name.startswith("promis")}
     for scale, (smallest, largest) in totals.items():
         instrument = max((name for name in INSTRUMENTS if scale.startswith(name)), key=len)
         _, low, high, turned, _ = FACTS[instrument]
         least = [high if item in numbers(turned) else low for item in range(1, FACTS[instrument][0] + 1)]
         most = [low + high - response for response in least]
         assert scored(instrument, [least, most])[scale] == [smallest, largest]
+
+
+# People of whom every scale was added up with pencil and paper: instrument, answers, scores.
+BY_HAND: list[tuple[str, str, dict[str, float]]] = [
+    ("maas", "1 2 3 4 5 6 1 2 3 4 5 6 1 2 3", {"maas": 3.2}),  # 48 over 15
+    (
+        "scs",
+        "5 1 2 3 4 5 1 2 3 4 5 1 2 3 4 5 1 2 3 4 5 1 2 3 4 5",
+        {
+            "scs_self_kindness": 3.0,  # items 5 12 19 23 26: 4 1 3 2 5
+            "scs_reduced_self_judgment": 1.6,  # 1 8 11 16 21: 5 2 5 5 5, mean 4.4, from 6
+            "scs_common_humanity": 2.75,  # 3 7 10 15: 2 1 4 4
+            "scs_reduced_isolation": 3.25,  # 4 13 18 25: 3 2 2 4, mean 2.75, from 6
+            "scs_mindfulness": 2.0,  # 9 14 17 22: 3 3 1 1
+            "scs_reduced_over_identification": 2.75,  # 2 6 20 24: 1 5 4 3, mean 3.25, from 6
+            "scs": 15.35 / 6,  # and not the mean of all 26 items, 66 over 26
+        },
+    ),
+    ("scs_sf", "1 2 3 4 5 1 2 3 4 5 1 2", {"scs_sf": 39 / 12}),  # 18 and, turned around, 21
+    (
+        "dass21",
+        "0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3 1",
+        {"dass21_depression": 14, "dass21_anxiety": 26, "dass21_stress": 22},  # 7, 13 and 11, times 2
+    ),
+    (
+        "panas",
+        "5 1 4 2 3 1 2 1 4 5 1 3 2 4 1 5 2 1 3 2",
+        {"panas_positive": 38, "panas_negative": 14},
+    ),
+    (
+        "panas_german",
+        "5 1 4 4 1 3 2 1 1 4 5 1 3 2 4 1 5 2 1 3",
+        {"panas_german_positive": 39, "panas_german_negative": 14},
+    ),
+    ("ces_d", "0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3 0 1 2 3", {"ces_d": 18}),  # 30 - 4 x 3
+    ("who5", "3 2 4 1 3", {"who5": 13, "who5_percent": 52}),
+    ("isi", "2 3 1 4 2 3 2", {"isi": 17}),
+    ("psqi", "1 2 0 1 1 0 2", {"psqi": 7}),
+    ("promis_depression_8a", "1 2 3 4 5 1 2 3", {"promis_depression_8a": 21}),
+    ("promis_depression_8b", "5 4 3 2 1 5 4 3", {"promis_depression_8b": 27}),
+    ("promis_anxiety_8a", "2 2 3 3 1 1 4 5", {"promis_anxiety_8a": 21}),
+    ("promis_fatigue_8a", "4 4 5 3 4 2 5 3", {"promis_fatigue_8a": 30}),
+    ("promis_pain_interference_8a", "1 1 2 1 3 1 1 2", {"promis_pain_interference_8a": 12}),
+    ("promis_sleep_disturbance_8a", "4 5 3 2 3 2 1 4", {"promis_sleep_disturbance_8a": 24}),
+    ("ffmq39", " ".join(["3"] * 38 + ["1"]), {"ffmq39": 119, "ffmq39_nonjudging": 26}),  # item 39 is reversed
+]
+
+
+@pytest.mark.parametrize(("instrument", "answers", "expected"), BY_HAND, ids=[one[0] for one in BY_HAND])
+def test_a_person_scored_by_hand(instrument: str, answers: str, expected: dict[str, float]) -> None:
+    ours = scored(instrument, [[int(answer) for answer in answers.split()]])
+    assert {scale: ours[scale][0] for scale in expected} == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_items_that_promis_prints_from_5_to_1_are_turned_around_where_coded_by_position() -> None:
+    key = read_key("promis_sleep_disturbance_8a")
+    best = np.array([[5.0, 5, 1, 1, 1, 1, 1, 5]])  # slept very well, by the place of the answers
+    assert recoded(best, key, "position", key.name).tolist() == [[1] * 8]
+    printed = np.array([[1.0] * 8])
+    assert recoded(printed, key, "severity", key.name).tolist() == printed.tolist()
+    with pytest.raises(InputError, match=r"response_coding is missing; expected was severity, position"):
+        recoded(printed, key, None, f"instruments.{key.name}")
 
 
 @pytest.mark.parametrize(("name", "largest"), [("bdi2", 63), ("cd_risc", 100), ("promis_fatigue_t", 71.3)])

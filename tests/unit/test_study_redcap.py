@@ -71,7 +71,7 @@ def test_identifiers_free_text_dates_and_unnamed_fields_appear_in_no_byte_of_the
 ) -> None:
     ingested(tmp_path, **small_redcap(tmp_path))
     written = list((tmp_path / "out").iterdir())
-    assert len(written) == 5
+    assert len(written) == 6
     for path in written:
         # Parquet may compress a word away, so its cells are searched too.
         content = path.read_bytes()

@@ -36,10 +36,20 @@ def knowledge_opened(opened: Path) -> dict[str, set[str]]:
     """Return rule -> the files of resources and schemas that its jobs opened."""
     found: dict[str, set[str]] = {}
     for line in opened.read_text().splitlines():
-        command, path = line.split("\t")
+        command, path, _ = line.split("\t")
         if path.startswith(KNOWLEDGE):
             found.setdefault(command.replace("-", "_"), set()).add(path)
     found.pop("summarize_results", None)  # the last words of a run are no job
+    return found
+
+
+def raw_opened(opened: Path, data: Path) -> dict[str, set[str]]:
+    """Return command -> the modules of pniflow that opened files of a data folder."""
+    found: dict[str, set[str]] = {}
+    for line in opened.read_text().splitlines():
+        command, path, module = line.split("\t")
+        if path.startswith(f"{data.resolve()}/"):
+            found.setdefault(command, set()).add(module)
     return found
 
 

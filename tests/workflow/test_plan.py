@@ -118,6 +118,7 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
     ("file", "old", "new", "sentence"),
     [
         ("config.yaml", "cat12:", "cat21:", "has the unknown key 'cat21'"),
+        ("config.yaml", "batches: 2", "batches: 2\n  batches: 3", "gives the key 'batches' a second time"),
         (
             "config.yaml",
             "batches: 2",
@@ -152,6 +153,12 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
         ("study.yaml", "folder: cat12", "folder: 'scans {1}'", "a name without braces and"),
         ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
         ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
+        (
+            "models.yaml",
+            "{reference: ses-pre}",
+            "{reference: ses-0}",
+            "one of the sessions of study.yaml was",
+        ),
         ("study.yaml", "b_cell_depletion: {", "rituximab: {", "has the term 'b_cell_depletion', which is no"),
         ("models.yaml", "fixed: [session]", "fixed: [session + age]", "formula strings are not read"),
         ("models.yaml", "test: {pro_change: [session]}", "test: {change: [session]}", "the family 'change'"),

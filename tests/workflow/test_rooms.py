@@ -22,6 +22,7 @@ LIBRARY = ROOT / "workflow/pniflow"
 ROOMS = (
     *("errors", "files", "modalities", "resources", "contracts", "config", "tables"),
     "mixed",
+    "raw",
     *("questionnaires", "assays", "expression", "study", "imaging"),
     "cohort",
     *("models", "maps", "genes"),

@@ -27,7 +27,7 @@ from pniflow.tables import READS, TABLES, described
 
 COMMANDS = {
     "simulate-study": "pniflow.demo",
-    "new-study": "pniflow",
+    "new-study": "pniflow.new_study",
     "ingest-study": "pniflow.study",
     **{command: one.room for one in MODALITIES for command in one.commands},
     "assemble-cohort": "pniflow.cohort",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pniflow.errors import InputError, nearest
+from pniflow.errors import InputError, nearest, shown
 from pniflow.files import read_yaml
 from pniflow.modalities import DOMAINS, MODALITIES
 from pniflow.resources import has_schema, read_schema
@@ -45,8 +45,8 @@ def read_study(path: Path | str) -> dict[str, Any]:
     for (before, first), (after, second) in itertools.pairwise(days):
         if after < before:
             raise InputError(
-                f"{path}: sessions stand in order of time, but {second} (day {after}) stands behind {first} "
-                f"(day {before}); change their order or days."
+                f"{path}: sessions stand in order of time, but {shown(second, quoted=False)} (day {after}) "
+                f"stands behind {shown(first, quoted=False)} (day {before}); change their order or days."
             )
     sessions = set(study["sessions"])
     named = {
@@ -61,9 +61,10 @@ def read_study(path: Path | str) -> dict[str, Any]:
         named[f"{modality.name}.session"] = study.get(modality.name, {}).get("session")
     for key, session in named.items():
         if session is not None and session not in sessions:
-            known = ", ".join(study["sessions"])
+            known = shown(", ".join(study["sessions"]), 400, quoted=False)
             raise InputError(
-                f"{path}: {key} is the session '{session}', which is not among the sessions ({known})."
+                f"{path}: {shown(key, quoted=False)} is the session {shown(session)}, which is not among the "
+                f"sessions ({known})."
             )
     return study
 
@@ -110,9 +111,9 @@ def _refuse_odd(value: Any, place: str, source: str) -> None:
             _refuse_odd(item, f"{place}.{number}" if place else str(number), source)
     if isinstance(value, Mapping):
         for key, item in value.items():
-            here = f"{place}.{key}" if place else str(key)
+            here = f"{place}.{shown(str(key), quoted=False)}".lstrip(".")
             if not isinstance(key, str):
-                word = "the word there (yes, no, on, off)" if isinstance(key, bool) else f"'{key}'"
+                word = "the word there (yes, no, on, off)" if isinstance(key, bool) else shown(str(key))
                 raise InputError(f"{source}: the key '{here}' is read as {_kind(key)}; put {word} in quotes.")
             _refuse_odd(item, here, source)
 
@@ -155,7 +156,7 @@ def _place(path: Iterable[str | int], document: Any) -> str:
         document = document[part]
         name = document.get("name") if isinstance(part, int) and isinstance(document, Mapping) else None
         short = name if isinstance(name, str) and name.isprintable() and len(name) <= 60 else ""
-        parts.append(short or str(part))
+        parts.append(short or shown(str(part), quoted=False))
     return ".".join(parts)
 
 
@@ -171,12 +172,16 @@ def _sentence(error: Any, document: Any) -> str:
             if key in error.schema.get("instead", {}):
                 return f"{where} has the key '{key}', which is not read; {error.schema['instead'][key]}."
         near = nearest(unknown[0], known)
-        return f"{where} has the unknown key '{unknown[0]}'{near}; known keys are {', '.join(known)}."
+        return f"{where} has the unknown key {shown(unknown[0])}{near}; known keys are {', '.join(known)}."
     if error.validator == "required":
         absent = next(key for key in error.validator_value if key not in error.instance)
         choices = error.schema.get("properties", {}).get(absent, {}).get("enum")
         chosen = f", one of {', '.join(map(str, choices))}" if choices else ""
         return f"{where} lacks the key '{absent}'; add it{chosen} (config/README.md lists the keys)."
+    if error.instance is None and error.validator in ("type", "oneOf"):
+        about = error.schema.get("description", "").rstrip(".")
+        expected = f"; expected is: {about}" if about else ""
+        return f"{where}{_beside(error.absolute_path, document)} is left open (null){expected}; fill it in."
     if error.validator == "type":
         types = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
         wanted = " or ".join(_TYPE_WORDS[kind] for kind in types)
@@ -202,14 +207,21 @@ def _sentence(error: Any, document: Any) -> str:
     return f"{where} is {_shown(error.instance)}, which does not fit the rule {rule}."
 
 
+def _beside(path: Sequence[str | int], document: Any) -> str:
+    """Return the label or file that stands beside a key, in brackets, to say of what it is."""
+    for part in list(path)[:-1]:
+        document = document[part]
+    told = (document.get(key) for key in ("label", "file")) if isinstance(document, Mapping) else ()
+    return next((f" of {word[:80]}" for word in told if isinstance(word, str)), "")
+
+
 def _choices(values: list[Any]) -> list[str]:
     """Return the values of an enum as YAML has them; null and the word are the same."""
     return list(dict.fromkeys("null" if value is None else str(value) for value in values))
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
-    return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
+    return shown(str(value), 60)
 
 
 def _filled(value: Any, rules: Mapping[str, Any], root: Mapping[str, Any]) -> Any:

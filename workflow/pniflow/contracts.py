@@ -175,7 +175,7 @@ def checked(frame: pd.DataFrame, name: str, source: str) -> pd.DataFrame:
     result = frame.assign(**columns)[[*columns, *extra]]
     key = rules.get("primaryKey")
     if key:
-        _unique(result, key, source)
+        _unique(result, [name for name in key if name in result], source)
     return result
 
 

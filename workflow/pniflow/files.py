@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import math
 import os
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pniflow.errors import InputError
-
-if TYPE_CHECKING:
-    pass
+from pniflow.errors import InputError, repeated, shown
 
 
 @contextlib.contextmanager
@@ -63,23 +62,49 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_text(path: Path | str) -> str:
-    """Read UTF-8 text; say so in one sentence when the file is absent or not UTF-8."""
+    """Read UTF-8 text; say so in one sentence when the file is absent, no regular file, or not UTF-8."""
     try:
+        # Not to wait for a pipe that nobody writes to.
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            raise InputError(f"{path}: this is a pipe or a device; a regular file was expected.")
         return Path(path).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(
             f"{path}: there is no such file; check the name in study.yaml or config.yaml."
         ) from None
+    except OSError as error:
+        raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8.") from None
 
 
 def read_json(path: Path | str) -> Any:
-    """Read JSON; a malformed file is one sentence."""
+    """Read JSON that pniflow wrote; as `parse_json`."""
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, name: str) -> Any:
+    """Parse JSON: what is no JSON, or holds a key twice or a number that is none, is one sentence."""
+
+    def number(word: str) -> float:
+        value = float(word)
+        if not math.isfinite(value):
+            raise InputError(f"{name}: '{word[:40]}' stands for a number, which JSON has not; correct it.")
+        return value
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if again := repeated(key for key, _ in pairs):
+            raise InputError(f"{name}: the key '{again[0][:80]}' is given a second time; keep one.")
+        return dict(pairs)
+
     try:
-        return json.loads(read_text(path))
+        return json.loads(text, parse_float=number, parse_constant=number, object_pairs_hook=mapping)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: line {error.lineno} is not JSON ({error.msg}).") from None
+        raise InputError(f"{name}: line {error.lineno} is not JSON ({error.msg}).") from None
+    except ValueError:
+        raise InputError(f"{name}: a number has thousands of digits; correct it.") from None
+    except RecursionError:
+        raise InputError(f"{name}: the file is nested too deeply to be read.") from None
 
 
 def read_yaml(path: Path | str) -> Any:
@@ -103,7 +128,8 @@ def read_yaml(path: Path | str) -> Any:
                     )
                 if key.value in seen:
                     raise InputError(
-                        f"{path}: line {line} gives the key '{key.value}' a second time; keep one."
+                        f"{path}: line {line} gives the key {shown(key.value)} a second time; keep one "
+                        "(of a key given twice YAML takes the last)."
                     )
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
@@ -117,19 +143,23 @@ def read_yaml(path: Path | str) -> Any:
                 )
             return super().compose_node(parent, index)
 
-    text = read_text(path)
+    text = unicodedata.normalize("NFC", read_text(path))  # as raw tables are
     try:
         return yaml.load(text, Loader)
     except RecursionError:
         raise InputError(f"{path}: the file is nested too deeply to be read.") from None
     except ValueError as error:
-        raise InputError(f"{path}: the file holds a date or number that cannot be ({error}).") from None
+        reason = shown(str(error), quoted=False)
+        raise InputError(f"{path}: the file holds a date or number that cannot be ({reason}).") from None
+    except (LookupError, AttributeError):  # so fails what reads the word behind a tag
+        raise InputError(
+            f"{path}: the file holds a word that is not what its tag (as !!bool) says; leave the tag out."
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else "the file"
-        raise InputError(
-            f"{path}: {place} is not YAML ({getattr(error, 'problem', 'unreadable')})."
-        ) from None
+        reason = shown(getattr(error, "problem", None) or "unreadable", quoted=False)
+        raise InputError(f"{path}: {place} is not YAML ({reason}).") from None
 
 
 def cells(lines: Iterable[str], delimiter: str, source: object) -> Iterator[list[str]]:

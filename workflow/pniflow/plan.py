@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from typing import Any
 
 from pniflow import resources
 from pniflow.config import checked, read_study
-from pniflow.errors import InputError, nearest
+from pniflow.errors import InputError, nearest, shown
+from pniflow.files import read_yaml
 from pniflow.modalities import MODALITIES, present
-from pniflow.models.planning import require_declared
+from pniflow.models.planning import require_possible
 from pniflow.models.specification import read_models
-from pniflow.study.rawtables import file_of, names_beside
+from pniflow.raw.text_tables import file_of, names_beside, on_disk
 
 _LIBRARY = Path(__file__).resolve().parent
+_LONGEST = 255  # bytes that a file system gives a name
 _PLACEHOLDER = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")  # Snakemake's wildcards and path variables
 
 # Keys of study.yaml that name a raw file or folder.
@@ -70,7 +73,7 @@ class Plan:
         return (
             []
             if self.config["simulate"]
-            else [key for key, path in self.raw.items() if not Path(path).exists()]
+            else [key for key, path in self.raw.items() if not os.path.exists(path)]
         )
 
     def require_raw(self) -> None:
@@ -103,42 +106,71 @@ class Plan:
         return {key: [] if key in absent else path for key, path in self.raw.items()}
 
 
-def read_plan(config: Mapping[str, Any], config_file: Path | str) -> Plan:
-    """Check a config as Snakemake read it, and the study.yaml and models.yaml beside it.
+def read_plan(config_files: Sequence[Path | str], given: Mapping[str, Any]) -> Plan:
+    """Read and check config.yaml, and the study.yaml and models.yaml beside it.
 
     Parameters
     ----------
-    config : mapping
-        The config, not yet checked.
-    config_file : path
-        The file it came from; study.yaml stands beside it, and models.yaml where the study has its own.
+    config_files : list of path
+        Each adds to the one before it; study.yaml stands beside the last, and models.yaml where the study has
+        its own.
+    given : mapping
+        What stands on the command line, which adds to the files.
 
     Raises
     ------
     InputError
-        A key is unknown or a value wrong, in one sentence.
+        A key is unknown or given twice, or a value wrong, in one sentence.
     """
-    folder = os.path.relpath(Path(config_file).resolve().parent)
-    full = checked(dict(config), "config", os.path.relpath(config_file))
+    config_file = os.path.relpath(config_files[-1])
+    folder = os.path.dirname(config_file) or "."
+    # Snakemake has read the files too; it keeps the last of two keys, and aliases.
+    read = [read_yaml(os.path.relpath(path)) for path in config_files]
+    full = checked(functools.reduce(_updated, [*read, given], {}), "config", config_file)
     study_file = os.path.normpath(os.path.join(folder, "study.yaml"))
-    study = read_study(study_file)
     own_models = os.path.normpath(os.path.join(folder, "models.yaml"))
-    shipped_models = os.path.relpath(shipped_models_file())
     data = "results/raw" if full["simulate"] else os.path.normpath(os.path.join(folder, full["data"]))
     if full["resources"]:
         full["resources"] = os.path.relpath(os.path.join(folder, full["resources"]))
+    folders = {"study": folder, "data": data, "resources": full["resources"] or ".", "clone": str(_LIBRARY)}
+    for kind, path in folders.items():
+        if fault := _fault(path):
+            raise InputError(f"{config_file}: the folder of the {kind} is {shown(path)}; {fault}: rename it.")
+    study = read_study(study_file)
     for name in full["questionnaires"]["instruments"]:
         if name not in study["instruments"]:
             raise InputError(
                 f"{study_file}: instruments lacks '{name}', which config.yaml wants scored; add its fields."
             )
-    raw = {key: os.path.join(data, name) for key, name in _raw_names(study, study_file)}
-    models_file = own_models if Path(own_models).is_file() else shipped_models
+    raw = {key: str(on_disk(Path(data, name))) for key, name in _raw_names(study, study_file)}
+    own = os.path.lexists(own_models)
+    models_file = own_models if own else os.path.relpath(shipped_models_file())
     held = present(study, full)
     with resources.searched(full["resources"]):
-        _require_resources(full, study, (os.path.relpath(config_file), study_file))
-        require_declared(read_models(models_file), study, held)
+        _require_resources(full, study, (config_file, study_file))
+        require_possible(read_models(models_file), study, full, held, own)
     return Plan(full, study, study_file, models_file, data, raw, held)
+
+
+def _updated(config: Any, further: Any) -> Any:
+    """Return a config with what a further file or the command line says, key by key."""
+    if not isinstance(config, Mapping) or not isinstance(further, Mapping):
+        return further
+    return {**config, **{key: _updated(config.get(key), value) for key, value in further.items()}}
+
+
+def _fault(path: str) -> str:
+    """Say what a path should be that Snakemake, commands and the disk take as it stands; "" where it is."""
+    if _PLACEHOLDER.search(path):
+        return (
+            "a name without braces and without words in angle brackets was expected, which Snakemake takes "
+            "for placeholders"
+        )
+    if path.startswith("-") or "\0" in path:
+        return "a name without a dash at its beginning and without the character 0 was expected"
+    if any(len(os.fsencode(part)) > _LONGEST for part in path.split("/")):
+        return f"a name of at most {_LONGEST} bytes was expected"
+    return ""
 
 
 def _require_resources(config: Mapping[str, Any], study: Mapping[str, Any], files: Sequence[str]) -> None:
@@ -192,14 +224,11 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
             continue
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(
-                f"{study_file}: {key} is '{name}'; "
+                f"{study_file}: {key} is {shown(name)}; "
                 "a name relative to the data folder, without '..', was expected."
             )
-        if _PLACEHOLDER.search(name):
-            raise InputError(
-                f"{study_file}: {key} is '{name}'; a name without braces and without words in angle brackets"
-                " was expected, which Snakemake takes for placeholders: rename the file."
-            )
+        if fault := _fault(f"./{name}"):
+            raise InputError(f"{study_file}: {key} is {shown(name)}; {fault}: rename the file.")
         yield key, file_of(name)
 
 
@@ -221,15 +250,14 @@ def shell_prefix(library: str, deployed: bool) -> str:
     deployed : bool
         True when Snakemake deploys an environment of its own, whose programs then come first.
     """
-    own = f"export PYTHONPATH={_quoted(os.path.abspath(library))}; "
+    own = f"export PYTHONPATH={word(os.path.abspath(library))}; "
     if deployed:
         return own + 'pniflow() {{ python -m pniflow.cli "$@"; }}; '
-    return f"export PATH={_quoted(os.path.dirname(sys.executable))}:$PATH; {own}"
+    return f"export PATH={word(os.path.dirname(sys.executable))}:$PATH; {own}"
 
 
-def _quoted(path: str) -> str:
-    import shlex
-
+def word(path: str) -> str:
+    """Write a path as one word of a shell command, braces kept from Snakemake's formatting."""
     return shlex.quote(path).replace("{", "{{").replace("}", "}}")
 
 
@@ -239,9 +267,13 @@ def folder_digest(folder: str) -> str:
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            status = os.stat(os.path.join(place, name))
+            path = os.path.join(place, name)
+            try:
+                status = os.stat(path)
+            except OSError:  # a link that leads nowhere, as DataLad leaves for a file that it did not fetch
+                status = os.lstat(path)
             entry = f"{os.path.relpath(place, folder)}/{name} {status.st_size} {status.st_mtime_ns}\n"
-            digest.update(entry.encode())
+            digest.update(os.fsencode(entry))
     return digest.hexdigest()[:16]
 
 

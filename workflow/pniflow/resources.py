@@ -23,6 +23,7 @@ _HERE = Path(__file__).resolve().parent
 _ENDINGS = (".yaml", ".tsv")
 _NAME = re.compile(r"[A-Za-z0-9_]+")  # what lies beside files of such names (._pss10.yaml) is no resource
 _ADDED = ("labels", "atlases", "references", "genes/gene_map")  # kinds and tables to which a user's own add
+_PAGES = {"instruments": "docs/questionnaires.md"}  # kind -> the page that says how to write one's own
 # The user's own resources as they were named, and where they are.
 _own: contextvars.ContextVar[tuple[Path, str] | None] = contextvars.ContextVar("own resources", default=None)
 P = ParamSpec("P")
@@ -113,8 +114,9 @@ def sources(kind: str, name: str) -> list[Path]:
     ]
     if not there:
         known = [path.stem for path in files(kind)]
+        page = f"; {_PAGES[kind]} says how to write one of your own" if kind in _PAGES else ""
         raise InputError(
-            f"{kind}: there is no '{name}'{nearest(name, known)}; known are {listing(known, 40)}."
+            f"{kind}: there is no '{name}'{nearest(name, known)}; known are {listing(known, 60)}{page}."
         )
     return there if {kind, f"{kind}/{name}"} & {*_ADDED} else there[-1:]
 

@@ -22,5 +22,5 @@ rule score_assays:
         "Laboratory values on the analysed scale, values below the detection limit counted"
     shell:
         f"{PNIFLOW} score-assays"
-        " --assays {input.assays} --study {input.study}"
-        " --scores {output.scores} 2> {log}"
+        " --assays {input.assays:q} --study {input.study:q}"
+        " --scores {output.scores:q} 2> {log:q}"

@@ -25,8 +25,8 @@ rule index_cat12:
         "Scans, joined to participants and sessions"
     shell:
         f"{PNIFLOW} index-cat12"
-        f" --folder {SCANS} --study {{input.study}}"
-        " --batches {params.batches} --scans {output.scans} 2> {log}"
+        f" --folder {SCANS} --study {{input.study:q}}"
+        " --batches {params.batches} --scans {output.scans:q} 2> {log:q}"
 
 
 rule parse_cat12:
@@ -58,9 +58,9 @@ rule parse_cat12:
         "CAT12 regions, volumes and quality of batch {wildcards.batch}"
     shell:
         f"{PNIFLOW} parse-cat12"
-        f" {SCANS} --scans {{input.scans}}"
+        f" {SCANS} --scans {{input.scans:q}}"
         " --batch {wildcards.batch}{params.allow_failed}"
-        " --regions {output.regions} --globals {output.globals} --quality {output.quality} 2> {log}"
+        " --regions {output.regions:q} --globals {output.globals:q} --quality {output.quality:q} 2> {log:q}"
 
 
 rule gather_cat12:
@@ -90,5 +90,5 @@ rule gather_cat12:
         "CAT12 tables of all batches"
     shell:
         f"{PNIFLOW} gather-cat12"
-        " --regions {input.regions} --globals {input.globals}"
-        " --quality {input.quality} --out {params.out} 2> {log}"
+        " --regions {input.regions:q} --globals {input.globals:q}"
+        " --quality {input.quality:q} --out {params.out:q} 2> {log:q}"

@@ -56,7 +56,7 @@ rule assemble_cohort:
         "Measures, participant flow, exclusions and Table 1"
     shell:
         f"{PNIFLOW} assemble-cohort"
-        " --study {input.study}"
-        " --participants {input.participants} --sessions {input.sessions}"
+        " --study {input.study:q}"
+        " --participants {input.participants:q} --sessions {input.sessions:q}"
         f"{flags(COHORT)}"
-        " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out} 2> {log}"
+        " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out:q} 2> {log:q}"

@@ -16,11 +16,12 @@ from pniflow.plan import (
     read_plan,
     shell_prefix,
     shipped_models_file,
+    word,
 )
 from pniflow.tables import TABLES, read_by
 
 try:
-    plan = read_plan(config, workflow.configfiles[-1])
+    plan = read_plan(workflow.configfiles, workflow.config_settings.config)
 except InputError as error:
     raise SystemExit(str(error))
 
@@ -65,8 +66,8 @@ def contracts(names):
 
 
 def flags(names):
-    """Write the command-line options of tables that are inputs: ` --scales {input.scales}`."""
-    return "".join(f" {TABLES[name].flag} {{input.{name}}}" for name in names)
+    """Write the command-line options of tables that are inputs: ` --scales {input.scales:q}`."""
+    return "".join(f" {TABLES[name].flag} {{input.{name}:q}}" for name in names)
 
 
 # What the report says of the score of each blood sample.
@@ -91,11 +92,6 @@ def options_of(names):
 def together(name):
     """Return the group of short jobs on a cluster; none on a workstation, where a dry run lists jobs in order."""
     return name if workflow.resource_settings.nodes else None
-
-
-def word(path):
-    """Write a path as one word of a shell command, braces kept from Snakemake's formatting."""
-    return shlex.quote(path).replace("{", "{{").replace("}", "}}")
 
 
 def words(name, values):

@@ -35,4 +35,4 @@ rule simulate_study:
     shell:
         f"{PNIFLOW} simulate-study"
         " --participants {params.participants} --seed {params.seed}"
-        " --sign-pattern {params.sign_pattern}{params.null} --out {params.out} 2> {log}"
+        " --sign-pattern {params.sign_pattern}{params.null} --out {params.out:q} 2> {log:q}"

@@ -47,8 +47,8 @@ rule ingest_expression:
         " --unit {params.unit} --format {params.format}"
         " --strand {params.strand}{params.delivered}{params.quantifications}"
         "{params.housekeeping}{params.mangled}"
-        f"{' --whole {output.whole}' if WHOLE else ''}"
-        " --samples {input.samples} --out {output.levels} --genes {output.genes} 2> {log}"
+        f"{' --whole {output.whole:q}' if WHOLE else ''}"
+        " --samples {input.samples:q} --out {output.levels:q} --genes {output.genes:q} 2> {log:q}"
 
 
 rule normalize_expression:
@@ -78,9 +78,9 @@ rule normalize_expression:
         "Normalized log2 expression: {params.method}"
     shell:
         f"{PNIFLOW} normalize-expression"
-        f" --levels {{input.levels}}{' --whole {input.whole}' if WHOLE else ''}"
+        f" --levels {{input.levels:q}}{' --whole {input.whole:q}' if WHOLE else ''}"
         "{params.named} --mean {params.mean} --scale {params.scale} --floor {params.floor}"
-        " --out {output.expression} --report {output.report} 2> {log}"
+        " --out {output.expression:q} --report {output.report:q} 2> {log:q}"
 
 
 rule score_ctra:
@@ -121,11 +121,11 @@ rule score_ctra:
         "CTRA score of each blood sample: {params.gene_set}, {params.variant}"
     shell:
         f"{PNIFLOW} score-ctra"
-        " --expression {input.expression} --normalization {input.normalization}"
-        " --samples {input.samples} --participants {input.participants}"
-        " --sessions {input.sessions} --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
+        " --expression {input.expression:q} --normalization {input.normalization:q}"
+        " --samples {input.samples:q} --participants {input.participants:q}"
+        " --sessions {input.sessions:q} --gene-set {params.gene_set} --variant {params.variant} --baseline {params.baseline}"
         "{params.parts}"
-        " --scores {output.scores} --genes {output.genes} 2> {log}"
+        " --scores {output.scores:q} --genes {output.genes:q} 2> {log:q}"
 
 
 rule assess_samples:
@@ -161,9 +161,9 @@ rule assess_samples:
         "Quality and identity of each blood sample: flags, none is dropped"
     shell:
         f"{PNIFLOW} assess-samples"
-        " --levels {input.levels} --expression {input.expression}"
-        " --samples {input.samples} --participants {input.participants}"
-        " --sessions {input.sessions} --out {output.quality} 2> {log}"
+        " --levels {input.levels:q} --expression {input.expression:q}"
+        " --samples {input.samples:q} --participants {input.participants:q}"
+        " --sessions {input.sessions:q} --out {output.quality:q} 2> {log:q}"
 
 
 include: "genes.smk"

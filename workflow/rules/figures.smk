@@ -39,6 +39,6 @@ for figure in drawn(MODALITIES):
         shell:
             # Written when the job runs, after the loop: what differs by figure is a parameter.
             f"{PNIFLOW} {{params.command}}"
-            "{params.tables} --study {input.study}"
-            " --figure {output.figure} --image {output.image} --description {output.description}"
-            " 2> {log}"
+            "{params.tables} --study {input.study:q}"
+            " --figure {output.figure:q} --image {output.image:q} --description {output.description:q}"
+            " 2> {log:q}"

@@ -24,4 +24,4 @@ rule ingest_freesurfer:
     shell:
         f"{PNIFLOW} ingest-freesurfer"
         f" --folder {word(plan.raw['freesurfer.folder'])}"
-        " --study {input.study} --regions {output.regions} 2> {log}"
+        " --study {input.study:q} --regions {output.regions:q} 2> {log:q}"

@@ -48,8 +48,8 @@ rule fit_over_genes:
         "Models over the genes of the score, the legacy one beside the default"
     shell:
         f"{PNIFLOW} fit-over-genes"
-        " --expression {input.expression} --samples {input.samples}"
-        " --participants {input.participants} --measures {input.measures}"
+        " --expression {input.expression:q} --samples {input.samples:q}"
+        " --participants {input.participants:q} --measures {input.measures:q}"
         "{params.predictors}{params.covariates} --baseline {params.baseline}"
         " --gene-set {params.gene_set} --legacy --permutations {params.permutations}"
-        " --out {output.estimates} --genes {output.genes} 2> {log}"
+        " --out {output.estimates:q} --genes {output.genes:q} 2> {log:q}"

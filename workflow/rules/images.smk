@@ -24,4 +24,4 @@ rule ingest_protocol:
     shell:
         f"{PNIFLOW} ingest-protocol"
         f" --folder {word(plan.raw['images.folder'])}"
-        " --study {input.study} --protocol {output.protocol} 2> {log}"
+        " --study {input.study:q} --protocol {output.protocol:q} 2> {log:q}"

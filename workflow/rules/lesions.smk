@@ -25,4 +25,4 @@ rule ingest_lesions:
     shell:
         f"{PNIFLOW} ingest-lesions"
         f" --folder {word(plan.raw[LESIONS])}"
-        " --study {input.study} --lesions {output.lesions} 2> {log}"
+        " --study {input.study:q} --lesions {output.lesions:q} 2> {log:q}"

@@ -41,8 +41,8 @@ rule fit_models:
     shell:
         f"{PNIFLOW} fit-models"
         f"{flags(FITTED)}"
-        " --models {input.models} --estimates {output.estimates}"
-        " --sensitivity {output.sensitivity} --diagnostics {output.diagnostics} 2> {log}"
+        " --models {input.models:q} --estimates {output.estimates:q}"
+        " --sensitivity {output.sensitivity:q} --diagnostics {output.diagnostics:q} 2> {log:q}"
 
 
 rule check_design:
@@ -72,5 +72,5 @@ rule check_design:
         "Type-I error and power of this study's design, by simulation"
     shell:
         f"{PNIFLOW} check-design"
-        " --measures {input.measures} --participants {input.participants}"
-        " --models {input.models} --design {output.design} 2> {log}"
+        " --measures {input.measures:q} --participants {input.participants:q}"
+        " --models {input.models:q} --design {output.design:q} 2> {log:q}"

@@ -28,6 +28,6 @@ rule score_questionnaires:
         "Scales of {params.instruments}"
     shell:
         f"{PNIFLOW} score-questionnaires"
-        " --responses {input.responses}"
+        " --responses {input.responses:q}"
         " --instruments {params.instruments}"
-        " --scales {output.scales} --reliability {output.reliability} 2> {log}"
+        " --scales {output.scales:q} --reliability {output.reliability:q} 2> {log:q}"

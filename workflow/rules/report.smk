@@ -49,10 +49,10 @@ rule render_report:
         "Report"
     shell:
         f"{PNIFLOW} render-report"
-        " --study {input.study} --models {input.models}"
+        " --study {input.study:q} --models {input.models:q}"
         f"{flags(REPORTED)} {{params.score}}{{params.published}}"
-        " --figures {input.figures} --behind {input.behind} --out {output.page} --pdf {output.paper}"
-        " --references {output.references} 2> {log}"
+        " --figures {input.figures:q} --behind {input.behind:q} --out {output.page:q} --pdf {output.paper:q}"
+        " --references {output.references:q} 2> {log:q}"
 
 
 # The headline of a report that this run made.

@@ -7,7 +7,7 @@ rule ingest_study:
         records=RECORDS,
         knowledge=(
             known := reads(
-                f"study participants sessions samples responses assays windows instrument {ASKED}"
+                f"study participants sessions samples responses assays account windows instrument {ASKED}"
             )
         ),
     output:
@@ -16,6 +16,7 @@ rule ingest_study:
         samples="<results>/study/samples.tsv",
         responses="<results>/study/responses.parquet",
         assays="<results>/study/assays.tsv",
+        account="<results>/study/account.tsv",
         windows="<results>/study/windows.tsv",
     log:
         "<logs>/ingest_study.log",
@@ -32,5 +33,5 @@ rule ingest_study:
         "Participants, sessions, samples, responses and assays of the study"
     shell:
         f"{PNIFLOW} ingest-study"
-        f" --study {{input.study}} --data {word(plan.data_folder)}"
-        " --out {params.out} --windows {output.windows} 2> {log}"
+        f" --study {{input.study:q}} --data {word(plan.data_folder)}"
+        " --out {params.out:q} --windows {output.windows:q} 2> {log:q}"

@@ -30,9 +30,9 @@ rule gather_surfaces:
     shell:
         f"{PNIFLOW} gather-surfaces"
         f" --folder {word(plan.raw['cat12.folder'])}"
-        " --scans {input.scans} --quality {input.quality}"
+        " --scans {input.scans:q} --quality {input.quality:q}"
         " --measure {params.measure} --mesh {params.mesh} --smoothing {params.smoothing}"
-        " --surfaces {output.surfaces} --index {output.index} --triangles {output.triangles} 2> {log}"
+        " --surfaces {output.surfaces:q} --index {output.index:q} --triangles {output.triangles:q} 2> {log:q}"
 
 
 rule fit_surface:
@@ -80,8 +80,8 @@ rule fit_surface:
         "Models at every vertex: {params.measure}, {params.permutations} permutations"
     shell:
         f"{PNIFLOW} fit-surface"
-        " --surfaces {input.surfaces} --index {input.index} --triangles {input.triangles}"
-        " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
-        " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
+        " --surfaces {input.surfaces:q} --index {input.index:q} --triangles {input.triangles:q}"
+        " --measures {input.measures:q} --participants {input.participants:q} --exclusions {input.exclusions:q}"
+        " --models {input.models:q} --measure {params.measure} --permutations {params.permutations}"
         " --threads {threads}"
-        " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
+        " --maps {output.maps:q} --peaks {output.peaks:q} --clusters {output.clusters:q} 2> {log:q}"

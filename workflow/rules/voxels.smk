@@ -30,9 +30,9 @@ rule gather_voxels:
     shell:
         f"{PNIFLOW} gather-voxels"
         f" --folder {word(plan.raw['cat12.folder'])}"
-        " --scans {input.scans} --quality {input.quality}"
+        " --scans {input.scans:q} --quality {input.quality:q}"
         " --prefix {params.prefix} --smoothing {params.smoothing} --threshold {params.threshold}"
-        " --voxels {output.voxels} --index {output.index} --mask {output.mask} 2> {log}"
+        " --voxels {output.voxels:q} --index {output.index:q} --mask {output.mask:q} 2> {log:q}"
 
 
 rule fit_voxels:
@@ -70,8 +70,8 @@ rule fit_voxels:
         "Models at every voxel: {params.measure}, {params.permutations} permutations"
     shell:
         f"{PNIFLOW} fit-voxels"
-        " --voxels {input.voxels} --index {input.index} --mask {input.mask}"
-        " --measures {input.measures} --participants {input.participants} --exclusions {input.exclusions}"
-        " --models {input.models} --measure {params.measure} --permutations {params.permutations}"
+        " --voxels {input.voxels:q} --index {input.index:q} --mask {input.mask:q}"
+        " --measures {input.measures:q} --participants {input.participants:q} --exclusions {input.exclusions:q}"
+        " --models {input.models:q} --measure {params.measure} --permutations {params.permutations}"
         " --threads {threads}"
-        " --maps {output.maps} --peaks {output.peaks} --clusters {output.clusters} 2> {log}"
+        " --maps {output.maps:q} --peaks {output.peaks:q} --clusters {output.clusters:q} 2> {log:q}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pniflow.cohort.branches import Branch, Gathered, made
-from pniflow.cohort.roster import PLACE, enrol, with_numbers
+from pniflow.cohort.roster import PLACE, enrol, with_numbers, without_excluded
 from pniflow.errors import InputError
 from pniflow.tables import read
 
@@ -49,8 +49,9 @@ def assemble_cohort(
     Raises
     ------
     InputError
-        A row about a participant or session that the records do not know, a participant-session twice, two
-        scans of one participant-session, mixed CAT12 versions, or a table against its contract.
+        Nobody is in the study; a row about a participant or session that the records do not know, a
+        participant-session twice, two scans of one participant-session, mixed CAT12 versions, or a table
+        against its contract.
     """
     from pniflow import config
     from pniflow.cohort.dictionary import dictionary, dictionary_table
@@ -62,13 +63,19 @@ def assemble_cohort(
             f"{tables['ctra']}: CTRA scores are joined through the samples table; give --samples too."
         )
     described = config.read_study(study)
+    people = with_numbers(read_table(participants, "participants"), described["covariates"], participants)
     held = {name: read(path, name) for name, path in tables.items()}
+    held = {name: without_excluded(table, people, described) for name, table in held.items()}
     places = {
         tables[name]: _places(table) for name, table in held.items() if set(PLACE) <= set(table.columns)
     }
-    people = with_numbers(read_table(participants, "participants"), described["covariates"], participants)
     when = with_numbers(read_table(sessions, "sessions"), described["exposures"], sessions)
     roster = enrol(described, people, when, places, (participants, sessions))
+    if roster.participants.empty:
+        raise InputError(
+            f"{participants}: nobody is in this study: no record, sample or scan names a participant; see "
+            "whether the files that study.yaml names have rows."
+        )
     gathered = Gathered(described, roster, held, tables, minimum_quality, allow_mixed_versions)
     cohort = _joined(gathered, made(gathered))
     words = dictionary(described, cohort["measures"])
@@ -89,8 +96,7 @@ def _joined(gathered: Gathered, branches: Mapping[str, Branch]) -> dict[str, pd.
     """Join the branches and describe the whole: contract -> table."""
     import pandas as pd
 
-    from pniflow.cohort import exclusions as left_out
-    from pniflow.cohort import flags, observations, participation, summaries
+    from pniflow.cohort import exclusions, flags, observations, participation, summaries
 
     study, roster = gathered.study, gathered.roster
     assessed = {name: summaries.places(branch.assessed, roster) for name, branch in branches.items()}
@@ -98,13 +104,13 @@ def _joined(gathered: Gathered, branches: Mapping[str, Branch]) -> dict[str, pd.
         name: summaries.places(branch.measures.dropna(subset=["value"]), roster)
         for name, branch in branches.items()
     }
-    left = [pd.DataFrame(columns=left_out.COLUMNS, dtype=object)]
+    left = [pd.DataFrame(columns=exclusions.COLUMNS, dtype=object)]
     for name, branch in branches.items():
         left += [
             branch.exclusions,
-            left_out.of_silence(assessed[name], usable[name], branch.exclusions, name),
+            exclusions.of_silence(assessed[name], usable[name], branch.exclusions, name),
         ]
-    exclusions = roster.sort(pd.concat(left), "item", "rule")
+    excluded = roster.sort(pd.concat(left), "item", "rule")
     exposures = observations.of_exposures(roster.sessions, study["exposures"])
     measures = roster.sort(pd.concat([exposures, *(b.measures for b in branches.values())]), "measure")
     kept_out = [b.excluded_measures for b in branches.values() if b.excluded_measures is not None]
@@ -118,10 +124,16 @@ def _joined(gathered: Gathered, branches: Mapping[str, Branch]) -> dict[str, pd.
         "measures": measures,
         "excluded_measures": roster.sort(pd.concat([none, *kept_out]), "measure"),
         "participants": roster.participants,
-        "exclusions": exclusions,
+        "exclusions": excluded,
         "flags": roster.sort(pd.concat(odd), "item", "rule"),
-        "flow": summaries.flow(roster, assessed, usable, {name: b.note for name, b in branches.items()}),
-        "outcomes": participation.outcomes(roster, measures, assessed, exclusions),
+        "flow": summaries.flow(
+            roster,
+            assessed,
+            usable,
+            {name: b.note for name, b in branches.items()},
+            gathered.tables.get("account"),
+        ),
+        "outcomes": participation.outcomes(roster, measures, assessed, excluded),
         "course": participation.course(roster.participants, units),
         "inclusion": participation.inclusion(roster, measures, usable, units),
         "table1": summaries.table1(roster, measures, units),

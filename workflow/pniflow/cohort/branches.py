@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pniflow.cohort import exclusions as left_out
+from pniflow.cohort import exclusions, observations
 from pniflow.cohort import flags as second_look
-from pniflow.cohort import observations
 from pniflow.cohort import scans as scanning
 from pniflow.cohort.roster import PLACE, Roster
 from pniflow.errors import InputError, listing
@@ -100,7 +99,7 @@ def questionnaires(gathered: Gathered) -> Branch | None:
         return None
     scales = gathered.tables["scales"]
     answered = scales[scales["items_answered"] > 0]
-    return Branch(answered[PLACE], observations.of_scales(scales), left_out.of_scales(scales))
+    return Branch(answered[PLACE], observations.of_scales(scales), exclusions.of_scales(scales))
 
 
 def assays(gathered: Gathered) -> Branch | None:
@@ -114,7 +113,7 @@ def assays(gathered: Gathered) -> Branch | None:
     return Branch(
         measured[PLACE],
         observations.of_assays(scores),
-        left_out.of_assays(scores),
+        exclusions.of_assays(scores),
         flags=[second_look.of_assays(scores)],
     )
 
@@ -145,7 +144,7 @@ def expression(gathered: Gathered) -> Branch | None:
     return Branch(
         samples[PLACE],
         observations.of_ctra(scores, samples),
-        left_out.of_samples(samples, scores),
+        exclusions.of_samples(samples, scores),
         flags=[second_look.of_batches(noted), second_look.of_scores(noted)],
     )
 
@@ -174,10 +173,10 @@ def imaging(gathered: Gathered) -> Branch | None:
         scanning.refuse_other_handling(processed, whole, handling, paths["globals"])
     note = scanning.compared(processed, whole, regions, mixed, paths[kinds[-1]], tables.get("protocol"))
     numbers = observations.of_scans(processed, regions, whole)
-    exclusions = [left_out.of_scans(listed)]
+    excluded = [exclusions.of_scans(listed)]
     if scanning.thickness_differs(processed):
         numbers = numbers[~numbers["measure"].str.endswith("thickness")]
-        exclusions.append(left_out.of_thickness(processed))
+        excluded.append(exclusions.of_thickness(processed))
     gated = (
         numbers[PLACE].merge(processed[[*PLACE, "rule"]], on=PLACE, how="left")["rule"].to_numpy(dtype=object)
     )
@@ -188,7 +187,7 @@ def imaging(gathered: Gathered) -> Branch | None:
     return Branch(
         listed.loc[~listed["average"], PLACE].dropna().drop_duplicates(),
         numbers[numbers["rule"].isna()].drop(columns="rule"),
-        pd.concat(exclusions),
+        pd.concat(excluded),
         note,
         numbers.dropna(subset=["rule"]),
         [second_look.of_ratings(processed[processed["rule"].isna()], gathered.roster)],
@@ -235,7 +234,7 @@ def freesurfer(gathered: Gathered) -> Branch | None:
     return Branch(
         matched[PLACE].drop_duplicates(),
         flagged[flagged["rule"].isna()].drop(columns="rule"),
-        left_out.of_scans(pd.concat([left, lost]), "freesurfer"),
+        exclusions.of_scans(pd.concat([left, lost]), "freesurfer"),
         scanning.MIXED + " ".join(mixed) if mixed else "",
         flagged.dropna(subset=["rule"]),
     )
@@ -247,7 +246,7 @@ def lesions(gathered: Gathered) -> Branch | None:
         return None
     table = gathered.tables["lesions"]
     return Branch(
-        table[PLACE], observations.of_lesions(table), table.iloc[:0].reindex(columns=left_out.COLUMNS)
+        table[PLACE], observations.of_lesions(table), table.iloc[:0].reindex(columns=exclusions.COLUMNS)
     )
 
 

@@ -13,9 +13,13 @@ COLUMNS = [*PLACE, "item", "rule", "reason"]
 
 
 def of_scales(scales: pd.DataFrame) -> pd.DataFrame:
-    """Scales without a score although the person answered something at the session."""
+    """Scales without a score although the person answered something at the session.
+
+    A scale of which nobody answered anything at a session was not asked there: it is not collected.
+    """
     answered = scales.groupby(PLACE)["items_answered"].transform("sum") > 0
-    lost = scales[scales["score"].isna() & answered]
+    asked = scales.groupby(["session_id", "scale"])["items_answered"].transform("sum") > 0
+    lost = scales[scales["score"].isna() & answered & asked]
     none = lost["items_answered"] == 0
     counts = (
         lost["items_answered"].astype("str") + " of " + lost["items_total"].astype("str") + " items answered"

@@ -82,7 +82,10 @@ def enrol(
         fresh = ids[~ids.isin(participants["participant_id"])].drop_duplicates()
         participants = pd.concat([participants, fresh.to_frame("participant_id")], ignore_index=True)
     for path, frame in everywhere.items():
-        expected = f"{names[0].name} does not know this participant; add it there or correct the row"
+        expected = (
+            f"{names[0].name} does not know this participant; add it there, correct the row, or leave the "
+            "person out (exclude in study.yaml)"
+        )
         _refuse(~frame["participant_id"].isin(participants["participant_id"]), frame, path, expected)
     if not {"redcap", "bids"} & set(study):
         rows = [frame[PLACE] for frame in located.values()]
@@ -94,6 +97,31 @@ def enrol(
         _refuse(strange, frame, path, expected)
     roster = Roster(participants.sort_values("participant_id", ignore_index=True), sessions, order)
     return Roster(roster.participants, roster.sort(sessions), order)
+
+
+def without_excluded(table: pd.DataFrame, people: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+    """Leave out the rows of people whom study.yaml excludes, and samples of a wave that it leaves out.
+
+    The study's own tables have lost them at ingestion; scans and samples stand in files of their own.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table; one without participants stays as it is.
+    people : DataFrame
+        The study's participants, as ingested.
+    study : mapping
+        The study description.
+    """
+    if "participant_id" not in table:
+        return table
+    rules = study["exclude"]
+    named = {name.removeprefix("sub-") for rule in rules for name in rule.get("participants", [])}
+    stranger = ~table["participant_id"].isin(people["participant_id"]) & table["participant_id"].notna()
+    gone = stranger & table["participant_id"].str.removeprefix("sub-").isin(named)
+    if "excluded" in table:
+        gone |= table["excluded"].notna() & (stranger | table["session_id"].isna())
+    return table[~gone]
 
 
 def with_numbers(table: pd.DataFrame, declared: Mapping[str, Any], path: Path) -> pd.DataFrame:

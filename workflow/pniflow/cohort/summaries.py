@@ -12,6 +12,7 @@ from pniflow.cohort.roster import PLACE, Roster
 
 COURSE = "completed_course"  # covariate that says whether the participant completed the intervention
 Row = tuple[str, str, "str | None", "int | None", str]  # step, branch, session_id, n, note
+COLUMNS = ["step", "branch", "session_id", "n", "note"]
 YES = {
     "yes": True,
     "no": False,
@@ -29,6 +30,7 @@ def flow(
     assessed: Mapping[str, pd.DataFrame],
     usable: Mapping[str, pd.DataFrame],
     notes: Mapping[str, str],
+    account: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Count participants at each step.
 
@@ -39,11 +41,13 @@ def flow(
         Distinct participant_id, session_id: where anything was collected, and where a number can be used.
     notes : mapping of branch to str
         What to say of a branch; stands at its `complete`.
+    account : DataFrame, optional
+        What became of the cells of the study's tables (contract account).
 
     Returns
     -------
     DataFrame
-        step, branch, session_id, n, note.
+        step, branch, session_id, n, note, rule.
     """
     import pandas as pd
 
@@ -65,7 +69,20 @@ def flow(
                 ("usable", branch, session, k, "at least one usable value"),
             ]
         rows += _sets(roster, used, branch, "usable at exactly these sessions", notes.get(branch, ""))
-    return pd.DataFrame(rows, columns=["step", "branch", "session_id", "n", "note"]).astype({"n": "Int64"})
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64"}).assign(rule=None)
+    if account is None:
+        return table
+    return pd.concat([table[:1], _left_out(account), table[1:]], ignore_index=True)
+
+
+def _left_out(account: pd.DataFrame) -> pd.DataFrame:
+    """Count the people and the rows of files that rules of study.yaml leave out, by rule."""
+    whole = account[account["field"].isna() & (account["left_out"] > 0)]
+    people = whole["file"].isna()
+    step = people.map({True: "people left out", False: "rows left out"})
+    counts = whole.assign(step=step, note=whole["reason"]).groupby(["step", "rule", "note"], sort=False)
+    table = counts["left_out"].sum().rename("n").reset_index().assign(branch="all", session_id=None)
+    return table.sort_values("step", kind="stable").astype({"n": "Int64"})[[*COLUMNS, "rule"]]
 
 
 def _course(participants: pd.DataFrame) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 
 from pniflow import files
 from pniflow.errors import InputError, listing
-from pniflow.expression.matrix import first_lines, open_text
+from pniflow.expression.matrix import first_lines
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +56,8 @@ def detect(path: Path) -> str:
     str
         salmon, kallisto, rsem, star, htseq, rcc, rcc_export, soft, or matrix for any other table.
     """
-    if path.is_file():
-        with open(path, "rb") as stream:
-            if stream.read(4) == b"\x89HDF":
-                raise InputError(
-                    f"{path}: this is HDF5; give abundance.tsv, which kallisto writes beside it."
-                )
+    if gate.read_head(path, 4, str(path)) == b"\x89HDF":
+        raise InputError(f"{path}: this is HDF5; give abundance.tsv, which kallisto writes beside it.")
     lines = first_lines(path, 60)
     if not lines:
         raise InputError(f"{path}: the file is empty.")
@@ -88,7 +86,7 @@ def _only_last_is_count(row: list[str]) -> bool:
 
 
 def _number(cell: str) -> bool:
-    return re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", cell) is not None
+    return re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", cell) is not None
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
@@ -160,7 +158,7 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
         sample = _quantified(path, frame["gene_id"], frame[column])
         return sample if frame["gene_id"].is_unique else summed(sample.labels, sample.values)
     _only(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
-    frame = read_rows(path, sep="\t", header=None)
+    frame = _star_rows(path) if form == "star" else read_rows(path, sep="\t", header=None)
     if form == "htseq" and not str(frame.iloc[0, -1]).isdigit():
         frame = frame.iloc[1:]
     return _quantified(path, frame.iloc[:, 0], frame.iloc[:, STRANDS[strand] if form == "star" else -1])
@@ -175,11 +173,11 @@ def read_rows(path: Path, **options: object) -> pd.DataFrame:
     """Read a table as text."""
     import pandas as pd
 
+    content = io.BytesIO(gate.read_unpacked(path, str(path)))
     try:
-        with open_text(path) as stream:
-            table: pd.DataFrame = pd.read_csv(stream, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
-            return table
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:
+        table: pd.DataFrame = pd.read_csv(content, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
+        return table
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path}: the file is damaged ({' '.join(str(error).split())}); fetch it again."
         ) from None
@@ -188,6 +186,8 @@ def read_rows(path: Path, **options: object) -> pd.DataFrame:
 def _quantified(path: Path, labels: pd.Series, cells: pd.Series) -> Quantified:
     import pandas as pd
 
+    if not len(labels):
+        raise InputError(f"{path}: the table has no rows; fetch the file again.")
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
     if np.isnan(values).any():
         row = int(np.isnan(values).argmax())
@@ -227,9 +227,19 @@ def star_strand(paths: Sequence[Path]) -> tuple[str, float]:
     return kinds[0], float(totals[0] / totals.sum())
 
 
+def _star_rows(path: Path) -> pd.DataFrame:
+    frame = read_rows(path, sep="\t", header=None)
+    if frame.shape[1] != 4:
+        raise InputError(
+            f"{path}: the file has {frame.shape[1]} columns; STAR writes four, gene and reads unstranded,"
+            " forward and reverse: fetch the file again."
+        )
+    return frame
+
+
 def _strand_columns(path: Path) -> tuple[float, float]:
     """Return the reads in the genes of STAR's forward and reverse columns."""
-    frame = read_rows(path, sep="\t", header=None)
+    frame = _star_rows(path)
     genes = frame[~frame[0].str.startswith("N_")]
     forward, reverse = (float(_quantified(path, genes[0], genes[n]).values.sum()) for n in (2, 3))
     return forward, reverse
@@ -261,7 +271,9 @@ def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
     genes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
     bad = next((row for row in genes if len(row) <= column or not _number(row[column])), None)
     if bad is not None or not genes:
-        raise InputError(f"{path}: probe '{bad[1] if bad else ''}' has no count; a number was expected.")
+        raise InputError(
+            f"{path}: probe '{bad[1][:80] if bad and bad[1:] else ''}' has no count; a number was expected."
+        )
     labels = np.array([row[1] for row in genes], dtype=object)
     values = np.array([float(row[column]) for row in genes])
     return Quantified(labels, values, tuple(row[1] for row in genes if row[0] == HOUSEKEEPING))
@@ -270,9 +282,11 @@ def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
 def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
     """Read the table of RCC files that the collector tool exports; return samples and their counts."""
     rows = [row for row in files.cells(first_lines(path, 100_000, None), ",", path) if row]
-    samples = [sample_name(Path(cell)) for cell in rows[0][3:] if cell]
+    named = {place: sample_name(Path(cell)) for place, cell in enumerate(rows[0]) if place > 2 and cell}
+    if not named:
+        raise InputError(f"{path}: the first line names no sample's file; export the table again.")
     probes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
-    return samples, [_probes(path, probes, 3 + place) for place in range(len(samples))]
+    return list(named.values()), [_probes(path, probes, place) for place in named]
 
 
 def summed(labels: Sequence[str] | np.ndarray, values: np.ndarray) -> Quantified:

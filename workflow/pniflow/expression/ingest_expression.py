@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -273,6 +274,7 @@ def match_samples(labels: Sequence[str], expected: Sequence[str], source: Path, 
     InputError
         A sample of the matrix is not in the table, or the reverse.
     """
+    labels = [unicodedata.normalize("NFC", label) for label in labels]
     exact = set(expected)
     by_name: dict[str, list[str]] = {}
     for sample in expected:

@@ -6,15 +6,14 @@ than the rows), comment lines, columns that annotate genes, and whether genes ar
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.genes import gene_map, identify
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,30 +54,18 @@ class Block(NamedTuple):
     values: np.ndarray
 
 
-def open_text(path: Path) -> BinaryIO:
-    """Open a file, gzip or not, as bytes. What counts is its content, not its name."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
-    with open(path, "rb") as stream:
-        zipped = stream.read(2) == b"\x1f\x8b"
-    return io.BufferedReader(gzip.open(path)) if zipped else open(path, "rb")
-
-
 def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -> list[str]:
     """Return the first lines of a text file, without line ends; at least three where lines are long."""
     lines: list[str] = []
     seen = 0
     try:
-        with open_text(path) as stream:
-            while len(lines) < most and (most_bytes is None or seen < most_bytes or len(lines) < 3):
-                line = stream.readline()
-                if not line:
-                    break
+        with gate.open_stream(path, str(path)) as stream:
+            for line in gate.lines_of(stream, path):
                 seen += len(line)
                 lines.append(line.decode("utf-8-sig").rstrip("\r\n"))
-    except EOFError:
-        raise InputError(f"{path}: the gzip file breaks off; fetch it again.") from None
-    except (UnicodeDecodeError, gzip.BadGzipFile):
+                if len(lines) >= most or (most_bytes is not None and seen >= most_bytes and len(lines) > 2):
+                    break
+    except UnicodeDecodeError:
         raise InputError(
             f"{path}: this is not UTF-8 text, plain or gzip; export the matrix as a tab-separated or"
             " comma-separated file."
@@ -321,7 +308,7 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
     places = range(len(layout.values))
     wanted = [names[column] for column in (layout.label, *layout.values)]
     try:
-        with open_text(layout.path) as stream:
+        with gate.open_stream(layout.path, str(layout.path)) as stream:
             reader = pyarrow.csv.open_csv(
                 stream,
                 read_options=pyarrow.csv.ReadOptions(
@@ -351,15 +338,15 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
                         values[kept],
                     )
                 yield Block(labels, values)
-    except (pa.ArrowInvalid, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise InputError(_offence(layout, str(error))) from None
 
 
 def _offence(layout: Layout, reason: str) -> str:
     """Find the first cell or line that stopped the reader, in a second, slower reading."""
     try:
-        with open_text(layout.path) as stream:
-            for number, raw in enumerate(stream, start=1):
+        with gate.open_stream(layout.path, str(layout.path)) as stream:
+            for number, raw in enumerate(gate.lines_of(stream, layout.path), start=1):
                 if number <= layout.skip + 1:
                     continue
                 cells = _fields(raw.decode("utf-8-sig").rstrip("\r\n"), layout.delimiter)
@@ -374,6 +361,6 @@ def _offence(layout: Layout, reason: str) -> str:
                             f"{layout.path}: line {number}, column '{layout.columns[column]}' is"
                             f" '{cells[column]}'; a number was expected."
                         )
-    except (OSError, EOFError, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return f"{layout.path}: the file breaks off or is damaged; fetch it again."
     return f"{layout.path}: this is not a readable table ({' '.join(reason.split())})."

@@ -31,7 +31,8 @@ def plot_associations(
     predictors with different units can be compared.
     """
     shown = choose_slopes(estimates_of(estimates))
-    if not shown:
+    made = [row for row in shown if row.estimated]
+    if not made:
         return "No association was fitted in this study."
     scale: dict[str, float] = {}
     units: dict[str, str] = {}
@@ -52,7 +53,7 @@ def plot_associations(
             axes.set_title(_KINDS[kind], weight="bold", size=6.5)
             style.few_ticks(axes, 62 / len(kinds))
         line[len(kinds) // 2].set_xlabel(_axis_label(outcome, units, bool(scale)))
-    people = [row.n_participants for row in shown]
+    people = [row.n_participants for row in made]
     words = _words(shown, list(blocks), people, bool(scale))
     return style.Drawn(drawn, *words, n=max(people), keys=[row.key for row in shown])
 
@@ -93,7 +94,8 @@ def _axis_label(outcome: str, units: Mapping[str, str], scaled: bool) -> str:
     unit = labels.unit_of(outcome, units)
     unit = f" ({unit})" if unit else ""
     direction = f"\n{direction_words(outcome)}" if direction_words(outcome) else ""
-    return f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor{direction}"
+    text = f"{label.short}{unit} per {'baseline SD' if scaled else 'unit'} of the predictor"
+    return f"{style.wrapped(text, 72)}{direction}"
 
 
 def _words(
@@ -109,11 +111,12 @@ def _words(
     pooled = ""
     if any(row.tested.kind == "pooled" for row in rows):
         pooled = " Pooled: one slope over all sessions, which mixes the two."
+    lost = "" if all(row.estimated for row in rows) else " No marker: not estimable."
     caption = (
         f"Slopes of {named} on each predictor, {per}, with 95 % confidence intervals. Within persons: does a"
         " session with more of the predictor than the person's own mean have more of the outcome? Between"
         " persons: do persons with a higher mean have more of the outcome?"
-        f"{pooled} Filled: adjusted p below .05. {numbers.persons(people)}.{style.sign(*outcomes)}"
+        f"{pooled} Filled: adjusted p below .05.{lost} {numbers.persons(people)}.{style.sign(*outcomes)}"
     )
     main = [row for row in rows if row.role != "exploratory" or len(rows) <= 12]
     alt = " ".join(
@@ -128,6 +131,8 @@ def _words(
 
 
 def _numbers(row: Estimate) -> str:
+    if not row.estimated:
+        return "not estimable"
     decimals = numbers.decimals_for(row.std_error, row.conf_low, row.conf_high)
     middle, low, high = (numbers.number(end, decimals) for end in style.ends(row))
     return f"{middle} ({low} to {high}) per unit"

@@ -72,12 +72,14 @@ def _words(
         if measure in terms:
             lines = estimate_lines(terms[measure], unit, sessions)
         parts.append(f"{labels.label(measure).long}: {'; '.join(lines)}.")
+    mark = "Each thin line is a person" if len(sessions) > 1 else "Each dot is a person"
     above = above_words(list(terms.values()), sessions)
     above = f" Above each panel: {above}." if above else ""
     caption = (
-        "The CTRA score and its components. Each thin line is a person; blue: mean with its 95 % confidence"
+        f"The CTRA score and its components. {mark}; blue: mean with its 95 % confidence"
         f" interval at each session.{above}{style.sign('ctra')} Components stand in the direction of"
         f" expression: {labels.COMPONENT_SIGN}."
     )
     counted = numbers.plural(len(measures), "panel")
-    return caption, f"{counted} of lines from session to session. {' '.join(parts)}"
+    drawn = "lines from session to session" if len(sessions) > 1 else "dots at one session"
+    return caption, f"{counted} of {drawn}. {' '.join(parts)}"

@@ -117,7 +117,7 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
         main.set(xticks=[], yticks=[])
         if block == 0:
             bars.set_ylabel("CTRA (higher\n= adverse)", size=style.SMALLEST)
-            _gene_names(main, genes)
+            _gene_names(main, genes, wide - 2)
     drawn.text(
         (_NAMES + wide * count / 2) / style.ONE_COLUMN, 31.5 / (top + tall + 33),
         "persons, in each block\nin order of their mean CTRA", ha="center", va="top",
@@ -134,8 +134,8 @@ def _draw(blocks: np.ndarray, above: np.ndarray, genes: pd.DataFrame, sessions: 
     return drawn
 
 
-def _gene_names(axes: Axes, genes: pd.DataFrame) -> None:
-    """Write gene names in their component's colour, with a bar in that colour."""
+def _gene_names(axes: Axes, genes: pd.DataFrame, width: float) -> None:
+    """Write gene names in their component's colour, with a bar in that colour, beside axes this wide (mm)."""
     axes.set_yticks(np.arange(len(genes)), list(genes["gene"]), size=style.SMALLEST)
     axes.tick_params(axis="y", length=0, pad=5)
     for text, component in zip(axes.get_yticklabels(), genes["component"], strict=True):
@@ -145,7 +145,9 @@ def _gene_names(axes: Axes, genes: pd.DataFrame) -> None:
         if len(rows):
             ends = [rows[0] - 0.5, rows[-1] + 0.5]
             beside = axes.get_yaxis_transform()
-            axes.plot([-0.045, -0.045], ends, color=colour, linewidth=2, transform=beside, clip_on=False)
+            axes.plot(
+                [-1 / width, -1 / width], ends, color=colour, linewidth=2, transform=beside, clip_on=False
+            )
 
 
 def _component_names(drawn: Figure, genes: pd.DataFrame) -> None:
@@ -196,7 +198,8 @@ def _words(people: int, samples: int, genes: pd.DataFrame, sessions: Sequence[st
             " interval, descriptive; tests are in the tables."
         )
     alt = (
-        f"Heatmap of {len(genes)} genes by {people} persons, one block per session ({', '.join(sessions)});"
-        " genes are grouped by component and persons ordered by their mean CTRA score."
+        f"Heatmap of {len(genes)} genes by {numbers.plural(people, 'person')}, one block per session"
+        f" ({', '.join(sessions)}); genes are grouped by component and persons ordered by their mean CTRA"
+        " score."
     )
     return caption, alt

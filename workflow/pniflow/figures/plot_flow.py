@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NAMES, _LINE, _LAST = 23.0, 11.0, 12.0  # mm: names of branches, height of a branch, last column
 _WORDED = 3  # sessions whose boxes have room for words
 _COURSE = ("course completed", "course not completed")
+_LEFT = ("people left out", "all", "")
 Counts = Mapping[tuple[str, str, str], int]
 
 
@@ -37,10 +38,14 @@ def plot_flow(about: Mapping[str, Any], flow: pd.DataFrame) -> style.Drawn:
 
 
 def counts_of(flow: pd.DataFrame) -> dict[tuple[str, str, str], int]:
-    """Return (step, branch, session or "") -> participants, of the counts that were recorded."""
+    """Return (step, branch, session or "") -> participants, of counts that were recorded; rules together."""
+    counts: dict[tuple[str, str, str], int] = {}
     known = flow.dropna(subset=["n"])
-    places = zip(known["step"], known["branch"], known["session_id"].fillna(""), strict=True)
-    return dict(zip(places, map(int, known["n"]), strict=True))
+    for step, branch, session, n in zip(
+        known["step"], known["branch"], known["session_id"].fillna(""), known["n"], strict=True
+    ):
+        counts[step, branch, session] = counts.get((step, branch, session), 0) + int(n)
+    return counts
 
 
 def _draw_all(
@@ -48,6 +53,8 @@ def _draw_all(
 ) -> None:
     """Draw the participants on top, then a line per branch: each session, and who is there at each."""
     lines = [f"Enrolled: {counts.get(('enrolled', 'all', ''), 0)}"]
+    if _LEFT in counts:
+        lines.insert(0, f"left out: {counts[_LEFT]}")
     for step in _COURSE:
         if (step, "all", "") in counts:
             lines.append(f"{step}: {counts[step, 'all', '']}")
@@ -124,7 +131,10 @@ def _words(counts: Counts, branches: Sequence[str], sessions: Mapping[str, str])
         if len(sessions) > 1:
             per.append(f"every session: {counts.get(('complete', branch, ''), 0)}")
         parts.append(f"{BRANCHES[branch]} usable of assessed, {', '.join(per)}")
-    course = "".join(
+    left = f", left out by the study before: {counts[_LEFT]}" if _LEFT in counts else ""
+    if left:
+        caption += " Left out: people whom study.yaml excludes; they are not among the enrolled."
+    course = left + "".join(
         f", {step}: {counts[step, 'all', '']}" for step in _COURSE if (step, "all", "") in counts
     )
     return caption, f"Flow diagram. Enrolled: {enrolled}{course}. {'; '.join(parts)}."

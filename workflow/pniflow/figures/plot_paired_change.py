@@ -106,8 +106,7 @@ def with_contrasts(rows: Sequence[Estimate], sessions: Sequence[str]) -> list[Es
 
 def is_change(row: Estimate) -> bool:
     """Return True for a tested change that could be estimated, between two sessions or over several."""
-    estimable = row.estimate is not None or row.statistic is not None
-    return bool(row.family) and row.tested.kind in ("change", "joint") and estimable
+    return bool(row.family) and row.tested.kind in ("change", "joint") and row.estimated
 
 
 def choose_outcomes(rows: Sequence[Estimate]) -> dict[str, list[Estimate]]:
@@ -256,8 +255,8 @@ def fitted(lines: Sequence[str]) -> list[str]:
 def above_words(terms: Sequence[Sequence[Estimate]], sessions: Mapping[str, str]) -> str:
     """Return what the text above the panels holds."""
     rows = [row for some in terms for row in some]
-    first, *_, last = sessions.values()
-    change = f"{last} minus {first}" if len(sessions) == 2 else f"each session minus {first}"
+    first, *later = sessions.values()
+    change = f"{later[0]} minus {first}" if len(later) == 1 else f"each session minus {first}"
     parts = []
     if any(row.estimate is not None for row in rows):
         parts.append(f"the model's estimate of the change ({change}) with its 95 % interval")

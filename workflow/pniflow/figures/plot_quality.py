@@ -26,7 +26,8 @@ def plot_quality(about: Mapping[str, Any], measures: pd.DataFrame, participants:
     domains = [name for name in labels.DOMAINS if name in set(measures["domain"])]
     share = shares(measures, people, list(sessions), domains)
     marks = measures[measures["measure"] == ("siqr" if (measures["measure"] == "siqr").any() else "iqr")]
-    heights = [30 + min(2.6 * len(people), 150)] + [44] * bool(len(marks))
+    under = 1.35 * max(map(len, sessions.values())) if _is_crowded(domains, list(sessions.values())) else 0
+    heights = [30 + min(2.6 * len(people), 150) + under] + [44] * bool(len(marks))
     drawn = style.new_figure(style.ONE_COLUMN, sum(heights))
     upper, *lower = drawn.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _draw_shares(upper, share, people, domains, list(sessions.values()))
@@ -59,6 +60,11 @@ def shares(
     return result
 
 
+def _is_crowded(domains: Sequence[str], sessions: Sequence[str]) -> bool:
+    """Return True where the sessions' labels do not fit beside each other, once for each branch."""
+    return len(domains) * sum(len(session) + 1 for session in sessions) > 62
+
+
 def _draw_shares(
     axes: Axes, share: np.ndarray, people: Sequence[str], domains: Sequence[str], sessions: Sequence[str]
 ) -> None:
@@ -70,11 +76,10 @@ def _draw_shares(
     )
     flat = share.reshape(len(people), -1)
     picture = axes.imshow(flat, cmap=colours, vmin=1e-9, vmax=1, aspect="auto", interpolation="nearest")
-    crowded = len(domains) * sum(len(session) + 1 for session in sessions) > 62
     axes.set_xticks(
         np.arange(flat.shape[1]),
         [style.shortened(text, 20) for text in sessions] * len(domains),
-        rotation=90 if crowded else 0,
+        rotation=90 if _is_crowded(domains, sessions) else 0,
         size=style.SMALLEST,
     )
     for place in range(len(domains) + 1):

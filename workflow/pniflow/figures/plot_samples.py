@@ -106,6 +106,8 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel, sessions: Mapping
         and np.nanmax(values) > 5 * np.nanmin(values)
     ):
         axes.set_xscale("log")
+    else:
+        style.few_ticks(axes, 40)
     if 0 < marked.sum() <= _FEW:
         for place in np.flatnonzero(marked):
             axes.annotate(

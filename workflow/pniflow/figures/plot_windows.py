@@ -96,11 +96,13 @@ def _words(
     rows: Sequence[Row], measures: Sequence[str], sessions: Mapping[str, str], during: tuple[float, float]
 ) -> tuple[str, str]:
     """Return the caption and the alternative text."""
-    span = f" (day {during[0]:g} to {during[1]:g})" if np.isfinite(during).all() else ""
+    band = ""
+    if np.isfinite(during).all():
+        band = f" The band is the intervention (day {during[0]:g} to {during[1]:g})."
     caption = (
         "Days that each measure looks back on at each session (bars); diamonds: a moment; open circles: the"
-        f" measure states no window. The band is the intervention{span}. A window that begins before the"
-        " intervention also holds days without it."
+        f" measure states no window.{band} A window that begins before the intervention also holds days"
+        " without it."
     )
     parts = []
     for measure in measures:

@@ -89,6 +89,10 @@ def gather(
     problem = ""
     if np.linalg.matrix_rank(design) < design.shape[1] or len(design) <= design.shape[1]:
         problem = f"not fitted: {len(design)} samples do not tell {listing(list(columns))} apart"
+    if any(name.partition("[")[0] == "session" for name in columns) and baseline not in set(
+        sheet["session_id"]
+    ):
+        problem = f"not fitted: no sample is of {baseline}, with which the sessions are compared"
     if len(kept) < 2:
         problem = f"not fitted: {len(kept)} genes are complete and vary"
     return Data(
@@ -132,7 +136,7 @@ def _session(sheet: pd.DataFrame, baseline: str | None, source: str) -> dict[str
     levels = sorted(set(sheet["session_id"]))
     if len(levels) == 1 and baseline is not None:
         return {}
-    if baseline not in levels:
+    if baseline is None:
         raise InputError(f"{source}: the term session needs --baseline, one of {listing(levels)}.")
     others = [level for level in levels if level != baseline]
     name = "session" if len(others) == 1 else "session[{}]"

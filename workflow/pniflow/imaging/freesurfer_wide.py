@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pniflow import files
 from pniflow.errors import InputError, repeated
+from pniflow.raw import gate
 
 ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".table")
 # The first cell of the table: `Measure:volume`, `lh.aparc.a2009s.thickness`.
@@ -32,10 +33,14 @@ class Wide(NamedTuple):
 
 def is_wide(path: Path) -> bool:
     """Tell a wide table by its ending and its first cell."""
-    if not path.name.endswith(ENDINGS):
-        return False
-    with open(path, "rb") as stream:
-        return _FIRST.fullmatch(_first_cell(stream.read(200).decode("utf-8", errors="replace"))) is not None
+    return path.name.endswith(ENDINGS) and _FIRST.fullmatch(_first_cell(head(path))) is not None
+
+
+def head(path: Path) -> str:
+    """Return how a file begins; nothing for what cannot be read as a file, which no table needs to be."""
+    return (
+        gate.read_head(path, 4096, path.name).decode("utf-8-sig", errors="replace") if path.is_file() else ""
+    )
 
 
 def read_wide(text: str, source: str) -> Iterator[Wide]:
@@ -72,7 +77,7 @@ def read_wide(text: str, source: str) -> Iterator[Wide]:
 
 
 def _first_cell(text: str) -> str:
-    return re.split(rf"[{_SIGNS}\r\n]", text.removeprefix("\ufeff"), maxsplit=1)[0].strip('"')
+    return re.split(rf"[{_SIGNS}\r\n]", text, maxsplit=1)[0].strip('"')
 
 
 def _subject(cell: str) -> str:

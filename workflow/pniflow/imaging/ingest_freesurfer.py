@@ -17,8 +17,9 @@ import numpy as np
 from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
-from pniflow.imaging.freesurfer_wide import is_wide, read_wide
+from pniflow.imaging.freesurfer_wide import head, is_wide, read_wide
 from pniflow.imaging.naming import by_pattern, entities
+from pniflow.raw import gate
 
 _STATS = re.compile(r"(?:(?P<side>lh|rh)\.)?(?P<atlas>aseg|aparc(?:\.[\w.]+?)?)\.stats")
 # `lh.hippoSfVolumes-T1.v10.txt` (FreeSurfer 6), `lh.hippoSfVolumes-T1.long.v21.txt` (7, longitudinal),
@@ -180,7 +181,7 @@ def _twin(path: Path) -> Path:
 
 
 def _numbers(path: Path, source: str) -> Iterator[Number]:
-    text = files.read_text(path)
+    text = gate.read_text(path, source)
     stats = _STATS.fullmatch(path.name)
     in_stats = _SUBFIELD_STATS.fullmatch(path.name)
     subfields = _SUBFIELDS.fullmatch(_twin(path).name if in_stats else path.name)
@@ -355,8 +356,7 @@ def _one_analysis(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _is_subfields(path: Path) -> bool:
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        return set(_TABLE) <= set(stream.readline().strip().split(","))
+    return set(_TABLE) <= set(head(path).partition("\n")[0].strip().split(","))
 
 
 def _value(cell: str, source: str, name: str) -> float:

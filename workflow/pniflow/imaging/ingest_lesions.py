@@ -11,11 +11,13 @@ from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 from pniflow.imaging.naming import entities
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("Num_Lesions", "Num_Vox", "Lesion_Volume")
+_MOST = 1e6  # lesions of a scan that could be counted
 _UNITS = {"ml": 1.0, "mm3": 1000.0}
 
 
@@ -84,11 +86,11 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
 
 def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
     """Read one table with a row per scan, as the study says what its columns are."""
+    from pniflow.raw.text_tables import numbers, read_raw
     from pniflow.study.linkage import named, sessions_of
-    from pniflow.study.rawtables import numbers, read_raw
 
     if study is None:
-        table = contracts.read_table(path)
+        table = read_raw(path, str(path)).frame()
         return contracts.checked(
             table if "lesion_count" in table else table.assign(lesion_count=None), "lesions", str(path)
         )
@@ -105,9 +107,9 @@ def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
     for name in ("volume", "count"):
         if name not in columns:
             continue
-        values[name], wrong = numbers(frame[name])
+        values[name], wrong = numbers(frame[name], raw.decimal, f"{path.name}: column '{columns[name]}'")
         wrong |= values[name] < 0
-        wrong |= (values[name] % 1 > 0) & (name == "count")
+        wrong |= ((values[name] % 1 > 0) | (values[name] > _MOST)) & (name == "count")
         if wrong.any():
             wanted = "a whole number" if name == "count" else "a number"
             raise InputError(
@@ -130,7 +132,7 @@ def _of_table(path: Path, study: Path | None) -> pd.DataFrame:
 
 def _read(path: Path, source: str) -> tuple[float, int]:
     """Return volume (ml) and count; the table is one row for the whole brain."""
-    rows = [row for row in files.cells(io.StringIO(files.read_text(path)), ",", source) if row]
+    rows = [row for row in files.cells(io.StringIO(gate.read_text(path, source)), ",", source) if row]
     header, body = rows[0] if rows else [], rows[1:]
     if len(body) != 1:
         raise InputError(
@@ -148,6 +150,6 @@ def _read(path: Path, source: str) -> tuple[float, int]:
             raise InputError(f"{source}: {column} is '{row[column]}'; a number was expected.") from None
         if not 0 <= values[column] < float("inf"):
             raise InputError(f"{source}: {column} is {values[column]:g}; zero or more was expected.")
-    if values["Num_Lesions"] % 1:
+    if values["Num_Lesions"] % 1 or values["Num_Lesions"] > _MOST:
         raise InputError(f"{source}: Num_Lesions is {values['Num_Lesions']:g}; a whole number was expected.")
     return values["Lesion_Volume"] / 1000, int(values["Num_Lesions"])

@@ -4,20 +4,20 @@ deviates.
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pniflow import contracts, files
+from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError
 from pniflow.imaging.naming import entities
+from pniflow.imaging.nifti import HEADER, header_of
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,6 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"(19|20)\d\d[-./]?(0[1-9]|1[0-2])[-./]?(0[1-9]|[12]\d|3[01])|\^|@")
-_HEADER = 352
 _LARGEST_EXTENSION = 2**20
 
 
@@ -199,16 +198,9 @@ def _geometry(header: Any, source: str) -> tuple[np.ndarray, list[float]]:
 
 def _header(path: Path, source: str) -> Any:
     """Read a NIfTI-1 header and look through its texts; nothing beyond header and extensions is unpacked."""
-    import nibabel
-
-    content = _start(path, source, _HEADER)
-    try:
-        if len(content) < _HEADER:
-            raise ValueError
-        header = nibabel.Nifti1Header(content[:348])
-        offset = float(header["vox_offset"])
-    except (ValueError, nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError):
-        raise InputError(f"{source}: this is no NIfTI-1 image, or its header is damaged.") from None
+    content = gate.read_head(path, HEADER, source)
+    header = header_of(content, source)
+    offset = float(header["vox_offset"])
     for name in ("descrip", "aux_file", "db_name", "intent_name"):
         text = bytes(header[name]).split(b"\0")[0].decode("latin-1").strip()
         if not _HARMLESS.fullmatch(text) or _DATE.search(text):
@@ -216,7 +208,7 @@ def _header(path: Path, source: str) -> Any:
                 f"{source}: the header's {name} holds text that could identify a person; clear it before"
                 " the image is used."
             )
-    if content[348] != 0 and offset > _HEADER:
+    if content[348] != 0 and offset > HEADER:
         _check_extensions(path, source, offset, header.endianness)
     return header
 
@@ -225,8 +217,8 @@ def _check_extensions(path: Path, source: str, offset: float, order: str) -> Non
     """Refuse DICOM and comment extensions; they hold what a scanner knows of a person."""
     if not offset <= _LARGEST_EXTENSION:
         raise InputError(f"{source}: the header's extensions take {offset:.0f} bytes; at most 1 MB is read.")
-    content = _start(path, source, int(offset))
-    position = _HEADER
+    content = gate.read_head(path, int(offset), source)
+    position = HEADER
     while position + 8 <= len(content):
         size, code = np.frombuffer(content[position : position + 8], dtype=f"{order}i4").tolist()
         if code in (2, 6) or size <= 0:
@@ -235,20 +227,6 @@ def _check_extensions(path: Path, source: str, offset: float, order: str) -> Non
                 " remove it."
             )
         position += size
-
-
-def _start(path: Path, source: str, size: int) -> bytes:
-    """Return the first bytes of an image, packed or not; a packed file is unpacked no further."""
-    try:
-        with open(path, "rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-            stream.seek(0)
-            if not packed:
-                return stream.read(size)
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                return unpacked.read(size)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{source}: the file cannot be read ({error}).") from None
 
 
 def _sidecar(path: Path, suffix: str, folder: Path) -> dict[str, Any]:
@@ -269,7 +247,7 @@ def _sidecar(path: Path, suffix: str, folder: Path) -> dict[str, Any]:
 
 def _said(path: Path, name: str) -> dict[str, Any]:
     """Read one sidecar: what it says of the columns of `SIDECAR`."""
-    said = files.read_json(path)
+    said = gate.read_json(path, name)
     if not isinstance(said, dict):
         raise InputError(f"{name}: a JSON object was expected.")
     for key, value in said.items():

@@ -152,24 +152,25 @@ def fit_maps(
     chosen = tuple(model for model in plan.maps if model.outcomes == (outcome,))
     planned, lacking = planning.planned(replace(plan, models=chosen), cohort)
     tests = []
+    left_out = [f"{one['model']}: {one['reason']}" for one in lacking]
     for model in planned:
-        where = f"{plan.source}: model '{model.name}'"
         try:
             groups, unfitted = design_groups(model, cohort, plan)
         except InputError as error:
-            raise InputError(f"{where}: {error}.") from None
+            raise InputError(f"{plan.source}: model '{model.name}': {error}.") from None
         if unfitted:
-            note, people, rows = unfitted[outcome]
-            raise InputError(f"{where} cannot be fitted to {rows} scans of {people} participants: {note}.")
+            reason, people, scans = unfitted[outcome]
+            left_out.append(f"{model.name}: {reason} (participants: {people}, scans: {scans})")
+            continue
         design = groups[0][0]
-        scans = cohort.measures[outcome][design.rows].astype(int)
+        places = cohort.measures[outcome][design.rows].astype(int)
 
         sessions = len(np.unique(cohort.session[design.rows]))
         with one_blas_thread():
             tests += fit_map(
                 model,
                 design,
-                _reader(maps, scans),
+                _reader(maps, places),
                 maps.shape[1],
                 plan,
                 space,
@@ -178,7 +179,7 @@ def fit_maps(
                 threads,
                 block,
             )
-    return tests, [f"{one['model']}: {one['reason']}" for one in lacking]
+    return tests, left_out
 
 
 def _reader(maps: NDArray[np.float32], scans: NDArray[np.int_]) -> Reader:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pniflow.mixed.inference import Array, independent_columns, one_blas_thread
 from pniflow.mixed.student import two_sided_p
@@ -19,13 +20,21 @@ _RANK = 1e-11  # eigenvalues of an adjustment below this share are directions th
 
 @dataclass(frozen=True)
 class RobustTests:
-    """Robust tests by contrast: (q,) arrays. NaN where not estimable."""
+    """Robust tests by contrast: (q,) arrays. NaN where not estimable.
+
+    Attributes
+    ----------
+    alone : (q,) array of bool
+        Contrasts that could not be estimated without one of the groups: in that direction its residuals are
+        zero whatever the errors, so the standard error says nothing of it.
+    """
 
     estimate: Array
     std_error: Array
     df: Array
     statistic: Array
     p_value: Array
+    alone: NDArray[np.bool_]
 
 
 def cr2_tests(
@@ -51,15 +60,29 @@ def cr2_tests(
     tested = np.eye(design.shape[1]) if contrasts is None else np.atleast_2d(contrasts)
     columns = independent_columns(design)
     known = columns.estimable(tested)
-    results = np.full((3, len(tested)), np.nan)
+    results, alone = np.full((3, len(tested)), np.nan), np.zeros(len(tested), dtype=bool)
     if np.isfinite(y).all() and np.isfinite(ratio):
         with one_blas_thread():
+            alone[known] = _resting_on_one(design[:, columns.kept], groups, tested[known][:, columns.kept])
             results[:, known] = _sandwich(
                 design[:, columns.kept], groups, y, ratio, tested[known][:, columns.kept]
             )
     estimate, std_error, df = results
     statistic = estimate / std_error
-    return RobustTests(estimate, std_error, df, statistic, two_sided_p(statistic, df))
+    return RobustTests(estimate, std_error, df, statistic, two_sided_p(statistic, df), alone)
+
+
+def _resting_on_one(x: Array, groups: Any, rows: Array) -> NDArray[np.bool_]:
+    """Tell which estimable contrasts no longer are one without some group."""
+    basis, factor = np.linalg.qr(x)
+    group = np.unique(groups, return_inverse=True)[1]
+    shares = np.zeros((group.max() + 1, x.shape[1], x.shape[1]))
+    np.add.at(shares, group, basis[:, :, None] * basis[:, None, :])
+    values, vectors = np.linalg.eigh(shares)
+    own = vectors.transpose(0, 2, 1)[values > 1 - _RANK**0.5]  # directions that one group alone informs
+    reach = np.abs(np.linalg.solve(factor.T, rows.T).T @ own.T)
+    scale = np.linalg.norm(np.linalg.solve(factor.T, rows.T), axis=0)[:, None]
+    return np.asarray((reach > _RANK**0.5 * scale).any(axis=1))
 
 
 def _sandwich(x: Array, groups: Any, y: Array, ratio: float, rows: Array) -> Array:

@@ -12,10 +12,14 @@ from pniflow.mixed import Fit, MixedModel, Tests
 from pniflow.models.design import Design, build, complete_rows, variables_of
 from pniflow.models.specification import BETWEEN_MINUS_WITHIN, Model, Plan
 from pniflow.models.study_data import Cohort
+from pniflow.models.terms import NotEstimable
 
 Array = NDArray[np.float64]
 
-TOO_FEW = "not estimable: too few pairs"
+NO_ROWS, NO_PAIRS, TOO_FEW = (
+    f"not estimable: {reason}"
+    for reason in ("no complete rows", "no participant with two sessions", "too few pairs")
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def fit_groups(
     -------
     fits : list of ModelFit
     unfitted : mapping of str to (note, participants, rows)
-        Outcomes that leave too little to fit.
+        Outcomes that cannot be fitted, with the reason.
     """
     groups, unfitted = design_groups(model, cohort, plan, keep, completers)
     fits = [
@@ -113,21 +117,27 @@ def design_groups(
     groups: dict[bytes, list[str]] = {}
     unfitted: dict[str, tuple[str, int, int]] = {}
     for outcome in model.outcomes:
-        given = ~np.isnan(cohort.measures[outcome]) & complete
+        there = ~np.isnan(cohort.measures[outcome])
+        given = there & complete
         if completers:
             visits = np.bincount(cohort.person[given], minlength=len(cohort.participants))
             given &= (visits == len(np.unique(cohort.session[given])))[cohort.person]
-        people = np.unique(cohort.person[given])
-        if model.random and given.sum() - len(people) < 2:
-            unfitted[outcome] = (TOO_FEW, len(people), int(given.sum()))
-        elif not given.any():
-            unfitted[outcome] = ("not estimable: no complete rows", 0, 0)
+        rows, people = int(given.sum()), len(np.unique(cohort.person[given]))
+        if not rows:
+            unfitted[outcome] = (NO_ROWS, 0, 0)
+        elif model.random and rows - people < 2:
+            single = there.sum() == len(np.unique(cohort.person[there]))
+            unfitted[outcome] = (NO_PAIRS if single else TOO_FEW, people, rows)
         else:
             groups.setdefault(given.tobytes(), []).append(outcome)
     designs = []
     for mask, outcomes in groups.items():
-        rows = np.flatnonzero(np.frombuffer(mask, dtype=bool))
-        designs.append((build(model, variables, cohort, rows, plan.centred), outcomes))
+        here = np.flatnonzero(np.frombuffer(mask, dtype=bool))
+        try:
+            designs.append((build(model, variables, cohort, here, plan.centred), outcomes))
+        except NotEstimable as reason:
+            people = len(np.unique(cohort.person[here]))
+            unfitted |= dict.fromkeys(outcomes, (f"not estimable: {reason}", people, len(here)))
     return designs, unfitted
 
 

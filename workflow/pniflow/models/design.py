@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pniflow.errors import InputError
 from pniflow.models.specification import Model
 from pniflow.models.study_data import SESSION, TIME, Cohort, Variable
-from pniflow.models.terms import Sample, parts_of
+from pniflow.models.terms import NotEstimable, Sample, parts_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Design:
         Result row -> its columns; more than one where a term has several coefficients.
     kinds : mapping of str to str
         Result row -> intercept, categorical, numeric, within, between, product.
+    remarks : mapping of str to str
+        Term -> what a reader of its rows must know of the sample.
     """
 
     X: NDArray[np.float64]
@@ -40,6 +42,7 @@ class Design:
     kinds: Mapping[str, str]
     people: int
     with_pairs: int
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def complete_rows(model: Model, variables: Mapping[str, Variable]) -> NDArray[np.bool_]:
@@ -69,11 +72,12 @@ def build(
 
     Raises
     ------
+    NotEstimable
+        A term is constant over the rows, or there are more terms (or coefficients that do not vary within
+        persons) than participants.
     InputError
-        A term is constant over the rows, a reference level is unknown, rows of a person stand for independent
-        ones, or there are more terms (or
-        coefficients that do not vary within persons) than participants. The sentence starts with the fact;
-        the caller adds the place.
+        A reference level is unknown, or rows of a person stand for independent ones. The sentence starts with
+        the fact; the caller adds the place.
     """
     _, person = np.unique(cohort.person[rows], return_inverse=True)
     people = int(person.max()) + 1
@@ -96,6 +100,7 @@ def build(
         kinds={name: part.kind for name, part in parts.items()},
         people=people,
         with_pairs=int((size > 1).sum()),
+        remarks={name: part.remark for name, part in parts.items() if part.remark},
     )
 
 
@@ -109,7 +114,7 @@ def _check_size(
     off = np.abs(columns - means[:, person]).max(axis=1)
     between = int((off <= 1e-9 * np.abs(columns).max(axis=1)).sum())
     if terms > people or between > people or len(matrix) > rows:
-        raise InputError(
-            f"the model has {terms} terms with {len(matrix)} coefficients, and {people} participants with "
-            f"{rows} complete rows; leave terms out of `fixed`"
+        raise NotEstimable(
+            f"the model has {terms} terms with {len(matrix)} coefficients, and "
+            f"{people} participant{'s' * (people > 1)} with {rows} complete row{'s' * (rows > 1)}"
         )

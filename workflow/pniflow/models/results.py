@@ -43,15 +43,13 @@ def result_rows(model: Model, cohort: Cohort, plan: Plan) -> tuple[list[Row], li
     Raises
     ------
     InputError
-        An outcome without pairs, a term that is constant, more terms than people; the sentence names the
-        model.
+        A term of another type than its data, a level that is unknown, several rows of a person without an
+        intercept per participant; the sentence names the model.
     """
-    where = f"{plan.source}: model '{model.name}'"
-    _check_pairs(model, cohort, where)
     try:
         fits, unfitted = fit_groups(model, cohort, plan)
     except InputError as error:
-        raise InputError(f"{where}: {error}.") from None
+        raise InputError(f"{plan.source}: model '{model.name}': {error}.") from None
     return all_rows(model, cohort, plan, fits, unfitted), fits
 
 
@@ -74,17 +72,6 @@ def all_rows(
             for term in ["(intercept)", *(row for term in model.terms for row in term.rows), *model.contrasts]
         ]
     return [row for outcome in model.outcomes for row in by_outcome[outcome]]
-
-
-def _check_pairs(model: Model, cohort: Cohort, where: str) -> None:
-    for outcome in model.outcomes if model.random else ():
-        given = ~np.isnan(cohort.measures[outcome])
-        if given.sum() == len(np.unique(cohort.person[given])):
-            raise InputError(
-                f"{where}: outcome '{outcome}' has no participant with two sessions, so an intercept "
-                "per participant cannot be fitted; leave the outcome out or, for a study with one session, "
-                "give the model `random: []`."
-            )
 
 
 def fit_rows(fit: ModelFit, column: int, sizes: Mapping[str, tuple[Array, str]], plan: Plan) -> list[Row]:
@@ -139,6 +126,7 @@ def remarks(model: Model, design: Design, term: str) -> list[str]:
     kind = design.kinds.get(term)
     coefficients = len(design.terms.get(term, ()))
     words = [f"F test of {coefficients} coefficients"] if coefficients > 1 else []
+    words += [remark for name, remark in design.remarks.items() if term in (name, *_levels(design, name))]
     if "within" in design.kinds.values() and term.split("[")[0] == SESSION:
         words.append(SESSION_BESIDE_SPLIT)
     if kind == "within":
@@ -154,6 +142,10 @@ def remarks(model: Model, design: Design, term: str) -> list[str]:
     if kind == "numeric" and model.random and _varies_within(design, term) and term in model.test:
         words.append(POOLED)
     return words
+
+
+def _levels(design: Design, term: str) -> list[str]:
+    return [design.columns[column] for column in design.terms[term]]
 
 
 def between_columns(design: Design) -> int:

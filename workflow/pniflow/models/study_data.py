@@ -152,7 +152,10 @@ def _sessions(
 ) -> list[str]:
     """Check that there is something to fit, of known people; return the sessions, the reference first."""
     if not len(measures):
-        raise InputError(f"{source}: the table has no rows; nothing can be fitted.")
+        raise InputError(
+            f"{source}: the table has no rows: nothing was measured, so nothing can be fitted; describe what "
+            "was (instruments, assays, expression, cat12, freesurfer, lesions) in study.yaml."
+        )
     stranger = sorted(set(measures["participant_id"]) - people.keys())
     if stranger:
         raise InputError(
@@ -166,8 +169,8 @@ def _sessions(
         )
     if reference is not None and reference not in sessions and len(sessions) > 1:
         raise InputError(
-            f"{source}: the reference session '{reference}' of models.yaml is not among the sessions "
-            f"({listing(sessions)}); correct defaults.session.reference."
+            f"{source}: the reference session '{reference}' of models.yaml is not among the sessions with "
+            f"data ({listing(sessions)}); correct defaults.session.reference."
         )
     return sorted(sessions, key=lambda name: (name != reference, name))
 

@@ -26,6 +26,10 @@ WITHIN, BETWEEN = "_within", "_between"  # behind the name of a variable
 _CONSTANT = 1e-12  # a spread below this share of the largest value is none
 
 
+class NotEstimable(Exception):
+    """The rows do not hold what a term or a model needs; the message is the reason."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A result row of a term and the columns behind it.
@@ -38,11 +42,14 @@ class Part:
         intercept, categorical, numeric, within, between or product.
     columns : mapping of str to (n,) float
         More than one where the row is a joint test; each then has a row of its own too.
+    remark : str
+        What a reader of these rows must know of the sample.
     """
 
     name: str
     kind: str
     columns: Mapping[str, Array]
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,13 +101,17 @@ class Sample:
         if centre == "mean":
             centre = means.mean() if self.centred else 0.0
         centre = 0.0 if centre == "none" else centre
-        scale = 1.0 if scale == "none" else means.std(ddof=1) if scale == "sd" else scale
+        if scale == "sd":
+            if len(means) < 2 or np.ptp(means) == 0:
+                raise NotEstimable(f"the participants' means of '{name}' have no SD to scale it by")
+            scale = means.std(ddof=1)
+        scale = 1.0 if scale == "none" else scale
         return (values - float(centre)) / float(scale)
 
 
 def _varying(name: str, values: Array) -> Array:
     if np.ptp(values) <= _CONSTANT * np.abs(values).max():
-        raise InputError(f"the term '{name}' is constant over the {len(values)} complete rows; leave it out")
+        raise NotEstimable(f"the term '{name}' is constant over the complete rows ({len(values)})")
     return values
 
 
@@ -142,14 +153,26 @@ class Term(ABC):
         """Say what is wrong with it whatever the data, as the end of a sentence; "" for nothing."""
         return ""
 
+    def misfit(self, covariates: Mapping[str, list[str] | None]) -> str:
+        """Say what is wrong with it in a study, as the end of a sentence; "" for nothing.
+
+        Parameters
+        ----------
+        covariates : mapping of str to (list of str or None)
+            Levels of each covariate's coding; None where it is a number.
+        """
+        return ""
+
     @abstractmethod
     def parts(self, sample: Sample, made: Mapping[str, Part]) -> list[Part]:
         """Make its result rows with their columns; `made` has those of the terms before it.
 
         Raises
         ------
+        NotEstimable
+            It is constant over the rows.
         InputError
-            It is constant, or not of the type it should be; the sentence starts with the fact.
+            It is not of the type it should be; the sentence starts with the fact.
         """
 
     @abstractmethod
@@ -206,6 +229,19 @@ class MainEffect(_OfVariable):
             )
         return super().problem()
 
+    def misfit(self, covariates: Mapping[str, list[str] | None]) -> str:
+        levels = covariates.get(self.variable)
+        if self.reference is None or self.variable not in covariates:
+            return ""
+        if levels is None:
+            return f"gives '{self.name}' the reference '{self.reference}', but it has no coding in study.yaml"
+        if self.reference not in levels:
+            return (
+                f"gives '{self.name}' the reference '{self.reference}', which is not among the levels of its "
+                f"coding in study.yaml ({listing(levels)})"
+            )
+        return ""
+
     def parts(self, sample: Sample, made: Mapping[str, Part]) -> list[Part]:
         variable = sample.variables[self.variable]
         if variable.levels is None or self.centre != "mean" or self.scale != "none":
@@ -217,7 +253,10 @@ class MainEffect(_OfVariable):
             values = sample.standardized(self.variable, self.centre, self.scale)
             return [Part(self.name, "numeric", {self.name: values})]
         codes = _varying(self.name, variable.values[sample.rows])
-        return [Part(self.name, "categorical", self._compared(codes, variable.levels))]
+        columns = self._compared(codes, variable.levels)
+        absent = self.reference is not None and not (codes == variable.levels.index(self.reference)).any()
+        remark = f"the reference level '{self.reference}' of {self.name} has no rows here" if absent else ""
+        return [Part(self.name, "categorical", columns, remark)]
 
     def _compared(self, codes: Array, levels: tuple[str, ...]) -> dict[str, Array]:
         """Return a column for each level but the reference; one alone has the term's name."""
@@ -265,6 +304,9 @@ class Split(_OfVariable):
             return "splits the session; only a measure that varies over time can be split"
         return super().problem()
 
+    def misfit(self, covariates: Mapping[str, list[str] | None]) -> str:
+        return f"splits '{self.name}', which a participant has once" if self.variable in covariates else ""
+
     def parts(self, sample: Sample, made: Mapping[str, Part]) -> list[Part]:
         values, person, session = sample.numbers(self.variable), sample.person, sample.session
         seen = np.bincount(session)
@@ -276,7 +318,7 @@ class Split(_OfVariable):
         spreads = {"within": min(np.abs(within).max(), np.abs(own).max()), "between": np.ptp(between)}
         for name, (kind, spread) in zip(self.halves, spreads.items(), strict=True):
             if spread <= least:
-                raise InputError(
+                raise NotEstimable(
                     f"the term '{name}' is constant: '{self.name}' does not vary {kind} participants"
                 )
         columns = zip(self.halves, spreads, (within, between), strict=True)
@@ -338,7 +380,7 @@ class Interaction(Term):
             }
         for name, values in products.items():
             if np.ptp(values) == 0:
-                raise InputError(f"the term '{name}' is constant; leave it out")
+                raise NotEstimable(f"the term '{name}' is constant")
         return [Part(self.name, "product", products)]
 
     def written(self) -> str:

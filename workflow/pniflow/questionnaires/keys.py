@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,22 @@ from pniflow.errors import InputError
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale of an instrument: its items (0-based), and how they are combined."""
+    """A scale of an instrument: its items (0-based), and how they are combined.
+
+    Attributes
+    ----------
+    parts : tuple of ndarray
+        The items in groups whose means count alike: one group, or in a mean of scales each scale's items.
+    times : float
+        What the result is multiplied by.
+    """
 
     name: str
     items: NDArray[np.intp]
     score: str
     higher_is: str
+    parts: tuple[NDArray[np.intp], ...]
+    times: float
 
 
 @dataclass(frozen=True)
@@ -104,15 +114,29 @@ def read_key(name: str) -> Key:
         low=float(low),
         high=float(high),
         reversed=_mask(document["reversed"], count),
-        scales=tuple(_scale(scale, rule, count) for scale, rule in document["scales"].items()),
+        scales=_scales(document["scales"], count, source),
         minimum_share=float(document["missing"]["minimum_share"]),
         document=document,
     )
 
 
-def _scale(name: str, rule: dict[str, Any], count: int) -> Scale:
-    items = range(1, count + 1) if rule["items"] == "all" else rule["items"]
-    return Scale(name, np.array(list(items), dtype=np.intp) - 1, rule["score"], rule["higher_is"])
+def _scales(rules: Mapping[str, dict[str, Any]], count: int, source: str) -> tuple[Scale, ...]:
+    items = {
+        name: np.arange(count) if rule["items"] == "all" else np.array(rule["items"], dtype=np.intp) - 1
+        for name, rule in rules.items()
+    }
+    found = []
+    for name, rule in rules.items():
+        parts: tuple[NDArray[np.intp], ...] = (items[name],)
+        if rule["score"] == "mean_of_scales":
+            parts = tuple(items[other] for other in rules if other != name)
+            if sorted(np.concatenate([*parts, []])) != sorted(items[name]):
+                raise InputError(
+                    f"{source}: scales.{name} is the mean of the other scales, so its items must be theirs, "
+                    "each in one of them."
+                )
+        found.append(Scale(name, items[name], rule["score"], rule["higher_is"], parts, float(rule["times"])))
+    return tuple(found)
 
 
 def _mask(items: Sequence[int], count: int) -> NDArray[np.bool_]:

@@ -102,8 +102,8 @@ def score_scale(
     keyed : ndarray, shape (n, items)
         Responses after reversal, NaN where missing.
     minimum_share : float
-        Share of the scale's items that must be answered; the rest then counts as the person's mean of the
-        scale.
+        Share of the scale's items that must be answered, in a mean of scales of each scale's; the rest then
+        counts as the person's mean of the scale.
 
     Returns
     -------
@@ -111,11 +111,12 @@ def score_scale(
         NaN where too few items were answered.
     answered : ndarray of int, shape (n,)
     """
-    part = keyed[:, scale.items]
-    answered = np.isfinite(part).sum(axis=1)
-    total = len(scale.items)
-    enough = answered >= math.ceil(minimum_share * total - 1e-9)
-    weight = 1 if scale.score == "mean" else total
-    with np.errstate(invalid="ignore", divide="ignore"):
-        score = np.where(enough, np.nansum(part, axis=1) * weight / answered, np.nan)
-    return score, answered
+    given = np.isfinite(keyed)
+    score, enough = np.zeros(len(keyed)), np.ones(len(keyed), dtype=bool)
+    for items in scale.parts:
+        answered = given[:, items].sum(axis=1)
+        enough &= answered >= math.ceil(minimum_share * len(items) - 1e-9)
+        weight = scale.times * (len(items) if scale.score == "sum" else 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score += np.nansum(keyed[:, items], axis=1) * weight / answered
+    return np.where(enough, score / len(scale.parts), np.nan), given[:, scale.items].sum(axis=1)

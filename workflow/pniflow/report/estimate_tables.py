@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pniflow.report import blocks
+from pniflow.report import blocks, interpretation
 from pniflow.report.blocks import Paragraph, Row, Table, Text
 from pniflow.report.interpretation import Context, families, sign_words, unit_words
 from pniflow.report.run_results import asked
@@ -30,9 +30,11 @@ def estimates_table(rows: Sequence[Estimate], context: Context, caption: Text) -
     lines = [Row([shared[:1].upper() + shared[1:]], [], group=True)] if shared else []
     for row, sign in zip(rows, signs, strict=True):
         head = row_name(row)
-        if row.tested.kind == "change" and len(context.sessions) > 2:
+        lost = interpretation.verdict(row, context.alpha) == interpretation.NONE
+        if row.tested.kind == "change" and len(context.sessions) > 2 and not lost:
             head += ", {1} minus {0}".format(*context.compared(row.outcome, row.tested.of))
         remarks = [unit_words(row, row.tested, context).strip(), "" if shared else sign]
+        remarks += [interpretation.reason(row)] if lost else []
         lines.append(_estimate(row, head, "; ".join(remark for remark in remarks if remark)))
         for one in context.coefficients.get(row.key, ()):
             lines.append(_estimate(one, f"{head}, {wording.predictor(one.term, context.sessions)}"))

@@ -63,14 +63,19 @@ def answer(row: Estimate, context: Context) -> tuple[str, Text]:
     term = row.tested
     result = verdict(row, context.alpha)
     if result == NONE:
-        reason = str(row.note) if row.note is not None else "no reason recorded"
-        return NONE, [f"{labels.subject(row.outcome)}: {_about(term)} could not be estimated ({reason})."]
+        what = f"{labels.subject(row.outcome)}: {_about(term)}"
+        return NONE, [f"{what} could not be estimated ({reason(row)})."]
     if row.df_numerator:
         return result, _joint(row, term, context, result == SHOWN)
     higher = row.estimate is not None and row.estimate > 0
     direction = "higher" if higher else "lower"
     lead = _CLAUSES[term.kind](row.outcome, direction, result == SHOWN, term.of, context)
     return result, [*_signed(lead, row.outcome, term.of), ": ", *_figures(row, term, context), "."]
+
+
+def reason(row: Estimate) -> str:
+    """Return why a row could not be estimated."""
+    return str(row.note) if row.note is not None else "no reason recorded"
 
 
 def _about(term: wording.TestedTerm) -> str:
@@ -252,3 +257,8 @@ def is_control(row: Estimate) -> bool:
 def tally(rows: Sequence[Estimate], alpha: float) -> tuple[int, int]:
     """Return in how many of the tests a difference was shown, and how many tests there are."""
     return sum(verdict(row, alpha) == SHOWN for row in rows), len(rows)
+
+
+def not_estimable(rows: Sequence[Estimate]) -> int:
+    """Return how many of the tests could not be made."""
+    return sum(row.decisive_p is None for row in rows)

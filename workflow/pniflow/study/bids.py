@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pniflow.errors import InputError
-from pniflow.files import read_text
-from pniflow.study.fields import Field, require_allowed
-from pniflow.study.linkage import named, require_known, sessions_of
-from pniflow.study.rawtables import RawTable, inside, read_raw
-from pniflow.study.records import Records
+from pniflow.raw import gate
+from pniflow.raw.account import Line
+from pniflow.raw.text_tables import RawTable, inside, read_raw
+from pniflow.study.layouts import Layout, read_rows
+from pniflow.study.linkage import sessions_of
+from pniflow.study.records import UNNAMED, Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,98 +39,103 @@ def read_bids(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]) -
     Returns
     -------
     list of Records
-        participants.tsv first (the register), then the sessions, then the phenotype tables that hold a
-        wanted field. Participants keep the names they have in the tree (sub-01).
+        participants.tsv first (the register; a row per participant, or per participant and session), then the
+        sessions, then the phenotype tables. Participants keep the names they have in the tree (sub-01).
     """
     rules = study["bids"]
     folder = rules["folder"]
     root = inside(data, folder, "bids.folder")
-    found = [
-        _table(root / "participants.tsv", f"{folder}/participants.tsv", study, wanted, with_sessions=False)
-    ]
-    register = set(found[0].participant)
+    found = [_table(root / "participants.tsv", f"{folder}/participants.tsv", study, wanted)]
     if rules["paths"] is not None:
         path = inside(data, rules["paths"], "bids.paths")
-        found.append(_from_paths(read_text(path).splitlines(), rules["paths"], study))
+        found.append(_from_paths(gate.read_text(path, rules["paths"]).splitlines(), rules["paths"], study))
     else:
         found += _session_tables(root, folder, study, wanted)
     for path in sorted((root / "phenotype").glob("*.tsv")):
-        one = _table(path, f"{folder}/phenotype/{path.name}", study, wanted, with_sessions=True)
-        if len(one.cells.columns):
-            found.append(one)
-    for one in found[1:]:
-        require_known(one.participant, register, one.source, one.anonymous)
+        one = _table(path, f"{folder}/phenotype/{path.name}", study, wanted)
+        if not len(one.cells.columns):
+            everybody = np.ones(len(one.participant), dtype=bool)
+            one = one.without(everybody, UNNAMED, "study.yaml names none of its columns")
+        found.append(one)
     return found
 
 
-def _table(
-    path: Path, name: str, study: Mapping[str, Any], wanted: Mapping[str, str], with_sessions: bool
-) -> Records:
+def unread_files(study: Mapping[str, Any], data: Path) -> list[Line]:
+    """Return the files of a BIDS tree that could hold answers and that nothing reads, for the account."""
+    if "bids" not in study:
+        return []
+    folder = study["bids"]["folder"]
+    root = inside(data, folder, "bids.folder")
+    read = {"participants.tsv", "sessions.tsv"}
+    found = [path for path in root.glob("*.[ct]sv") if path.name not in read]
+    found += [path for path in (root / "phenotype").rglob("*") if path.is_file() and path.suffix != ".json"
+              and not (path.parent.name == "phenotype" and path.suffix == ".tsv")]  # fmt: skip
+    reason = "BIDS has tables of answers as phenotype/*.tsv"
+    names = sorted(path.relative_to(root).as_posix() for path in found)
+    return [Line(f"{folder}/{name}", "", "", 0, rule="not read", reason=reason) for name in names]
+
+
+def _table(path: Path, name: str, study: Mapping[str, Any], wanted: Mapping[str, str]) -> Records:
     """Read a table with participant_id and, where it has one, session_id."""
     if not path.is_file():
         raise InputError(
             f"{name}: there is no such file; a BIDS tree has it, so check bids.folder in study.yaml."
         )
-    table = read_raw(path, name)
-    own = {column: key for column, key in wanted.items() if column in table.header}
-    require_allowed(own, {column: Field(column) for column in own}, name)
-    positions = {"\0id": table.position("participant_id", "bids")}
-    if with_sessions and "session_id" in table.header:
-        positions["\0session"] = table.position("session_id", "bids")
-    frame = table.columns(positions | {column: table.position(column, key) for column, key in own.items()})
-    ids = named(frame.pop("\0id"), table, "participant_id")
-    return _records(ids, frame, study, table)
+    return _rows(read_raw(path, name), study, wanted)
 
 
-def _records(ids: pd.Series, frame: pd.DataFrame, study: Mapping[str, Any], table: RawTable) -> Records:
-    ids = _with_prefix(ids, "sub-")
-    blank = ids.map(lambda _: "").astype("str")
-    session = blank
-    if "\0session" in frame:
-        session = _sessions(frame.pop("\0session"), study, table.name)
-    fields = {str(column): Field(str(column)) for column in frame}
-    one = Records(table.name, ids, session, blank, frame, fields, bool(study["pseudonymize"]))
-    one.refuse_duplicates(session)
-    return one.without_missing_codes(_MISSING)
+def _rows(table: RawTable, study: Mapping[str, Any], wanted: Mapping[str, str]) -> Records:
+    layout = Layout(
+        file=table.name,
+        key="bids",
+        id="participant_id",
+        session="session_id" if "session_id" in table.header else None,
+        codes=study["bids"]["session_codes"],
+        missing=_MISSING,
+        participants=lambda ids: _with_prefix(ids, "sub-"),
+        sessions=lambda values: _with_prefix(values, "ses-"),
+    )
+    return read_rows(layout, table, study, wanted)
 
 
 def _with_prefix(values: pd.Series, prefix: str) -> pd.Series:
     return values.map(lambda value: value if value.startswith(prefix) else f"{prefix}{value}").astype("str")
 
 
-def _sessions(values: pd.Series, study: Mapping[str, Any], source: str) -> pd.Series:
-    codes = study["bids"]["session_codes"]
-    return sessions_of(
-        values if codes else _with_prefix(values, "ses-"), codes, study, source, "bids.session_codes"
-    )
-
-
 def _session_tables(
     root: Path, folder: str, study: Mapping[str, Any], wanted: Mapping[str, str]
 ) -> list[Records]:
-    """Read every sub-*/sub-*_sessions.tsv; where a tree has none, its folders sub-*/ses-* say it."""
-    import pandas as pd
-
+    """Read sessions.tsv and every sub-*_sessions.tsv; where there is none, the folders sub-*/ses-* say it."""
+    found = []
+    whole = root / "sessions.tsv"
+    if whole.is_file():
+        found.append(_table(whole, f"{folder}/{whole.name}", study, wanted))
     paths = sorted(root.glob("sub-*/sub-*_sessions.tsv"))
-    if not paths:
+    if not paths and not found:
         places = sorted(
             path.relative_to(root).as_posix() for path in root.glob("sub-*/ses-*") if path.is_dir()
         )
         return [_from_paths(places, folder, study)] if places else []
+    if paths:
+        found.append(_rows(_joined(paths, folder), study, wanted))
+    return found
+
+
+def _joined(paths: Iterable[Path], folder: str) -> RawTable:
+    """Read every person's table of sessions as one, with the person named by the folder."""
+    import pyarrow as pa
+
     parts = []
     for path in paths:
         table = read_raw(path, f"{folder}/{path.parent.name}/{path.name}")
-        own = {
-            column: table.position(column, key) for column, key in wanted.items() if column in table.header
-        }
-        require_allowed({c: wanted[c] for c in own}, {c: Field(c) for c in own}, table.name)
-        frame = table.columns({"\0session": table.position("session_id", "bids")} | own)
-        frame["\0id"] = path.parent.name
-        parts.append(frame)
-    joined = pd.concat(parts, ignore_index=True).fillna("").astype("str")
-    joined.index = joined.index + 2
-    header = RawTable(f"{folder}/sub-*_sessions.tsv", tuple(joined.columns), None)
-    return [_records(joined.pop("\0id"), joined, study, header)]
+        table.position("session_id", "bids")
+        parts.append(table.named({"participant_id": path.parent.name}))
+    joined = pa.concat_tables(parts, promote_options="default")
+    blank = [pa.compute.fill_null(column, "") for column in joined.columns]
+    header = tuple(joined.column_names)
+    return RawTable(
+        f"{folder}/sub-*_sessions.tsv", header, pa.table(blank, names=[str(n) for n in range(len(header))])
+    )
 
 
 def _from_paths(paths: Iterable[str], source: str, study: Mapping[str, Any]) -> Records:
@@ -151,5 +159,15 @@ def _from_paths(paths: Iterable[str], source: str, study: Mapping[str, Any]) -> 
         codes = {f"ses-{code.removeprefix('ses-')}": target for code, target in codes.items()}
     session = sessions_of(raw, codes, study, source, "bids.session_codes")
     blank = participant.map(lambda _: "").astype("str")
-    cells = pd.DataFrame(index=participant.index)
-    return Records(source, participant, session, blank, cells, {}, bool(study["pseudonymize"]))
+    records = Records(
+        source=source,
+        participant=participant,
+        session=session,
+        event=blank,
+        cells=pd.DataFrame(index=participant.index),
+        fields={},
+        anonymous=bool(study["pseudonymize"]),
+        key="bids",
+        counts={"": (len(participant), len(participant))},
+    )
+    return records.at((session != "").to_numpy())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CLOCK = r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?"
 OLDEST = 89  # ages above are one group, as BIDS and the HIPAA safe harbour ask
 CODES = (-9, -77, -88, -99, -777, -888, -999, -9999, 999, 9999)  # what labs write for missing
+DOUBTFUL = (9.99, 77, 88, 99, 99.9, 99.99, 777, 888, 999, 999.9, 9998, 9999, 99999)  # may be values, too
 _MISSING_WORDS = {
     "NI",
     "INV",
@@ -33,6 +34,9 @@ _MISSING_WORDS = {
     "NP",
     "ND",
     "N/A",
+    "N.A.",
+    "N.D.",
+    "K.A.",
     "NULL",
     "NONE",
     "NAN",
@@ -162,13 +166,18 @@ def _cells(records: Records, text: pd.Series, wrong: NDArray[np.bool_], shown: b
     words = []
     for row in rows[:10]:
         cell = text.iloc[row]
-        plain = shown or cell.upper() in _MISSING_WORDS
+        plain = (shown and len(cell) <= 80) or is_code(cell)
         words.append(
             f"{cell!r} for {records.where(int(row))}"
             if plain
             else f"text (not repeated here) for {records.where(int(row))}"
         )
     return ", ".join(words) + (f" and {len(rows) - 10} more" if len(rows) > 10 else "")
+
+
+def is_code(cell: str) -> bool:
+    """True for a number or a word that programs write for missing: it says nothing about who somebody is."""
+    return cell.upper() in _MISSING_WORDS or re.fullmatch(r"[<>]?\s*[+-]?[\d.,]{1,12}", cell) is not None
 
 
 def flagged(values: pd.Series, rule: Mapping[str, Any]) -> pd.Series:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pniflow.errors import InputError, listing, nearest
-from pniflow.study.rawtables import RawTable, read_raw
+from pniflow.raw.text_tables import RawTable, read_raw
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,13 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, shown
+from pniflow.raw.text_tables import RawTable, inside, read_raw
+from pniflow.study.affixes import affixes_of, wide_columns
 from pniflow.study.dates import date_fields, with_study_days
 from pniflow.study.fields import Field, check_export, read_dictionary, require_allowed
-from pniflow.study.rawtables import RawTable, inside, read_raw
-from pniflow.study.records import Records, affixes_of, wide_columns
+from pniflow.study.layouts import counted, without_ruled
+from pniflow.study.linkage import named, require_sessions
+from pniflow.study.records import Records, translated
+from pniflow.study.rows import excluded_by, reasons_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +85,7 @@ def read_redcap(
         frame[name] = _codes(frame[name], fields[name], table.name, labelled)
     records = _placed(frame, study, table, fields, ARM in wanted)
     if sessions:
+        require_sessions(sessions.values(), study, "redcap.suffixes")
         records = records.from_wide(wide, sessions)
     records = records.without_missing_codes(rules["missing_codes"])
     return with_study_days(records, study) if "dates" in rules else records
@@ -118,9 +121,6 @@ def _frame(table: RawTable, key: str, wanted: Iterable[str]) -> pd.DataFrame:
     frame = table.columns(names)
     if frame.empty:
         raise InputError(f"{table.name}: the export has no records.")
-    blank = frame[key] == ""
-    if blank.any():
-        raise InputError(f"{table.name}: row {blank.idxmax()} has no {key}; every record needs one.")
     return frame
 
 
@@ -217,30 +217,95 @@ def _placed(
     import pandas as pd
 
     rules = study["redcap"]
-    events = _events(frame, rules, table.name)
-    session = events.map({name: target or "" for name, target in rules["events"].items()}).astype("str")
+    ids, anonymous = frame[rules["id"]], bool(study["pseudonymize"])
+    system = [name for name in (rules["id"], EVENT, REPEAT, INSTANCE) if name in frame]
+    counts = counted(frame.drop(columns=system))
+    excluded = excluded_by(table, rules["export"], ids, study)
+    used = (excluded == "").to_numpy()
+    _require_records(ids[used], rules["id"], table.name)
+    named(ids[used], table, rules["id"], anonymous)
+    events = pd.Series("", index=frame.index, dtype="str")
+    events[used] = _events(frame[used], rules, table.name)
+    session = translated(events, rules["events"])
+    without = {name: f"redcap.events.{name}" for name, to in rules["events"].items() if not to}
     if EVENT not in frame:
         only = next(iter(study["sessions"])) if len(study["sessions"]) == 1 else ""
         session = pd.Series(only, index=frame.index, dtype="str")
-    session = _repeated(session, frame, rules, table.name)
+    # Nobody needs to map the instance of a row that does not count.
+    placed, instance, forms = _repeated(session[used], events[used], frame[used], study, table.name)
+    session = placed.reindex(frame.index).fillna(session).astype("str")
+    instance = instance.reindex(frame.index, fill_value="")
     records = Records(
         source=table.name,
-        participant=frame[rules["id"]],
+        participant=ids,
         session=session,
         event=events,
         cells=frame.reindex(columns=[name for name in frame if name in fields and name != rules["id"]]),
         fields=dict(fields),
         header=table.header,
-        anonymous=bool(study["pseudonymize"]),
+        anonymous=anonymous,
+        key="redcap",
+        table=table,
+        ruled=translated(events, without),
+        decimal=table.decimal,
+        counts=counts,
+        columns=frozenset(map(str, frame)),
+        forms=forms,
     )
     if with_arm:
-        arm = events.str.extract(r"_arm_(\d+)$")[0].fillna("").astype("str")
-        records = replace(
-            records, cells=records.cells.assign(**{ARM: arm}), fields={**fields, ARM: Field(ARM)}
-        )
-    repeat = frame[REPEAT].where(frame[REPEAT] != "", "-") + frame[INSTANCE] if REPEAT in frame else None
-    records.refuse_duplicates(events if repeat is None else events + "/" + repeat)
-    return records
+        records = _with_arm(records)
+    # An instance mapped to null is left out as a whole; it must not fall back to its event's covariates.
+    records = without_ruled(records, excluded.where(~used, instance), reasons_of(study))
+    _refuse_two_arms(records, with_arm)
+    repeat = pd.Series("", index=frame.index, dtype="str")
+    if REPEAT in frame:
+        repeat = frame[REPEAT].where(frame[REPEAT] != "", "-") + frame[INSTANCE]
+    records = records.once((events + "/" + repeat).str.strip("/").reindex(records.participant.index))
+    return _kept(records, frame, rules)
+
+
+def _require_records(ids: pd.Series, key: str, source: str) -> None:
+    blank = ids == ""
+    if blank.any():
+        raise InputError(f"{source}: row {blank.idxmax()} has no {key}; every record needs one.")
+
+
+def _with_arm(records: Records) -> Records:
+    arm = records.event.str.extract(r"_arm_(\d+)$")[0].fillna("").astype("str")
+    given = int((arm != "").sum())
+    return replace(
+        records,
+        cells=records.cells.assign(**{ARM: arm}),
+        fields={**records.fields, ARM: Field(ARM)},
+        counts={**records.counts, ARM: (len(arm), given)},
+    )
+
+
+def _refuse_two_arms(records: Records, with_arm: bool) -> None:
+    """Refuse a record in two arms: two people may share its number, one in each."""
+    arms = records.event.str.extract(r"_arm_(\d+)$")[0]
+    several = arms.groupby(records.participant).nunique() > 1
+    if with_arm or not several.any():  # as a covariate the arm is checked like any other
+        return
+    who = several.index[several.to_numpy()][0]
+    name = "a record" if records.anonymous else f"record {shown(who, quoted=False)}"
+    raise InputError(
+        f"{records.source}: {name} stands in two arms ({int(several.sum())} such records), so it may be two "
+        "people with one number: give them different ids, leave out the rows of one arm with exclude in "
+        "study.yaml (column redcap_event_name), or declare the field redcap_arm as a covariate."
+    )
+
+
+def _kept(records: Records, frame: pd.DataFrame, rules: Mapping[str, Any]) -> Records:
+    """Keep one of several instances of a form at a session, where study.yaml says which."""
+    if "keep" not in rules or REPEAT not in frame:
+        return records
+    rows = records.participant.index
+    # Rows without a session, and those of no repeating form, stay as they are.
+    own = rows.astype(str).to_series(index=rows)
+    form = records.session + "/" + frame[REPEAT].reindex(rows)
+    repeated = (records.session != "") & ((frame[REPEAT] != "") | (frame[INSTANCE] != "")).reindex(rows)
+    return records.once(form.where(repeated, own), rules["keep"])
 
 
 def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Series:
@@ -258,7 +323,7 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
     unmapped = [name for name, unique in names.items() if unique not in mapped]
     if unmapped:
         counts = frame[EVENT].value_counts()
-        words = listing([f"'{name}' (rows: {counts[name]})" for name in unmapped])
+        words = listing([f"{shown(name)} (rows: {counts[name]})" for name in unmapped])
         raise InputError(
             f"{source}: study.yaml does not map the event {words}; add it under redcap.events, with a "
             "session or with null."
@@ -266,34 +331,55 @@ def _events(frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Se
     return frame[EVENT].map(names).astype("str")
 
 
-def _repeated(session: pd.Series, frame: pd.DataFrame, rules: Mapping[str, Any], source: str) -> pd.Series:
-    """Give the rows of a repeating instrument (or event) the session declared for their instance."""
+def _repeated(
+    session: pd.Series, events: pd.Series, frame: pd.DataFrame, study: Mapping[str, Any], source: str
+) -> tuple[pd.Series, pd.Series, tuple[str, ...]]:
+    """Give the rows of a repeating instrument (or event) the session declared for their instance.
+
+    Returns
+    -------
+    session, rule : Series of str
+        The rule is not blank where an instance is left out.
+    forms : tuple of str
+        Repeating instruments of which nothing is declared: they keep no session.
+    """
+    import pandas as pd
+
+    rule = pd.Series("", index=frame.index, dtype="str")
     if REPEAT not in frame:
-        return session
+        return session, rule, ()
+    repeats = study["redcap"]["repeats"]
+    form = frame[REPEAT].map({name: _form_name(name) for name in frame[REPEAT].unique()})
     result = session.copy()
-    for form, instances in rules["repeats"].items():
-        rows = (frame[REPEAT].map(_form_name) == form) | _repeated_event(frame, form)
-        target = frame[INSTANCE].map({str(number): name or "" for number, name in instances.items()})
-        lost = rows & target.isna()
-        if lost.any():
+    for name, instances in repeats.items():
+        rows = (form == name) | ((events == name) & (frame[REPEAT] == "") & (frame[INSTANCE] != ""))
+        nested = any(isinstance(one, Mapping) for one in instances.values())
+        by_event = dict(instances) if nested else {}
+        for event in by_event or [None]:
+            here = rows if event is None else rows & (events == event)
+            mapping = instances if event is None else by_event[event]
+            key = f"redcap.repeats.{name}" + ("" if event is None else f".{event}")
+            target = frame[INSTANCE].map({str(number): to or "" for number, to in (mapping or {}).items()})
+            if mapping is None:  # an event of which no instance is meant
+                target = target.fillna("")
+            lost = here & target.isna()
+            if lost.any():
+                row = lost.idxmax()
+                raise InputError(
+                    f"{source}: row {row} is instance {shown(frame[INSTANCE][row], 12, False)} of {name}, "
+                    f"which {key} in study.yaml does not map; give it a session or null."
+                )
+            result = result.where(~here, target)
+            rule = rule.mask(here & (target == ""), f"{key}." + frame[INSTANCE])
+        unsaid = rows & ~events.isin(list(by_event)) if by_event else rows & False
+        if unsaid.any():
             raise InputError(
-                f"{source}: row {lost.idxmax()} is instance {frame[INSTANCE][lost.idxmax()]} of {form}, "
-                f"which redcap.repeats.{form} in study.yaml does not map; give it a session or null."
+                f"{source}: row {unsaid.idxmax()} is of {name} at {shown(events[unsaid.idxmax()])}, an event "
+                f"which redcap.repeats.{name} in study.yaml does not map; add the event there."
             )
-        result = result.where(~rows, target.astype("str"))
-        # An instance mapped to null is left out as a whole; it must not fall back to its event's covariates.
-        frame.loc[
-            np.asarray(rows & (target == "")),
-            [c for c in frame if c not in (rules["id"], EVENT, REPEAT, INSTANCE)],
-        ] = ""
-    return result
+    forms = tuple(dict.fromkeys(form[(form != "") & ~form.isin(list(repeats))]))
+    return result.astype("str"), rule.astype("str"), forms
 
 
 def _form_name(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")
-
-
-def _repeated_event(frame: pd.DataFrame, event: str) -> pd.Series:
-    if EVENT not in frame:
-        return frame[REPEAT] != frame[REPEAT]
-    return (frame[EVENT] == event) & (frame[REPEAT] == "") & (frame[INSTANCE] != "")

@@ -5,15 +5,24 @@ Each gives the named fields as text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pniflow.errors import InputError, listing, nearest
-from pniflow.study.fields import Field, require_allowed
-from pniflow.study.linkage import named, require_sessions, sessions_of
-from pniflow.study.rawtables import inside, read_raw
-from pniflow.study.records import Records, affixes_of, wide_columns
+from pniflow.questionnaires.keys import Key
+from pniflow.raw.text_tables import inside, read_raw
+from pniflow.study.affixes import affixes_of
+from pniflow.study.bids import read_bids
+from pniflow.study.codings import codings_of
+from pniflow.study.fields import Field
+from pniflow.study.layouts import Layout, read_rows
+from pniflow.study.records import Records
+from pniflow.study.redcap import read_redcap
+from pniflow.study.rows import reasons_of
+
+if TYPE_CHECKING:
+    pass
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,33 @@ class Sources:
     records: tuple[Records, ...]
     registers: bool
 
-    def holding(self, *names: str) -> Records:
-        """Return the rows of all records that hold one of the fields, under each other."""
-        found = [one for one in self.records if any(name in one.cells for name in names)]
-        return found[0] if len(found) == 1 else _stacked(found)
+    def holding(self, name: str, numeric: bool = False) -> Records:
+        """Return the rows of all records that hold a field, under each other.
+
+        Parameters
+        ----------
+        name : str
+        numeric : bool
+            True where it holds numbers: each file has its own marks of decimals and thousands.
+        """
+        found = [one for one in self.records if name in one.cells]
+        if len(found) == 1:
+            return found[0]
+        found = [one.only([name]) for one in found]
+        return _stacked([one.with_points(name) for one in found] if numeric else found)
+
+    def without_people(self, people: Mapping[str, str], study: Mapping[str, Any]) -> Sources:
+        """Leave out all rows of some people: participant -> rule of study.yaml."""
+        if not people:
+            return self
+        why = reasons_of(study)
+        records = []
+        for one in self.records:
+            for rule in dict.fromkeys(people.values()):
+                rows = one.participant.map(people).eq(rule).to_numpy(dtype=bool)
+                one = one.without(rows, rule, why[rule])
+            records.append(one)
+        return replace(self, records=tuple(records))
 
 
 def _stacked(found: list[Records]) -> Records:
@@ -46,6 +78,7 @@ def _stacked(found: list[Records]) -> Records:
         fields |= one.fields
     names = dict.fromkeys(str(name) for one in found for name in one.reasons)
     blank = [pd.Series("", index=one.participant.index, dtype="str") for one in found]
+    ruled = [empty if one.ruled is None else one.ruled for one, empty in zip(found, blank, strict=True)]
     return Records(
         source=listing([one.source for one in found]),
         participant=pd.concat([one.participant for one in found]),
@@ -58,111 +91,99 @@ def _stacked(found: list[Records]) -> Records:
             name: pd.concat([one.reasons.get(name, empty) for one, empty in zip(found, blank, strict=True)])
             for name in names
         },
+        key=found[-1].key,
+        ruled=pd.concat(ruled),
     )
 
 
-def read_sources(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]) -> Sources:
+def wanted_fields(
+    study: Mapping[str, Any], keys: Mapping[str, Key], own: Mapping[str, Any] | None = None, table: str = ""
+) -> dict[str, str]:
+    """Return the allow-list of a table: every field that study.yaml names -> where it names it."""
+    wanted: dict[str, str] = {}
+    for section in ("covariates", "exposures"):
+        for name, rule in study[section].items():
+            if "field" in rule:
+                wanted.setdefault(rule["field"], f"{section}.{name}")
+    for name, coding in codings_of(study, keys, own, table):
+        for one in coding.fields:
+            wanted.setdefault(one, coding.place)
+        if "total" in study["instruments"][name]:
+            wanted.setdefault(study["instruments"][name]["total"], f"instruments.{name}.total")
+    return wanted
+
+
+def read_sources(study: Mapping[str, Any], data: Path, keys: Mapping[str, Key]) -> Sources:
     """Read the named fields from all of a study's sources.
 
     Parameters
     ----------
     study : dict
         The checked study.yaml.
-    wanted : dict
-        Field name -> where study.yaml names it: the allow-list; nothing else enters.
+    keys : dict
+        Instrument -> its key.
 
     Raises
     ------
     InputError
         A field is in none of the sources, or one of them is not as described.
     """
-    from pniflow.study.bids import read_bids
-    from pniflow.study.redcap import read_redcap
-
     found: list[Records] = []
+    wanted = wanted_fields(study, keys)
     if "redcap" in study:
         elsewhere = study["tables"] or "participants" in study or "bids" in study
         found.append(read_redcap(study, data, wanted, partial=bool(elsewhere)))
     if "participants" in study:
-        rules = study["participants"] | {"session": None, "session_codes": {}}
-        found.append(read_plain(rules, study, data, wanted, "participants"))
+        found.append(_plain(study["participants"], "participants", study, data, keys))
     for number, rules in enumerate(study["tables"]):
-        found.append(read_plain(rules, study, data, wanted, f"tables.{number}"))
+        found.append(_plain(rules, f"tables.{number}", study, data, keys))
     if "bids" in study:
         found += read_bids(study, data, wanted)
     if not found and "expression" in study:
         # Without a register the sample sheet is the only place for covariates.
-        found.append(_sample_sheet(study, data, wanted))
+        rules = study["expression"]
+        sheet = Layout(rules["samples"], "expression", rules["columns"]["participant"], repeats=True)
+        table = read_raw(inside(data, rules["samples"], "expression.samples"), rules["samples"])
+        found.append(read_rows(sheet, table, study, wanted))
+    _require_found(wanted, found)
+    return Sources(tuple(found), any(key in study for key in ("redcap", "participants", "bids")))
+
+
+def _require_found(wanted: Mapping[str, str], found: list[Records]) -> None:
+    """Refuse a field that no table has; items may have other names in each of them."""
     left = {name: key for name, key in wanted.items() if not any(name in one.cells for one in found)}
+    elsewhere = {name for one in found for name, own in one.own.items() if own}
+    left = {name: key for name, key in left.items() if key.split(".")[1] not in elsewhere}
     if left:
         name, key = next(iter(left.items()))
         where = listing([one.source for one in found]) or "any file"
         more = f" (so do {len(left) - 1} more: {listing(list(left)[1:])})" if len(left) > 1 else ""
         near = nearest(name, [column for one in found for column in one.header])
         raise InputError(f"study.yaml: {key} names the field '{name}', which is not in {where}{near}{more}.")
-    return Sources(tuple(found), any(key in study for key in ("redcap", "participants", "bids")))
 
 
-def read_plain(
-    rules: Mapping[str, Any], study: Mapping[str, Any], data: Path, wanted: Mapping[str, str], key: str
+def _plain(
+    rules: Mapping[str, Any], key: str, study: Mapping[str, Any], data: Path, keys: Mapping[str, Key]
 ) -> Records:
-    """Read the named columns of a table with a row per participant, or per participant and session."""
-    table = read_raw(inside(data, rules["file"], f"{key}.file"), rules["file"])
-    sessions = affixes_of(rules)
-    wide = wide_columns(wanted, sessions, table.header, table.name)
-    own = {name: wanted[base] for name, (base, _) in wide.items() if name in table.header}
-    require_allowed(own, {name: Field(name) for name in own}, rules["file"])
-    positions = {"\0id": table.position(rules["id"], f"{key}.id")}
-    whole = rules["session"] if rules["session"] in study["sessions"] else None
-    if rules["session"] is not None and (whole is None or whole in table.header):
-        positions["\0session"] = table.position(rules["session"], f"{key}.session")
-    frame = table.columns(positions | {name: table.position(name, place) for name, place in own.items()})
-    if frame.empty:
-        raise InputError(f"{table.name}: the table has no rows.")
-    participant = named(frame.pop("\0id"), table, rules["id"])
-    if "\0session" in frame:
-        session = sessions_of(
-            frame.pop("\0session"), rules["session_codes"], study, table.name, f"{key}.session_codes"
+    """Read a table that study.yaml lays out."""
+    layout = Layout(
+        file=rules["file"],
+        key=key,
+        id=rules["id"],
+        session=rules.get("session"),
+        codes=rules.get("session_codes", {}),
+        missing=rules["missing_codes"],
+        affixes=affixes_of(rules),
+        keep=rules.get("keep"),
+        own=rules.get("instruments", {}),
+    )
+    unknown = [name for name in layout.own or {} if name not in study["instruments"]]
+    if unknown:
+        raise InputError(
+            f"study.yaml: {key}.instruments names '{unknown[0]}'{nearest(unknown[0], study['instruments'])}, "
+            "which is not among instruments; add it there."
         )
-    else:
-        only = next(iter(study["sessions"])) if len(study["sessions"]) == 1 else whole or ""
-        session = participant.map(lambda _: only).astype("str")
-    records = Records(
-        source=table.name,
-        participant=participant,
-        session=session,
-        event=session.map(lambda _: "").astype("str"),
-        cells=frame,
-        fields={name: Field(name) for name in own},
-        anonymous=bool(study["pseudonymize"]),
-        header=table.header,
-    )
-    records.refuse_duplicates(session)
-    if sessions:
-        require_sessions(sessions.values(), study, f"{key}.suffixes")
-        records = records.from_wide(wide, sessions)
-    return records.without_missing_codes(rules["missing_codes"])
-
-
-def _sample_sheet(study: Mapping[str, Any], data: Path, wanted: Mapping[str, str]) -> Records:
-    """Read the named columns of the sample sheet, where no other table lists the participants."""
-    rules = study["expression"]
-    table = read_raw(inside(data, rules["samples"], "expression.samples"), rules["samples"])
-    own = {name: place for name, place in wanted.items() if name in table.header}
-    require_allowed(own, {name: Field(name) for name in own}, table.name)
-    column = rules["columns"]["participant"]
-    frame = table.columns(
-        {"\0id": table.position(column, "expression.columns.participant")}
-        | {n: table.position(n, k) for n, k in own.items()}
-    )
-    participant = named(frame.pop("\0id"), table, column)
-    blank = participant.map(lambda _: "").astype("str")
-    return Records(
-        table.name,
-        participant,
-        blank,
-        blank,
-        frame,
-        {name: Field(name) for name in own},
-        bool(study["pseudonymize"]),
+    wanted = wanted_fields(study, keys, layout.own, key)
+    return read_rows(
+        layout, read_raw(inside(data, rules["file"], f"{key}.file"), rules["file"]), study, wanted
     )

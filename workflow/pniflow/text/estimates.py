@@ -63,6 +63,11 @@ class Estimate:
         """The key of the row."""
         return f"{self.model}/{self.outcome}/{self.term}"
 
+    @property
+    def estimated(self) -> bool:
+        """Whether anything could be estimated: a coefficient, or an F alone."""
+        return self.estimate is not None or self.statistic is not None
+
     @cached_property
     def tested(self) -> TestedTerm:
         """The row's term taken apart."""

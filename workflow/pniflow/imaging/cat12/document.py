@@ -7,7 +7,6 @@ external files) are refused before parsing, and so are encodings in which one co
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
@@ -17,12 +16,10 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from pniflow.errors import InputError
+from pniflow.raw import gate
 
 MAXIMUM_BYTES = 16 * 2**20
 """The largest XML file that is read; a report or label file with many atlases has well under 2 MB."""
-
-# In these a byte below 128 is the ASCII character, so that a search for "<!DOCTYPE" finds every one.
-_ENCODINGS = {b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"}
 
 
 def read_bytes(path: Path, source: str) -> bytes:
@@ -33,16 +30,7 @@ def read_bytes(path: Path, source: str) -> bytes:
     InputError
         The file is absent, empty or larger than `MAXIMUM_BYTES`.
     """
-    try:
-        with open(path, "rb") as stream:
-            large = os.fstat(stream.fileno()).st_size > MAXIMUM_BYTES
-            content = b"" if large else stream.read()
-    except OSError as error:
-        raise InputError(f"{source}: the file cannot be read ({error.strerror}).") from None
-    if large:
-        raise InputError(
-            f"{source}: the file is larger than {MAXIMUM_BYTES >> 20} MB; CAT12 writes no such file."
-        )
+    content = gate.read_bytes(path, source, MAXIMUM_BYTES)
     if not content or content.isspace():
         raise InputError(f"{source}: the file is empty; CAT12 was probably interrupted, run the scan again.")
     return content
@@ -82,13 +70,12 @@ def tree(content: bytes, source: str, root: str) -> Element:
 
 def guard(content: bytes, source: str) -> None:
     """Refuse a file with a document type or entities, or in an encoding in which one could hide."""
-    if b"<!" in content and (b"<!DOCTYPE" in content or b"<!ENTITY" in content):
+    if gate.declares_type(content):
         raise InputError(
             f"{source}: the file declares a document type or entities, which CAT12 never writes; it is not"
             " read."
         )
-    declared = re.match(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*encoding=[\"']([^\"']*)", content)
-    if b"\0" in content or (declared and declared[1].lower() not in _ENCODINGS):
+    if not gate.has_plain_encoding(content):
         raise InputError(f"{source}: the file is not UTF-8 text, as CAT12 writes it; it is not read.")
 
 

@@ -14,6 +14,7 @@ from pniflow import files
 from pniflow.errors import InputError, repeated
 from pniflow.imaging.cat12.document import read_bytes
 from pniflow.imaging.cat12.label_files import AtlasValues, in_range
+from pniflow.raw import gate
 
 # Since 12.8.1 `ROI_hammers_Vgm.csv`, before `ROI_catROI_hammers_Vgm.csv` and
 # `ROI_catROIs_aparc_DK40_thickness.csv`.
@@ -103,8 +104,8 @@ def _rows(path: Path, source: str) -> list[list[str]]:
     """Split a table by tab, else by ';' (then the decimal sign is a comma), else by comma; blank lines left
     out.
     """
-    text = read_bytes(path, source).decode("utf-8", errors="replace")
-    first = next(line for line in text.splitlines() if line.strip())
+    text = gate.decoded(read_bytes(path, source), source)
+    first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = next((sign for sign in "\t;," if sign in first), "\t")
     lines = files.cells(io.StringIO(text, newline=None), delimiter, source)
     rows = [[" ".join(cell.split()) for cell in row] for row in lines if row]
@@ -122,6 +123,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _number(cell: str, place: str) -> float:
-    if not _is_number(cell):
+    value = float(cell.replace(",", ".")) if _is_number(cell) else np.inf
+    if np.isinf(value):
         raise InputError(f"{place} holds '{cell[:40]}', which is not a number.")
-    return float(cell.replace(",", "."))
+    return value

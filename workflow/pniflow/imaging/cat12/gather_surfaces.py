@@ -4,7 +4,6 @@ mesh.
 
 from __future__ import annotations
 
-import filecmp
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12 import template
 from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.imaging.cat12.template import VERTICES
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,18 +160,12 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
 
 def is_copy(path: Path, other: Path) -> bool:
     """Tell whether a file is another's copy, with the values that stand beside a GIfTI file; or that file."""
-
-    def same(one: Path, two: Path) -> bool:
-        if not one.is_file() or not two.is_file():
-            return one.is_file() == two.is_file()
-        return filecmp.cmp(one, two, shallow=False)
-
     if path == other:
         return True
     return (
         path.name == other.name
-        and same(path, other)
-        and same(path.with_suffix(".dat"), other.with_suffix(".dat"))
+        and gate.is_same(path, other)
+        and gate.is_same(path.with_suffix(".dat"), other.with_suffix(".dat"))
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import sys
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ import numpy as np
 from pniflow import contracts, files
 from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12.gather_surfaces import is_copy, usable_scans, walk
+from pniflow.imaging.nifti import header_of
+from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import nibabel
@@ -75,7 +76,8 @@ def gather_voxels(
         image = _open(path, folder)
         grid = image if grid is None else grid
         _check_grid(image, grid, path, paths[0], folder)
-        total = total + _values(image, path, folder, smoothing)
+        with np.errstate(all="ignore"):
+            total = total + _values(image, path, folder, smoothing)
     assert grid is not None
     with np.errstate(invalid="ignore"):
         inside = total / len(paths) > threshold
@@ -120,15 +122,19 @@ def _images(folder: Path, scans: list[str], prefix: str) -> list[Path]:
 
 
 def _open(path: Path, folder: Path) -> nibabel.Nifti1Image:
-    """Open an image; no voxel is read."""
+    """Read an image's file and its header; its numbers stay as they are."""
     import nibabel
 
     source = path.relative_to(folder).as_posix()
+    content = gate.read_unpacked(path, source)
+    damaged = InputError(f"{source}: this is no NIfTI-1 image, or its header is damaged.")
+    if header_of(content, source)["vox_offset"] > len(content):
+        raise damaged
     try:
-        image: nibabel.Nifti1Image = nibabel.Nifti1Image.from_filename(path)
-    except (OSError, EOFError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError,
+        image: nibabel.Nifti1Image = nibabel.Nifti1Image.from_bytes(content)
+    except (OSError, ValueError, nibabel.spatialimages.HeaderDataError,
             nibabel.wrapstruct.WrapStructError, nibabel.filebasedimages.ImageFileError):  # fmt: skip
-        raise InputError(f"{source}: this is no NIfTI-1 image, or its header is damaged.") from None
+        raise damaged from None
     shape = image.shape
     if len(shape) != 3 or min(shape) < 1 or np.prod(shape, dtype=float) > MAXIMUM_VOXELS:
         raise InputError(
@@ -156,9 +162,12 @@ def _values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing: flo
     """Read an image, smoothed where asked for."""
     source = path.relative_to(folder).as_posix()
     try:
-        values = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, zlib.error):
+        with np.errstate(all="ignore"):
+            values = np.asarray(image.dataobj, dtype=np.float32)
+    except (OSError, ValueError):
         raise InputError(f"{source}: the image is cut off or damaged.") from None
+    if np.isinf(values).any():
+        raise InputError(f"{source}: the image holds an infinite value; make it again in CAT12.")
     if smoothing <= 0:
         return values
     from scipy.ndimage import gaussian_filter

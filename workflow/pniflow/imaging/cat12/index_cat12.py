@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,8 @@ from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12.exports import is_export, is_foreign, stems
 from pniflow.imaging.naming import Place, by_pattern, entities, first_word, time_points
+from pniflow.raw import gate
+from pniflow.raw.text_tables import read_raw
 
 _NAME = re.compile(r"(?P<kind>catlong|catROIs|catROI|cat)_(?P<stem>.+)\.(?P<ending>xml|mat)")
 _COLUMN = {"cat": "report", "catROI": "label_volume", "catROIs": "label_surface"}
@@ -69,7 +72,7 @@ class Found:
     exports: dict[str, Path] = field(default_factory=dict)
 
 
-def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None = None, scans: Path) -> None:
+def index_cat12(*, folder: Path, study: Path, batches: int, scans: Path) -> None:
     """List the scans of a CAT12 output folder, joined to participants and sessions.
 
     Files are found by name in any layout. A scan's participant and session are taken from, in this order,
@@ -85,8 +88,6 @@ def index_cat12(*, folder: Path, study: Path, batches: int, digest: str | None =
         study.yaml.
     batches : int
         Number of parsing jobs that the scans are divided among.
-    digest : str, optional
-        Digest of names, sizes and times in the folder; not read, it makes the workflow notice new files.
     scans : Path
         Table of scans to write (contract `scans`).
 
@@ -187,7 +188,7 @@ def _take(found: Found, path: Path, source: str) -> None:
         other = scan.paths.get(column)
         if other is not None and other.suffix == path.suffix:
             same = entities(source) == entities(scan.sources[column])
-            if not same or other.read_bytes() != path.read_bytes():
+            if not same or not gate.is_same(other, path):
                 raise InputError(
                     f"{source}: a different file of this name is in {scan.sources[column]}; a scan needs a"
                     " name of its own, so rename it or keep one of the two."
@@ -303,9 +304,9 @@ def _listed(
     inside = PurePosixPath(section["folder"])
     data = folder
     for part in reversed([part for part in inside.parts if part != "."]):
-        data = data.parent if data.name == part else data
+        data = data.parent if unicodedata.normalize("NFC", data.name) == part else data
     path = data / name
-    table = contracts.read_table(path)
+    table = read_raw(path, str(path)).frame()
     for column in ("scan", "participant_id", "session_id"):
         if column not in table.columns:
             raise InputError(
@@ -318,7 +319,8 @@ def _listed(
             f"{path}: the scan '{absent[0]}' has no CAT12 files in {folder}; correct its name or take its"
             f" row out ({study}, cat12.scans)."
         )
-    rows = zip(stems, table["participant_id"], table["session_id"], strict=True)
+    whose = (table[column].str.normalize("NFC") for column in ("participant_id", "session_id"))
+    rows = zip(stems, *whose, strict=True)
     return {
         stem: (participant, session) for stem, participant, session in rows if isinstance(participant, str)
     }

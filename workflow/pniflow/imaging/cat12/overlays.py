@@ -8,7 +8,6 @@ passed over.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 import zlib
@@ -19,6 +18,7 @@ import numpy as np
 
 from pniflow.errors import InputError
 from pniflow.imaging.cat12.document import numbers, read_bytes, tree
+from pniflow.raw import gate
 
 MAXIMUM_VERTICES = 2_000_000
 """The most vertices of a surface that is read; CAT12's native surfaces have some 120,000 to 300,000."""
@@ -40,19 +40,17 @@ def read_curv(path: Path, source: str) -> np.ndarray:
     InputError
         Another kind of file, or a size that disagrees with its header.
     """
-    size = _size(path, source)
-    with open(path, "rb") as stream:
-        head = stream.read(15)
-        if len(head) < 15 or head[:3] != b"\xff\xff\xff":
-            raise InputError(f"{source}: this is not a FreeSurfer curv file.")
-        vertices, _, values = np.frombuffer(head[3:], dtype=">i4").tolist()
-        if values != 1 or not 0 < vertices <= MAXIMUM_VERTICES or size != 15 + 4 * vertices:
-            raise InputError(
-                f"{source}: the header says {vertices} vertices with {values} value each, the file has"
-                f" {size} bytes;"
-                f" {15 + 4 * max(vertices, 0)} were expected."
-            )
-        return np.frombuffer(stream.read(4 * vertices), dtype=">f4").astype(np.float32)
+    content = gate.read_bytes(path, source, 15 + 4 * MAXIMUM_VERTICES)
+    if len(content) < 15 or content[:3] != b"\xff\xff\xff":
+        raise InputError(f"{source}: this is not a FreeSurfer curv file.")
+    vertices, _, values = np.frombuffer(content[3:15], dtype=">i4").tolist()
+    if values != 1 or not 0 < vertices <= MAXIMUM_VERTICES or len(content) != 15 + 4 * vertices:
+        raise InputError(
+            f"{source}: the header says {vertices} vertices with {values} value each, the file has"
+            f" {len(content)} bytes;"
+            f" {15 + 4 * max(vertices, 0)} were expected."
+        )
+    return np.frombuffer(content, dtype=">f4", offset=15).astype(np.float32)
 
 
 def read_gifti(path: Path, source: str, vertices: int) -> np.ndarray:
@@ -175,7 +173,7 @@ def _raw(root: Element, array: Element, path: Path, source: str, size: int) -> b
         if encoding == "Base64Binary":
             return packed
         return zlib.decompressobj().decompress(packed, size + 1)  # one byte more than needed tells too many
-    except (binascii.Error, zlib.error):
+    except (ValueError, zlib.error):
         raise InputError(f"{source}: the packed data are damaged.") from None
 
 
@@ -208,9 +206,7 @@ def _external(root: Element, array: Element, path: Path, source: str, size: int)
     held, needed = _size(beside, f"{source}: {name}"), max(_needed(root, name), int(offset) + size)
     if held != needed:
         raise InputError(f"{source}: {name} has {held} bytes; {needed} were expected.")
-    with open(beside, "rb") as stream:
-        stream.seek(int(offset))
-        return stream.read(size)
+    return gate.read_bytes(beside, f"{source}: {name}")[int(offset) :][:size]
 
 
 def _size(path: Path, source: str) -> int:

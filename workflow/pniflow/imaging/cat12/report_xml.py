@@ -13,6 +13,7 @@ from pniflow.errors import InputError
 from pniflow.imaging.cat12.document import items, numbers, without_paths
 
 GRADES = ("A+", "A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D+", "D", "D-", "E+", "E", "E-", "F")
+WORST = 10.5  # mark that CAT12 gives at most
 MARKS = {"iqr": "IQR", "siqr": "SIQR", "ncr": "NCR", "icr": "ICR", "res_rms": "res_RMS", "res_ecr": "res_ECR"}
 
 
@@ -197,5 +198,5 @@ def grade(mark: float) -> str:
     """Turn a mark into CAT12's grade, A+ to F; blank where there is no mark."""
     if mark != mark:
         return ""
-    place = math.floor((mark + 2 / 3) * 3 - 3 + 0.5)
+    place = math.floor((min(max(mark, 0.0), WORST) + 2 / 3) * 3 - 3 + 0.5)
     return GRADES[min(max(place, 1), 16) - 1]

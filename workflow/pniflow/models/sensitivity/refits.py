@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError
 from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.results import Row, all_rows
 from pniflow.models.specification import Model, Plan
@@ -154,11 +153,11 @@ def _composed(words: Sequence[str], model: Model, cohort: Cohort, sources: Sourc
 
 
 def fits_of(variant: Variant, plan: Plan) -> tuple[list[ModelFit], dict[str, tuple[str, int, int]]]:
-    """Fit a variant; what bad input is in a prespecified model is not possible in a variant."""
-    try:
-        return fit_groups(variant.model, variant.cohort, plan, variant.keep, variant.completers)
-    except InputError as error:
-        raise NotPossible(str(error)) from None
+    """Fit a variant; one of which no outcome can be fitted is not possible."""
+    fits, unfitted = fit_groups(variant.model, variant.cohort, plan, variant.keep, variant.completers)
+    if unfitted and not fits:
+        raise NotPossible(joined(*(reason for reason, _, _ in unfitted.values())))
+    return fits, unfitted
 
 
 def _completers(model: Model, cohort: Cohort, sources: Sources) -> Variant:

@@ -233,6 +233,12 @@ def cr2_rows(fits: Sequence[ModelFit], base: Base, plan: Plan) -> Iterator[Row]:
             robust = cr2_tests(fit.design.X, fit.design.person, fit.values[:, column], ratio, contrasts=rows)
             for index, term in enumerate(terms):
                 estimate, error, df = robust.estimate[index], robust.std_error[index], robust.df[index]
+                if robust.alone[index]:
+                    yield variant_row(
+                        base[outcome, term], "cr2", estimate=estimate, choices="cr2",
+                        note="not estimable: it rests on one participant",
+                    )  # fmt: skip
+                    continue
                 few = (
                     "fewer than 5 df: do not rely on it"
                     if df < 5

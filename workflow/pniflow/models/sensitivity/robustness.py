@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pniflow.errors import InputError
 from pniflow.mixed import fit_censored
 from pniflow.models.analysis import ModelFit, contrasts_of, joined, mixed_model
 from pniflow.models.design import Design, build, variables_of
 from pniflow.models.results import Row, interval, is_change, tested, variant_row
 from pniflow.models.specification import Plan
 from pniflow.models.study_data import SESSION, Cohort
+from pniflow.models.terms import NotEstimable
 
 Array = NDArray[np.float64]
 _SEED = 20240618  # of the bootstrap; every outcome and term starts from it
@@ -45,7 +45,7 @@ class LeaveOneOut:
             self.who.append(cohort.numbers[cohort.person[design.rows[~rest][0]]])
             try:
                 left = build(model, variables, cohort, design.rows[rest], plan.centred)
-            except InputError:
+            except NotEstimable:
                 continue
             contrasts = contrasts_of(model, left)
             # a level may have gone with the participant: then it is another test

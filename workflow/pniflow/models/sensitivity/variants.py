@@ -57,8 +57,9 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
     notes: list[Row]
     for fit in analysis.fits:
         varied += robustness.equivalence_rows(fit, cohort, analysis.base, plan)
+    needs = _NEEDS if analysis.fits else dict.fromkeys(_OF_FITS | _NEEDS, "no outcome could be estimated")
     if model.equivalence and not varied:
-        remarks.append(_not_possible(model, "equivalence", _NEEDS["equivalence"]))
+        remarks.append(_not_possible(model, "equivalence", needs["equivalence"]))
     paired = resampling.paired_rows(analysis.fits, cohort, analysis.base, plan)
     varied += [row for row in paired if row["variant"] not in model.sensitivity]
     for word in model.sensitivity:
@@ -68,7 +69,7 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
             else:
                 rows, notes = _OF_FITS[word](analysis)
             if not rows:
-                raise NotPossible(_NEEDS.get(word, "no outcome or tested term of the model allows it"))
+                raise NotPossible(needs.get(word, "no outcome or tested term of the model allows it"))
             varied += sorted(rows, key=lambda row: _place(model, row["outcome"]))
             remarks += notes
         except NotPossible as reason:

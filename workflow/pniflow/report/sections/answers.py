@@ -10,7 +10,7 @@ from typing import Any
 from pniflow.modalities import DOMAINS
 from pniflow.report import blocks as parts
 from pniflow.report import estimate_tables, interpretation
-from pniflow.report.blocks import Fold, Heading, Listing, Number, Paragraph, Row, Table, Text
+from pniflow.report.blocks import Fold, Heading, Listing, Paragraph, Row, Table, Text
 from pniflow.report.interpretation import Context
 from pniflow.report.run_results import Results
 from pniflow.text import numbers
@@ -46,30 +46,46 @@ def answers(results: Results) -> list[Any]:
 def _glance_table(families: Mapping[str, Sequence[Estimate]], context: Context) -> Table:
     """Each prespecified question in one line: role, number of tests, in how many a difference was shown."""
     lines = []
+    lost = any(interpretation.not_estimable(rows) for rows in families.values())
     for family, rows in families.items():
         clear, count = interpretation.tally(rows, context.alpha)
         key = f"{rows[0].role or ''}/{family}"
-        counts = [[parts.tallied(clear, key, "shown")], [parts.tallied(count, key, "tests")]]
-        lines.append(Row([question(family, rows)], [[rows[0].role or "further"], *counts]))
-    return Table(["The questions at a glance."], ["Question", "Role", "Shown in", "of tests"], lines, [1, 2])
+        cells: list[Text] = [[parts.tallied(clear, key, "shown")], [parts.tallied(count, key, "tests")]]
+        cells += [_lost(rows, key)] if lost else []
+        lines.append(Row([question(family, rows)], [[rows[0].role or "further"], *cells]))
+    columns = ["Question", "Role", "Shown in", "of tests", *(["Not estimable"] if lost else [])]
+    return Table(["The questions at a glance."], columns, lines, range(1, len(columns) - 1))
+
+
+def _lost(rows: Sequence[Estimate], key: str, lead: str = "") -> Text:
+    """Return how many of the tests could not be made; after some words, where there are any."""
+    count = interpretation.not_estimable(rows)
+    number = parts.tallied(count, key, "not_estimable")
+    return ([lead, number] if count else []) if lead else [number]
 
 
 def _lead(results: Results, grouped: Mapping[str, Sequence[Estimate]]) -> Text:
     """Return the result in a sentence for each leading role: counted, and named where it is short enough."""
     context = results.context
-    text: list[str | Number] = []
+    text: list[Any] = []
     first = next(iter(grouped.values()))[0].role
     for role in dict.fromkeys((first, "secondary")):
         rows = [row for some in grouped.values() if some[0].role == role for row in some]
         if not rows:
             continue
-        shown = [row for row in rows if interpretation.verdict(row, context.alpha) == interpretation.SHOWN]
-        others = [row for row in rows if interpretation.verdict(row, context.alpha) != interpretation.SHOWN]
+        found: dict[str, list[Estimate]] = {}
+        for row in rows:
+            found.setdefault(interpretation.verdict(row, context.alpha), []).append(row)
+        shown, others, lost = (
+            found.get(one, []) for one in (interpretation.SHOWN, interpretation.UNCLEAR, interpretation.NONE)
+        )
         key = f"{role or ''}/"
         text += [f"{_capital(role or 'prespecified')} question{'s' if len(rows) > 1 else ''}: shown in "]
         text += [parts.tallied(len(shown), key, "shown"), " of ", parts.tallied(len(rows), key, "tests")]
         text += [f" ({_named(shown, context)})"] if 0 < len(shown) <= _FEW else []
         text += [f"; not shown: {_named(others, context)}"] if 0 < len(others) <= _FEW else []
+        text += _lost(rows, key, "; not estimable in ")
+        text += [f" ({_named(lost, context)})"] if 0 < len(lost) <= _FEW else []
         text += [". "]
     if any("CTRA" in part for part in text if isinstance(part, str)):
         text += ["Higher CTRA = more adverse."]
@@ -91,7 +107,10 @@ def _named(rows: Sequence[Estimate], context: Context) -> str:
 def _result(row: Estimate, context: Context) -> str:
     """Return what was found of a row in a few words, "" where its name says all."""
     term, higher = row.tested, (row.estimate or 0) > 0
-    shown = interpretation.verdict(row, context.alpha) == interpretation.SHOWN
+    found = interpretation.verdict(row, context.alpha)
+    shown = found == interpretation.SHOWN
+    if found == interpretation.NONE:
+        return "the difference between the sessions in " if term.kind in ("change", "joint") else ""
     first, later = context.compared(row.outcome, term.of if term.kind == "change" else "")
     if term.kind == "joint":
         signs = {(one.estimate or 0) > 0 for one in context.coefficients.get(row.key, ())}
@@ -116,13 +135,14 @@ def _family_blocks(family: str, rows: Sequence[Estimate], context: Context) -> l
     clear, count = interpretation.tally(rows, context.alpha)
     known = [row for row in rows if row.p_adjusted is not None]
     adjusted = any(row.p_adjusted != row.p_value for row in known) or len(known) == 1
-    how = "adjusted within the family" if adjusted else "not adjusted"
+    how = f", {'' if adjusted else 'not '}adjusted{' within the family' if adjusted else ''}" if known else ""
     key = f"{rows[0].role or ''}/{family}"
     note: Text = [
         f"{_capital(rows[0].role or 'further')} family {family}: ",
         parts.tallied(count, key, "tests"),
-        f" test{'' if count == 1 else 's'}, {how}; shown in ",
+        f" test{'' if count == 1 else 's'}{how}; shown in ",
         parts.tallied(clear, key, "shown"),
+        *_lost(rows, key, "; not estimable in "),
         ".",
     ]
     return [

@@ -8,7 +8,7 @@ from typing import Any
 from pniflow.files import read_yaml
 from pniflow.report import blocks as parts
 from pniflow.report.blocks import Heading, Listing, Paragraph, Row, Table, Text
-from pniflow.report.interpretation import SHOWN, Context, sign_words, unit_words, verdict
+from pniflow.report.interpretation import NONE, SHOWN, Context, sign_words, unit_words, verdict
 from pniflow.report.run_results import Results
 from pniflow.resources import find
 from pniflow.text import labels, numbers, wording
@@ -92,7 +92,9 @@ def _line(claim: Mapping[str, str], row: Estimate, context: Context) -> Row:
 
 
 def _agreement(direction: str, row: Estimate, alpha: float) -> str:
-    clear = verdict(row, alpha) == SHOWN
+    if (found := verdict(row, alpha)) == NONE:
+        return "not estimable here"
+    clear = found == SHOWN
     if direction in _SIGN:
         same = (row.estimate or 0) * _SIGN[direction] > 0
         if clear:

@@ -12,7 +12,8 @@ from pniflow.report.run_results import Results
 def limits(results: Results) -> list[Any]:
     """Return what this design cannot show, from what the study says of itself."""
     design = str(results.study["design"]).lower()
-    rows = sorted(results.rows, key=lambda row: row.n_participants)
+    made = [row for row in results.rows if row.estimated]
+    rows = sorted(made, key=lambda row: row.n_participants)
     items: list[Text] = []
     if results.study["simulated"]:
         items.append(["The data are simulated: nothing about people follows from them."])
@@ -45,7 +46,7 @@ def limits(results: Results) -> list[Any]:
             f" {'test is' if exploratory == 1 else 'tests are'} exploratory: p is"
             " adjusted within a family at most, so some p may be below the level by chance."
         ])  # fmt: skip
-    if any(row.tested.kind == "between" for row in results.rows):
+    if any(row.tested.kind == "between" for row in made):
         items.append([
             "Slopes between persons rest on means of few sessions each and are drawn towards zero by their"
             " unreliability."

@@ -21,12 +21,70 @@ def quality(results: Results) -> list[Any]:
     """Quality and exclusions, with the alarms last."""
     return [
         *results.figures_at("quality"),
+        *account(results),
         *_exclusions(results),
         *samples(results),
         *prorated(results),
         *reliability(results),
         *_alarms(results),
     ]
+
+
+_FATES = {
+    "cells": "Cells read",
+    "stored": "stored",
+    "blank": "blank",
+    "missing_code": "missing by a code",
+    "left_out": "left out by a rule",
+}
+
+
+def account(results: Results) -> list[Any]:
+    """What became of every cell of the study's tables, file by file, and what rules leave out."""
+    table = results.filled("account")
+    if table is None or table["file"].isna().all():
+        return []
+    fields = table[table["field"].notna()]
+    parts = [f"{count} {word.lower()}" for word, count in zip(_FATES.values(), _sums(fields), strict=True)]
+    said = (
+        "The study's tables hold every cell of the fields that study.yaml names: "
+        f"{parts[0]} = {' + '.join(parts[1:])}."
+    )
+    lines = []
+    for file in dict.fromkeys(table["file"].dropna()):
+        rows = table[(table["file"] == file) & table["field"].isna()]
+        counts = [int(rows["cells"].sum()), *_sums(fields[fields["file"] == file])]
+        lines.append(
+            Row([file], [[_tallied(count, f"{file}/{place}")] for place, count in enumerate(counts)])
+        )
+    files = Table(
+        ["What became of the cells of each file."],
+        ["File", "Rows", *_FATES.values()],
+        lines,
+        [*range(1, 2 + len(_FATES))],
+    )
+    return [Paragraph([said]), Fold(["The files one by one"], [files]), *_rules(table)]
+
+
+def _sums(rows: pd.DataFrame) -> list[int]:
+    return [int(rows[name].sum()) for name in _FATES]
+
+
+def _tallied(count: int, key: str) -> Number:
+    return Number(str(count), key, "cells", "account")
+
+
+def _rules(table: pd.DataFrame) -> list[Table]:
+    """What rules of study.yaml leave out: people, rows of files, and cells."""
+    left = table[table["left_out"] > 0]
+    lines = []
+    for (rule, reason), rows in left.groupby(["rule", "reason"], sort=False):
+        people, whole = rows["file"].isna(), rows["field"].isna()
+        counts = [rows["left_out"][at].sum() for at in (people, whole & ~people, ~whole)]
+        cells: list[Text] = [[_tallied(int(n), f"{rule}/{at}")] for at, n in enumerate(counts)]
+        lines.append(Row([str(rule)], [[str(reason)], *cells]))
+    head = ["Rule of study.yaml", "Reason", "People", "Rows", "Cells"]
+    return [Table(["What the study leaves out."], head, lines, [2, 3, 4])] if lines else []
 
 
 def _exclusions(results: Results) -> list[Any]:
@@ -136,9 +194,11 @@ def reliability(results: Results) -> list[Any]:
     if not lines:
         return []
     columns = ["Scale", *(f"{label}: α / ω (n)" for label in sessions.values()), "Remark"]
+    from pniflow.questionnaires.reliability import FEWEST
+
     caption = [
         "Internal consistency of each scale: Cronbach's α and McDonald's ω, of persons who answered all"
-        " items."
+        f" items; a dash where fewer than {FEWEST} did."
     ]
     return [Fold(["Reliability of the scales"], [Table(caption, columns, lines, range(len(sessions)))])]
 

@@ -29,10 +29,10 @@ _METHODS = {  # method of an estimate -> topics that are cited
 
 def fitted(results: Results) -> Text:
     """Return how models were fitted and tested, from the rows themselves."""
-    rows, cite = results.rows, results.bibliography.cite
+    rows, cite = [row for row in results.rows if row.estimated], results.bibliography.cite
     kinds = list(dict.fromkeys(row.method for row in rows))
     if not kinds:
-        return []
+        return ["No planned model could be fitted to these data."] if results.rows else []
     cited = [[kind, *cite(*_METHODS[kind])] for kind in kinds]
     text: list[Any] = ["Models were fitted by ", *joined(cited, last=" and "), "."]
     if any("reml" in _METHODS[kind] for kind in kinds):
@@ -117,16 +117,17 @@ def mapped(results: Results) -> Text:
 def varied(results: Results) -> Text:
     """Return which sensitivity analyses were done, and how many could not be."""
     table, cite = results.filled("sensitivity"), results.bibliography.cite
-    if table is None:
-        return []
-    cited = [[labels.variant(name), *cite(name)] for name in dict.fromkeys(table["variant"])]
-    text: list[Any] = ["Beside each prespecified estimate, where it applies: ", *joined(cited, "; ")]
+    names = [] if table is None else dict.fromkeys(table["variant"])
+    cited = [[labels.variant(name), *cite(name)] for name in names]
+    text: list[Any] = ["Beside each prespecified estimate, where it applies: ", *joined(cited, "; "), "."]
+    text = text if cited else []
     diagnostics = results.tables.get("diagnostics")
     lost = 0 if diagnostics is None else int((diagnostics["table"] == "sensitivity_not_possible").sum())
     if lost:
         number = Number(str(lost), "sensitivity_not_possible", "count", "diagnostics")
-        text += [". Asked for and not possible with these data, with reasons in diagnostics.tsv: ", number]
-    return [*text, "."]
+        lead = f"{' ' if text else ''}Asked for and not possible with these data, with reasons in"
+        text += [f"{lead} diagnostics.tsv: ", number, "."]
+    return text
 
 
 def missing(results: Results) -> Text:

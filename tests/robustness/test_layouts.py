@@ -1,0 +1,116 @@
+"""Random studies in random layouts: every answer comes back, none other, and every cell is accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import LONG
+from pniflow.study.ingest_study import ingest_study
+from random_layouts import random_study, write
+from random_studies import BLANK, CODED, STORED, Study
+
+COUNT = 2000 if LONG else 80
+SEED = np.random.SeedSequence().entropy if LONG else 1
+
+
+def tables_of(study: Study, folder: Path) -> dict[str, pd.DataFrame]:
+    """Write a study and ingest it; its tables as text, responses as numbers."""
+    path = write(study, folder)
+    ingest_study(study=path, data=folder, out=folder / "out")
+    tables = {
+        name: pd.read_csv(folder / f"out/{name}.tsv", sep="\t", dtype=str, keep_default_na=False)
+        for name in ("participants", "sessions", "samples", "assays", "account")
+    }
+    return tables | {"responses": pd.read_parquet(folder / "out/responses.parquet")}
+
+
+def answers(table: pd.DataFrame, column: str) -> dict[tuple[str, str, str, int], Any]:
+    """Return what a column of the responses says of each item."""
+    given = table[table[column].notna()]
+    keys = given[["participant_id", "session_id", "instrument", "item"]].itertuples(index=False, name=None)
+    return dict(zip(keys, given[column], strict=True))
+
+
+def values(table: pd.DataFrame, keys: list[str], names: list[str]) -> dict[tuple[str, ...], Any]:
+    """Return the values of columns, by keys and column; numbers as numbers."""
+    found = {}
+    for name in names:
+        for row in table[table[name] != ""].to_dict("records"):
+            text = row[name]
+            plain = text.replace(".", "", 1).isdigit()
+            found[(*(row[key] for key in keys), name)] = float(text) if plain else text
+    return found
+
+
+def assays(table: pd.DataFrame) -> Counter[tuple[str, str, str, float, bool]]:
+    """Count assays with a value, or below the limit (-1 where the value is not known)."""
+    given = table[(table["value"] != "") | (table["below_limit"].str.lower() == "true")]
+    return Counter(
+        (row["participant_id"], row["session_id"], row["assay"], float(row["value"] or -1),
+         row["below_limit"].lower() == "true")
+        for row in given.to_dict("records")
+    )  # fmt: skip
+
+
+def require_account(study: Study, account: pd.DataFrame) -> None:
+    """Every cell that was written is stored, blank, missing by a code or left out by its rule."""
+    kinds = ["cells", STORED, BLANK, CODED, "left_out"]
+    account = account.astype(dict.fromkeys(kinds, int))
+    assert (account["cells"] == account[kinds[1:]].sum(axis=1)).all()
+    fields = account[account["field"] != ""]
+    totals = fields.groupby(["file", "field"])[kinds].sum()
+    rules = fields.groupby(["file", "field", "rule"])["left_out"].sum()
+    planted = study.account()
+    assert set(totals.index) == set(planted)
+    for place, count in planted.items():
+        found = totals.loc[place]
+        assert found["cells"] == count.total(), place
+        assert found[STORED] == count[STORED], place
+        nothing = {one.removeprefix("?") for one in count if one.startswith("?")}
+        left = {one for one in count if one not in (STORED, BLANK, CODED) and not one.startswith("?")}
+        if not nothing:
+            assert found[BLANK] == count[BLANK] and found[CODED] == count[CODED], place
+        for rule in left | nothing:
+            said = rules.get((*place, rule), 0)
+            assert count[rule] <= said <= count[rule] + count[f"?{rule}"], (place, rule)
+        assert set(rules.loc[place].index) <= {"", *left, *nothing}, place
+    rows = account[(account["field"] == "") & (account["file"] != "")]
+    for file, count in study.rows().items():
+        said = rows[rows["file"] == file]
+        assert said["cells"].sum() == count.total(), file
+        assert said.set_index("rule")["left_out"].to_dict() == {"": 0} | {
+            rule: number for rule, number in count.items() if rule != STORED
+        }, file
+    people = account[account["file"] == ""]
+    assert people[STORED].sum() == len(study.members())
+
+
+def require_all(study: Study, tables: dict[str, pd.DataFrame]) -> None:
+    """Each table has what was planted, and nothing else."""
+    truth = study.truth
+    assert answers(tables["responses"], "value") == truth.answers
+    assert answers(tables["responses"], "missing_reason") == truth.reasons
+    assert values(tables["participants"], ["participant_id"], list(study.covariates)) == truth.covariates
+    assert list(tables["participants"]["participant_id"]) == study.members()
+    exposures = list(study.sections.get("exposures", {}))
+    assert values(tables["sessions"], ["participant_id", "session_id"], exposures) == truth.exposures
+    assert assays(tables["assays"]) == truth.assays
+    samples = tables["samples"].to_dict("records")
+    assert {
+        one["sample_id"]: (one["participant_id"], one["session_id"], one.get("excluded", ""))
+        for one in samples
+    } == truth.samples
+    require_account(study, tables["account"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(COUNT))
+def test_a_study_comes_back_whole(number: int, tmp_path: Path) -> None:
+    study = random_study(np.random.default_rng([SEED, number]))
+    require_all(study, tables_of(study, tmp_path))
