@@ -237,9 +237,12 @@ def estimate_lines(
         term = wording.term_of(row.term)
         label = (sessions or {}).get(term.of) or term.of.removeprefix("ses-")
         lead = f"{style.shortened(label, 9)} " if term.kind == "change" and term.of else ""
-        lines.append(f"{lead}{middle} [{low}, {high}] {unit}".rstrip())
+        reach = f" [{low}, {high}]" if numbers.given(row.conf_low) else ""
+        lines.append(f"{lead}{middle}{reach} {unit}".rstrip())
     tested = terms[0] if joint else terms[-1]
-    if tested.p_adjusted is None:
+    if tested.p_value is None:
+        p = "no test"
+    elif tested.p_adjusted is None:
         p = numbers.p_phrase(tested.p_value)
     else:
         p = numbers.p_phrase(tested.p_adjusted, "adj. p")
