@@ -14,6 +14,7 @@ from pniflow.raw.number_marks import plain_numbers
 from pniflow.raw.text_tables import RawTable, numbers
 from pniflow.study.affixes import PLAIN, Affix
 from pniflow.study.fields import Field
+from pniflow.study.rows import Aside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,29 +22,6 @@ if TYPE_CHECKING:
 
 LEFT_WAVE = "a wave that is left out"
 UNNAMED = "no field named"
-
-
-@dataclass(frozen=True)
-class Aside:
-    """Cells that a rule of study.yaml leaves out.
-
-    Attributes
-    ----------
-    rule, reason : str
-        The key of study.yaml, and why.
-    participant, session : Series of str, shape (n,)
-        Indexed by row in the file; the session is blank where it is not known.
-    cells : DataFrame of str, shape (n, fields)
-    rows : bool
-        True where whole rows are left out, False for some of a row's columns.
-    """
-
-    rule: str
-    reason: str
-    participant: pd.Series
-    session: pd.Series
-    cells: pd.DataFrame
-    rows: bool = True
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pniflow.errors import InputError, listing, nearest, shown
@@ -10,6 +11,29 @@ from pniflow.raw.text_tables import RawTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Cells that a rule of study.yaml leaves out.
+
+    Attributes
+    ----------
+    rule, reason : str
+        The key of study.yaml, and why.
+    participant, session : Series of str, shape (n,)
+        Indexed by row in the file; the session is blank where it is not known.
+    cells : DataFrame of str, shape (n, fields)
+    rows : bool
+        True where whole rows are left out, False for some of a row's columns.
+    """
+
+    rule: str
+    reason: str
+    participant: pd.Series
+    session: pd.Series
+    cells: pd.DataFrame
+    rows: bool = True
 
 
 def excluded_by(table: RawTable, file: str, ids: pd.Series, study: Mapping[str, Any]) -> pd.Series:
