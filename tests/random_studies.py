@@ -262,7 +262,7 @@ class Study:
     def special(self, block: Block) -> Coding:
         """Draw how a questionnaire stands at one session, or in one table."""
         coding = self.coding(len(block.usual.fields), block.high)
-        if self.chance(0.3):
+        if self.chance(0.3) and not block.special:
             coding.fields = block.usual.fields
             del coding.said["fields"]
         if self.chance(0.5):
@@ -342,7 +342,9 @@ class Study:
             if codes and fate < 0.06:
                 code = self.one(list(codes))
                 exact = self.chance(0.8) or not code.lstrip("-").isdigit()
-                row.cells[name] = Cell(code if exact else f"{code}.0", CODED)
+                # A coding holds at its session only, and a row that a rule leaves out may be of none.
+                known = CODED if code in sheet.missing else rule or CODED
+                row.cells[name] = Cell(code if exact else f"{code}.0", known)
                 if self.counts(row) and not rule and block.section == "instruments":
                     self.truth.reasons[row.person, session, block.name, item + 1] = codes[code]
             elif fate > 0.14:
@@ -433,6 +435,22 @@ class Study:
                     else:
                         count[rule or cell.fate] += 1
         return counts
+
+    def items_of(self, sheet: Sheet) -> list[str]:
+        """Return the columns of a sheet that hold items of questionnaires, but of waves left out."""
+        other = {
+            one["field"] for one in (*self.covariates.values(), *self.sections.get("exposures", {}).values())
+        }
+        if sheet.key.startswith(("assays", "expression")):
+            return []
+        return [one.name for one in sheet.columns if one.field and not one.rule and one.field not in other]
+
+    def rules(self, sheet: Sheet) -> dict[str, Any]:
+        """Return what study.yaml says of a sheet."""
+        found: Any = self.sections
+        for part in sheet.key.split("."):
+            found = found[int(part) if part.isdigit() else part]
+        return dict(found)
 
     def members(self) -> list[str]:
         """Return the people of whom a row counts, in order."""

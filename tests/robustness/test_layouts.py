@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pandas as pd
 import pytest
 
 from conftest import LONG
+from pniflow.errors import InputError
 from pniflow.study.ingest_study import ingest_study
-from random_layouts import random_study, write
+from random_files import write
+from random_layouts import random_study
+from random_mistakes import MISTAKES, Found
 from random_studies import BLANK, CODED, STORED, Study
 
-COUNT = 2000 if LONG else 80
+COUNT, WRONG = (1600, 40) if LONG else (80, 2)
 SEED = np.random.SeedSequence().entropy if LONG else 1
 
 
@@ -114,3 +118,23 @@ def require_all(study: Study, tables: dict[str, pd.DataFrame]) -> None:
 def test_a_study_comes_back_whole(number: int, tmp_path: Path) -> None:
     study = random_study(np.random.default_rng([SEED, number]))
     require_all(study, tables_of(study, tmp_path))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("number", range(WRONG))
+def test_a_mistake_is_refused_in_a_sentence_that_names_the_file(
+    mistake: Callable[[Study], Found], number: int, tmp_path: Path
+) -> None:
+    """The study is otherwise right; nothing of it is written."""
+    files: Found = []
+    while not files:
+        number += WRONG
+        study = random_study(np.random.default_rng([SEED, number, MISTAKES.index(mistake)]))
+        files = mistake(study)
+    with pytest.raises(InputError) as caught:
+        tables_of(study, tmp_path)
+    sentence = str(caught.value)
+    assert any(file in sentence for file in files)
+    assert sentence.endswith(".") and "\n" not in sentence
+    assert not (tmp_path / "out").exists()

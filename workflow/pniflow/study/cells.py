@@ -185,6 +185,7 @@ def _place(one: Records, table: pd.DataFrame) -> NDArray[np.intp]:
 def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
     """Yield the lines of each field: a line for each session, and one for each rule."""
     place, sessions = one.session.factorize()
+    asides = [(left, Counter(left.session)) for left in one.aside]
     for name, fate in fates.items():
         exists = one.exists(name)
         given = (one.cells[name] != "").to_numpy()
@@ -195,8 +196,8 @@ def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
         rule = np.where(given & ~stored & ~missing, fate.rule, "")
         plain = exists & (rule == "")
         counts = [
-            np.bincount(place[rows], minlength=len(sessions))
-            for rows in (exists, plain, plain & stored, plain & ~given & ~missing, plain & missing)
+            np.bincount(place[hit], minlength=len(sessions))
+            for hit in (exists, plain, plain & stored, plain & ~given & ~missing, plain & missing)
         ]
         for number, at in enumerate(map(str, sessions)):
             there, cells, kept, blank, coded = (int(count[number]) for count in counts)
@@ -205,11 +206,11 @@ def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
             yield Line(one.source, _shown(name), at, cells, stored=kept, blank=blank, missing_code=coded)
             for by, n in Counter(rule[exists & ~plain & (place == number)]).items():
                 yield Line(one.source, _shown(name), at, n, left_out=n, rule=str(by), reason=_why(str(by)))
-        for left in one.aside:
+        for left, rows in asides:
             if name in left.cells:
-                for session, n in left.session.value_counts(sort=False).items():
-                    blank, out = (0, int(n)) if left.rule else (int(n), 0)
-                    yield Line(one.source, _shown(name), str(session), int(n), blank=blank, left_out=out,
+                for session, n in rows.items():
+                    blank, out = (0, n) if left.rule else (n, 0)
+                    yield Line(one.source, _shown(name), session, n, blank=blank, left_out=out,
                                rule=left.rule, reason=left.reason)  # fmt: skip
 
 

@@ -32,8 +32,8 @@ class Sources:
     Attributes
     ----------
     records : tuple of Records
-        In the order REDCap or participants table, further tables, BIDS; a field may lie in several of them
-        (a table per session).
+        In the order REDCap, participants table, BIDS, further tables, so that the first lists the participants
+        where one does; a field may lie in several of them (a table per session).
     registers : bool
         True where one of them lists the participants, so that an unknown id elsewhere is a mistake.
     """
@@ -135,10 +135,10 @@ def read_sources(study: Mapping[str, Any], data: Path, keys: Mapping[str, Key]) 
         found.append(read_redcap(study, data, wanted, partial=bool(elsewhere)))
     if "participants" in study:
         found.append(_plain(study["participants"], "participants", study, data, keys))
-    for number, rules in enumerate(study["tables"]):
-        found.append(_plain(rules, f"tables.{number}", study, data, keys))
     if "bids" in study:
         found += read_bids(study, data, wanted)
+    for number, rules in enumerate(study["tables"]):
+        found.append(_plain(rules, f"tables.{number}", study, data, keys))
     if not found and "expression" in study:
         # Without a register the sample sheet is the only place for covariates.
         rules = study["expression"]
