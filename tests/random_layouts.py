@@ -1,4 +1,4 @@
-"""Layouts in which a lab may hold a study (`random_studies`): its sheets, and how study.yaml describes them."""
+"""Layouts in which a lab may hold a study (`random_studies`): sheets, and how study.yaml describes them."""
 
 from __future__ import annotations
 

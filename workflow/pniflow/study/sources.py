@@ -32,7 +32,7 @@ class Sources:
     Attributes
     ----------
     records : tuple of Records
-        In the order REDCap, participants table, BIDS, further tables, so that the first lists the participants
+        In the order REDCap, participants table, BIDS, further tables, so that the first lists the people
         where one does; a field may lie in several of them (a table per session).
     registers : bool
         True where one of them lists the participants, so that an unknown id elsewhere is a mistake.
