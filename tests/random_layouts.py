@@ -43,7 +43,7 @@ def random_study(rng: np.random.Generator) -> Study:
     if beside:
         PLAIN[study.one(list(PLAIN))](study, beside, [])
     known = [one for one in study.people if one in {*study.members(), *study.named, *study.failed}]
-    for number in range(study.one([0, 0, 1, 2])):
+    for number in range(study.one([0, 0, 0, 1, 2])):
         assay(study, known, f"crp{number}")
     if study.chance(0.3):
         samples(study, known)

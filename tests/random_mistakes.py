@@ -111,18 +111,10 @@ def item_with_another_name(study: Study) -> Found:
 
 def wave_with_other_names(study: Study) -> Found:
     """All items of a session's file have another ending."""
+    sessions = [study.rules(one).get("session") for one in study.sheets]
     for sheet, _ in counting(study, "tables"):
-        same = [
-            one
-            for one in study.sheets
-            if study.rules(one).get("session") == study.rules(sheet).get("session")
-        ]
-        names = study.items_of(sheet)
-        if (
-            study.rules(sheet).get("session") not in study.sessions
-            or len(same) > 1
-            or len(study.sessions) < 2
-        ):
+        session, names = study.rules(sheet).get("session"), study.items_of(sheet)
+        if session not in study.sessions or sessions.count(session) > 1 or len(study.sessions) < 2:
             continue
         for column in (one for one in sheet.columns if one.name in names):
             for row in sheet.rows:

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from pniflow.questionnaires.keys import read_key
-
 T = TypeVar("T")
 STORED, BLANK, CODED = "stored", "blank", "missing_code"
 
@@ -120,6 +118,7 @@ class Truth:
 
 
 IDS = ("{:03}", "{}", "P{:02}", "MS-{:03}", "k{:02}x", "{:04}A", "ü{:02}")
+QUESTIONNAIRES = {"gad7": (7, 3), "phq9": (9, 3), "pss10": (10, 4)}  # items, and the highest answer
 SESSIONS = ("ses-pre", "ses-post", "ses-fu", "ses-12m")
 VALUES = (
     ("T{}", "t{}", "{}", "visit {}", "W{}", "Woche {}", "2024-0{}"),
@@ -222,11 +221,10 @@ class Study:
 
     def _questionnaires(self) -> list[Block]:
         found = []
-        for name in self.mixed(("gad7", "phq9", "pss10"))[: self.number(1, 3)]:
-            key = read_key(name)
-            low, high = int(key.low), int(key.high)
-            usual = self.coding(key.items, high, plain=self.chance(0.7))
-            block = Block("instruments", name, low, high, usual)
+        for name in self.mixed(QUESTIONNAIRES)[: self.one([1, 1, 2, 2, 3])]:
+            items, high = QUESTIONNAIRES[name]
+            usual = self.coding(items, high, plain=self.chance(0.7))
+            block = Block("instruments", name, 0, high, usual)
             self.sections.setdefault("instruments", {})[name] = dict(usual.said)
             if self.chance(0.3):
                 for session in self.mixed(self.sessions)[: self.number(0, len(self.sessions) - 1)]:
@@ -438,9 +436,8 @@ class Study:
 
     def items_of(self, sheet: Sheet) -> list[str]:
         """Return the columns of a sheet that hold items of questionnaires, but of waves left out."""
-        other = {
-            one["field"] for one in (*self.covariates.values(), *self.sections.get("exposures", {}).values())
-        }
+        others = (*self.covariates.values(), *self.sections.get("exposures", {}).values())
+        other = {one["field"] for one in others}
         if sheet.key.startswith(("assays", "expression")):
             return []
         return [one.name for one in sheet.columns if one.field and not one.rule and one.field not in other]

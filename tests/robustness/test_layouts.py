@@ -19,7 +19,7 @@ from random_layouts import random_study
 from random_mistakes import MISTAKES, Found
 from random_studies import BLANK, CODED, STORED, Study
 
-COUNT, WRONG = (1600, 40) if LONG else (80, 2)
+COUNT, WRONG = (1500, 42) if LONG else (67, 3)
 SEED = np.random.SeedSequence().entropy if LONG else 1
 
 
