@@ -35,7 +35,7 @@ def random_study(rng: np.random.Generator) -> Study:
     name = list(LAYOUTS)[int(rng.integers(len(LAYOUTS)))]
     study = Study(rng, "sub-" if name == "BIDS" else "")
     blocks, covariates = study.mixed(study.blocks), study.mixed(study.covariates)
-    beside = blocks[: study.number(0, len(blocks) - 1)] if study.chance(0.3) else []
+    beside = blocks[: study.number(0, len(blocks) - 1)] if study.chance(0.2) else []
     if name in ("wide", "long", "a file a session") and study.chance(0.6):
         register(study, covariates)
         covariates = []
@@ -43,7 +43,7 @@ def random_study(rng: np.random.Generator) -> Study:
     if beside:
         PLAIN[study.one(list(PLAIN))](study, beside, [])
     known = [one for one in study.people if one in {*study.members(), *study.named, *study.failed}]
-    for number in range(study.one([0, 0, 0, 1, 2])):
+    for number in range(study.one([0, 0, 0, 1])):
         assay(study, known, f"crp{number}")
     if study.chance(0.3):
         samples(study, known)

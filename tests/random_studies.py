@@ -118,7 +118,7 @@ class Truth:
 
 
 IDS = ("{:03}", "{}", "P{:02}", "MS-{:03}", "k{:02}x", "{:04}A", "ü{:02}")
-QUESTIONNAIRES = {"gad7": (7, 3), "phq9": (9, 3), "pss10": (10, 4)}  # items, and the highest answer
+QUESTIONNAIRES = {"gad7": (7, 3), "pss4": (4, 4), "mfis5": (5, 4)}  # items, and the highest answer
 SESSIONS = ("ses-pre", "ses-post", "ses-fu", "ses-12m")
 VALUES = (
     ("T{}", "t{}", "{}", "visit {}", "W{}", "Woche {}", "2024-0{}"),
@@ -176,7 +176,7 @@ class Study:
         self.truth, self.sheets = Truth(), list[Sheet]()
         stems = [f"{stem}{letter}" for letter in ("", "a", "b", "c", "d") for stem in self.mixed(STEMS)]
         self.stems = stems[::-1]
-        sessions = list(SESSIONS[: self.one([1, 2, 2, 3, 3, 4])])
+        sessions = list(SESSIONS[: self.one([1, 2, 2, 2, 3, 4])])
         self.sections: dict[str, Any] = {
             "sessions": {name: {"day": 30 * place} for place, name in enumerate(sessions)},
             "exclude": [],
@@ -221,7 +221,7 @@ class Study:
 
     def _questionnaires(self) -> list[Block]:
         found = []
-        for name in self.mixed(QUESTIONNAIRES)[: self.one([1, 1, 2, 2, 3])]:
+        for name in self.mixed(QUESTIONNAIRES)[: self.one([1, 1, 1, 2, 2, 3])]:
             items, high = QUESTIONNAIRES[name]
             usual = self.coding(items, high, plain=self.chance(0.7))
             block = Block("instruments", name, 0, high, usual)

@@ -34,13 +34,14 @@ def wide_columns(
         wide = {column: place for column, place in wide.items() if column in known}
         # The field itself, unless its columns without a beginning or ending are those of a session, too.
         found |= wide if wide and (base not in known or PLAIN in sessions) else {base: (base, PLAIN)}
-    asked = {(fields[base], affix) for base, affix in found.values() if affix != PLAIN}
+    asked = {(fields[base], at) for name, (base, at) in found.items() if at in sessions and name in known}
     for base, key in fields.items():
         for before, after in (affix for affix in sessions if (key, affix) in asked):
             column = f"{before}{base}{after}"
             if key.startswith("instruments.") and column not in known:
+                at = f"with '{before or after}'" if before or after else "without beginning or ending"
                 raise InputError(
-                    f"{source}: there are other items of {key} with '{before or after}', but no column "
+                    f"{source}: there are other items of {key} {at}, but no column "
                     f"'{column}'; correct its name in the table, or the fields in study.yaml."
                 )
     return found
