@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from pyarrow.parquet import read_table
 
 from conftest import LONG
 from pniflow.errors import InputError
@@ -19,54 +20,59 @@ from random_layouts import random_study
 from random_mistakes import MISTAKES, Found
 from random_studies import BLANK, CODED, STORED, Study
 
-COUNT, WRONG = (1500, 46) if LONG else (56, 4)
+COUNT, WRONG = (1450, 50) if LONG else (45, 5)
 SEED = np.random.SeedSequence().entropy if LONG else 1
 
 
-def tables_of(study: Study, folder: Path) -> dict[str, pd.DataFrame]:
-    """Write a study and ingest it; its tables as text, responses as numbers."""
+Rows = list[dict[str, Any]]
+
+
+def tables_of(study: Study, folder: Path) -> dict[str, Rows]:
+    """Write a study and ingest it; the rows of its tables, as text but for the responses."""
     path = write(study, folder)
     ingest_study(study=path, data=folder, out=folder / "out")
-    tables = {
-        name: pd.read_csv(folder / f"out/{name}.tsv", sep="\t", dtype=str, keep_default_na=False)
-        for name in ("participants", "sessions", "samples", "assays", "account")
-    }
-    return tables | {"responses": pd.read_parquet(folder / "out/responses.parquet")}
+    tables: dict[str, Rows] = {}
+    for name in ("participants", "sessions", "samples", "assays", "account"):
+        with open(folder / f"out/{name}.tsv", encoding="utf-8", newline="") as stream:
+            tables[name] = list(csv.DictReader(stream, delimiter="\t"))
+    return tables | {"responses": read_table(folder / "out/responses.parquet").to_pylist()}
 
 
-def answers(table: pd.DataFrame, column: str) -> dict[tuple[str, str, str, int], Any]:
+def answers(rows: Rows, column: str) -> dict[tuple[str, str, str, int], Any]:
     """Return what a column of the responses says of each item."""
-    given = table[table[column].notna()]
-    keys = given[["participant_id", "session_id", "instrument", "item"]].itertuples(index=False, name=None)
-    return dict(zip(keys, given[column], strict=True))
+    keys = ("participant_id", "session_id", "instrument", "item")
+    return {tuple(row[key] for key in keys): row[column] for row in rows if row[column] is not None}
 
 
-def values(table: pd.DataFrame, keys: list[str], names: list[str]) -> dict[tuple[str, ...], Any]:
+def values(rows: Rows, keys: list[str], names: list[str]) -> dict[tuple[str, ...], Any]:
     """Return the values of columns, by keys and column; numbers as numbers."""
-    found = {}
-    for name in names:
-        for row in table[table[name] != ""].to_dict("records"):
-            text = row[name]
-            plain = text.replace(".", "", 1).isdigit()
-            found[(*(row[key] for key in keys), name)] = float(text) if plain else text
-    return found
+    return {
+        (*(row[key] for key in keys), name): as_number(row[name])
+        for name in names
+        for row in rows
+        if row[name] != ""
+    }
 
 
-def assays(table: pd.DataFrame) -> Counter[tuple[str, str, str, float, bool]]:
+def as_number(text: str) -> str | float:
+    """Return a number, or the word that it is not."""
+    return float(text) if text.replace(".", "", 1).isdigit() else text
+
+
+def assays(rows: Rows) -> Counter[tuple[str, str, str, float, bool]]:
     """Count assays with a value, or below the limit (-1 where the value is not known)."""
-    given = table[(table["value"] != "") | (table["below_limit"].str.lower() == "true")]
     return Counter(
         (row["participant_id"], row["session_id"], row["assay"], float(row["value"] or -1),
          row["below_limit"].lower() == "true")
-        for row in given.to_dict("records")
+        for row in rows if row["value"] or row["below_limit"].lower() == "true"
     )  # fmt: skip
 
 
-def require_account(study: Study, account: pd.DataFrame) -> None:
+def require_account(study: Study, account: Rows) -> None:
     """Every cell that was written is stored, blank, missing by a code or left out by its rule."""
     kinds = (STORED, BLANK, CODED, "left_out")
     found: dict[tuple[str, str], Counter[str]] = {}
-    for row in account.to_dict("records"):
+    for row in account:
         numbers = {kind: int(row[kind]) for kind in kinds}
         assert int(row["cells"]) == sum(numbers.values()), row
         numbers[row["rule"]] = numbers.pop("left_out")
@@ -87,20 +93,19 @@ def require_account(study: Study, account: pd.DataFrame) -> None:
             assert sure[kind] <= said[kind] <= sure[kind] + most, (place, kind)
 
 
-def require_all(study: Study, tables: dict[str, pd.DataFrame]) -> None:
+def require_all(study: Study, tables: dict[str, Rows]) -> None:
     """Each table has what was planted, and nothing else."""
     truth = study.truth
     assert answers(tables["responses"], "value") == truth.answers
     assert answers(tables["responses"], "missing_reason") == truth.reasons
     assert values(tables["participants"], ["participant_id"], list(study.covariates)) == truth.covariates
-    assert list(tables["participants"]["participant_id"]) == study.members()
+    assert [one["participant_id"] for one in tables["participants"]] == study.members()
     exposures = list(study.sections.get("exposures", {}))
     assert values(tables["sessions"], ["participant_id", "session_id"], exposures) == truth.exposures
     assert assays(tables["assays"]) == truth.assays
-    samples = tables["samples"].to_dict("records")
     assert {
         one["sample_id"]: (one["participant_id"], one["session_id"], one.get("excluded", ""))
-        for one in samples
+        for one in tables["samples"]
     } == truth.samples
     require_account(study, tables["account"])
 

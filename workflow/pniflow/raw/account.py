@@ -6,7 +6,7 @@ In each line cells = stored + blank + missing_code + left_out. A line without a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pniflow.errors import InputError
@@ -81,6 +81,8 @@ def account_table(lines: Iterable[Line]) -> pd.DataFrame:
     """Return an account as a table, in order of files as read, fields, sessions and rules."""
     import pandas as pd
 
-    columns = list(Line.__dataclass_fields__)
-    frame = pd.DataFrame([asdict(line) for line in lines], columns=columns)
-    return frame.astype(dict.fromkeys(("cells", "stored", "blank", "missing_code", "left_out"), "int64"))
+    every = list(lines)
+    columns = {name: [getattr(line, name) for line in every] for name in Line.__dataclass_fields__}
+    return pd.DataFrame(columns).astype(
+        dict.fromkeys(("cells", "stored", "blank", "missing_code", "left_out"), "int64")
+    )

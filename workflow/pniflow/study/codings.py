@@ -103,6 +103,12 @@ def plain(words: str) -> str:
 _NUMBERED = re.compile(r"([+-]?\d+)\s*(?:[-–—=:.)]\s*|\s)([^\W\d].*)", re.DOTALL)
 
 
+def answer_of(cell: str) -> str:
+    """Return an answer without what stands differently in other rows: a leading number, case, blanks."""
+    match = _NUMBERED.fullmatch(cell)
+    return plain(match[2] if match else cell)
+
+
 def number_of(cell: str, coding: Coding) -> str:
     """Return the number of an answer as text: by the declared words, or as it leads the words ('1 - often').
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pniflow.errors import InputError, listing
 from pniflow.questionnaires.keys import Key
 from pniflow.raw.text_tables import RawTable, numbers
-from pniflow.study.codings import Coding, codings_of
+from pniflow.study.codings import Coding, answer_of, codings_of
 from pniflow.study.covariates import CODES
 from pniflow.study.records import UNNAMED, Records
 
@@ -161,6 +161,14 @@ def _with_unnamed(one: Records) -> Records:
     )
 
 
+def _missing_codes(key: str, study: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the missing codes of the file at a key of study.yaml (tables.0)."""
+    section, _, number = key.partition(".")
+    rules = study[section][int(number)] if number else study[section]
+    codes: Mapping[str, str] = rules.get("missing_codes", {})
+    return codes
+
+
 def _would_fill(
     one: Records, like: Mapping[int, str], coding: Coding, key: Key, given: set[tuple[str, str]],
     study: Mapping[str, Any],
@@ -173,8 +181,11 @@ def _would_fill(
     places = {name: one.table.header.index(name) for name in like.values()}
     cells = one.table.columns(places).reindex(one.participant.index.unique(), fill_value="")
     filled = cells[(cells != "").sum(axis=1) > len(like) // 2]
-    texts = [text for text in np.unique(filled.to_numpy(dtype=str)) if text]
-    values, words = numbers(pd.Series(texts, dtype="str"), one.decimal)
+    codes = {*coding.missing, *_missing_codes(one.key, study)}
+    codes |= {f"{code}.0" for code in codes} | {""}
+    texts = {answer_of(text) for text in np.unique(filled.to_numpy(dtype=str)) if text not in codes}
+    unsaid = pd.Series(sorted(texts - {*coding.codes}), dtype="str")
+    values, words = numbers(unsaid, one.decimal)
     whole = values[np.isfinite(values)]
     odd = (whole < key.low - 1) | (whole > key.high + 1) | (whole % 1 != 0)
     if not texts or words.sum() > key.high - key.low + 1 or (odd & ~np.isin(whole, CODES)).any():
