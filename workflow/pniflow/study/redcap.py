@@ -359,9 +359,10 @@ def _repeated(
             here = rows if event is None else rows & (events == event)
             mapping = instances if event is None else by_event[event]
             key = f"redcap.repeats.{name}" + ("" if event is None else f".{event}")
-            target = frame[INSTANCE].map({str(number): to or "" for number, to in (mapping or {}).items()})
+            every = {str(number): to or "" for number, to in (mapping or {}).items()}
             if mapping is None:  # an event of which no instance is meant
-                target = target.fillna("")
+                every = dict.fromkeys(frame[INSTANCE], "")
+            target = frame[INSTANCE].map(every)
             lost = here & target.isna()
             if lost.any():
                 row = lost.idxmax()
