@@ -11,7 +11,8 @@ from typing import Any
 
 import openpyxl
 
-from random_studies import JUNK, Cell, Row, Sheet, Study
+from random_sheets import Cell, Row, Sheet
+from random_studies import JUNK, Study
 from study_files import field, write_dictionary, write_study
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from random_studies import STORED, Cell, Row, Sheet, Study
+from random_sheets import STORED, Cell, Row, Sheet
+from random_studies import Study
 
 Found = list[str]  # the files; none where a study has nothing that could go wrong so
 

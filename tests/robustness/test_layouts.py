@@ -18,10 +18,11 @@ from pniflow.study.ingest_study import ingest_study
 from random_files import write
 from random_layouts import random_study
 from random_mistakes import MISTAKES, Found
-from random_studies import BLANK, CODED, STORED, Study
+from random_sheets import BLANK, CODED, STORED
+from random_studies import Study
 
 COUNT, WRONG = (1450, 50) if LONG else (45, 5)
-SEED = np.random.SeedSequence().entropy if LONG else 1
+SEED = int(np.random.SeedSequence().generate_state(1)[0]) if LONG else 1
 
 
 Rows = list[dict[str, Any]]
@@ -113,6 +114,7 @@ def require_all(study: Study, tables: dict[str, Rows]) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(COUNT))
 def test_a_study_comes_back_whole(number: int, tmp_path: Path) -> None:
+    print("seed", SEED)
     study = random_study(np.random.default_rng([SEED, number]))
     require_all(study, tables_of(study, tmp_path))
 
@@ -124,6 +126,7 @@ def test_a_mistake_is_refused_in_a_sentence_that_names_the_file(
     mistake: Callable[[Study], Found], number: int, tmp_path: Path
 ) -> None:
     """The study is otherwise right; nothing of it is written."""
+    print("seed", SEED)
     files: Found = []
     while not files:
         number += WRONG
