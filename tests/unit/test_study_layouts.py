@@ -81,14 +81,18 @@ def test_a_number_that_one_of_several_files_leaves_open_is_refused(tmp_path: Pat
         ingested(tmp_path, tables=files, covariates={"steps": {"field": "steps"}})
 
 
-def test_an_item_missing_among_columns_without_an_ending_is_refused(tmp_path: Path) -> None:
-    header = ["id", *ITEMS[:3], "PSS_4", *(f"{name}_t2" for name in ITEMS)]
+@pytest.mark.parametrize(("ending", "where"), [("", "without beginning or ending"), ("_t1", "with '_t1'")])
+@pytest.mark.parametrize("own", [{}, {"pss4": {"fields": "pss_{item}"}}])
+def test_an_item_missing_among_the_columns_of_a_session_is_refused(
+    tmp_path: Path, ending: str, where: str, own: dict[str, Any]
+) -> None:
+    """Whether the table has its own names of the items, or an ending in the columns of its first session."""
+    header = ["id", *(f"{name}{ending}" for name in [*ITEMS[:3], "PSS_4"]), *(f"{name}_t2" for name in ITEMS)]
     write(tmp_path / "wide.csv", ",".join(header), "01,0,1,2,3,0,1,2,3")
-    people = {"file": "wide.csv", "id": "id", "suffixes": {"": "ses-pre", "_t2": "ses-post"}}
-    with pytest.raises(
-        InputError, match=r"wide.csv: there are other items of instruments.pss4 without .* no column 'pss_4'"
-    ):
-        ingested(tmp_path, participants=people, instruments=PSS4)
+    wide = {"file": "wide.csv", "id": "id", "session": None, "instruments": own}
+    wide["suffixes"] = {ending: "ses-pre", "_t2": "ses-post"}
+    with pytest.raises(InputError, match=f"there are other items of .* {where}, .* 'pss_4{ending}'"):
+        ingested(tmp_path, tables=[wide], instruments=PSS4)
 
 
 def test_items_may_have_other_names_in_every_table_and_session(tmp_path: Path) -> None:

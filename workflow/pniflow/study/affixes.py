@@ -38,7 +38,7 @@ def wide_columns(
     for base, key in fields.items():
         for before, after in (affix for affix in sessions if (key, affix) in asked):
             column = f"{before}{base}{after}"
-            if key.startswith("instruments.") and column not in known:
+            if "instruments." in key and column not in known:
                 at = f"with '{before or after}'" if before or after else "without beginning or ending"
                 raise InputError(
                     f"{source}: there are other items of {key} {at}, but no column "
