@@ -174,12 +174,16 @@ def _place(one: Records, table: pd.DataFrame) -> NDArray[np.intp]:
     """Return each row's place among the participant-sessions of a table; -1 where it is not among them."""
     import pandas as pd
 
-    keys = table[["participant_id", "session_id"]].drop_duplicates()
-    where = np.flatnonzero(~table[["participant_id", "session_id"]].duplicated().to_numpy())
-    found = pd.MultiIndex.from_frame(keys).get_indexer(
-        pd.MultiIndex.from_arrays([one.participant, one.session])
-    )
-    return np.where(found >= 0, where[found], -1) if len(where) else np.full(len(found), -1)
+    people, sessions = (pd.Index(table[name].unique()) for name in ("participant_id", "session_id"))
+
+    def number(participant: pd.Series, session: pd.Series) -> NDArray[np.intp]:
+        who, when = people.get_indexer(participant), sessions.get_indexer(session)
+        return np.where((who >= 0) & (when >= 0), who * len(sessions) + when, -1)
+
+    # The last one is the place of rows that are not among them.
+    place = np.full(len(people) * len(sessions) + 1, -1)
+    place[number(table["participant_id"], table["session_id"])[::-1]] = np.arange(len(table))[::-1]
+    return place[number(one.participant, one.session)]
 
 
 def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
@@ -193,8 +197,9 @@ def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
         if name in one.reasons:
             missing |= one.reasons[name].notna().to_numpy() & ~given
         stored = given & fate.stored
-        rule = np.where(given & ~stored & ~missing, fate.rule, "")
-        plain = exists & (rule == "")
+        rest = given & ~stored & ~missing
+        ruled = exists & (np.where(rest, fate.rule, "") != "") if rest.any() else rest
+        plain = exists & ~ruled
         counts = [
             np.bincount(place[hit], minlength=len(sessions))
             for hit in (exists, plain, plain & stored, plain & ~given & ~missing, plain & missing)
@@ -204,7 +209,7 @@ def _lines(one: Records, fates: Mapping[str, _Fate]) -> Iterator[Line]:
             if not there:
                 continue
             yield Line(one.source, _shown(name), at, cells, stored=kept, blank=blank, missing_code=coded)
-            for by, n in Counter(rule[exists & ~plain & (place == number)]).items():
+            for by, n in Counter(fate.rule[ruled & (place == number)] if ruled.any() else ()).items():
                 yield Line(one.source, _shown(name), at, n, left_out=n, rule=str(by), reason=_why(str(by)))
         for left, rows in asides:
             if name in left.cells:

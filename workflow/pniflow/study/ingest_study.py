@@ -107,7 +107,7 @@ def _of_the_study(
     headers = {one.source: one.header for one in everything}
     asides = [aside for one in everything for aside in one.aside]
     columns = [one.participant for one in everything] + [aside.participant for aside in asides]
-    everybody = {name for column in columns for name in column}
+    everybody = {name for column in columns for name in column.unique()}
     require_met(study, headers, everybody)
     people = whole_people(((aside.rule, aside.participant) for aside in asides), study)
     rest = Sources(tuple(sheets.values()), False).without_people(people, study).records
@@ -132,10 +132,10 @@ def _register(sources: Sources, sheets: Mapping[str, Records], study: Mapping[st
     if sources.registers or study["tables"]:
         # Without a list of participants they are those of all tables together.
         lists = sources.records[:1] if sources.registers else sources.records
-        register = {name for one in lists for name in one.participant}
+        register = {name for one in lists for name in one.participant.unique()}
         for one in everything:
             require_known(one.participant, register, one.source, anonymous)
-    register = {name for one in everything for name in one.participant}
+    register = {name for one in everything for name in one.participant.unique()}
     refuse_near(((one.participant, one.source) for one in everything), anonymous)
     return sorted(register)
 

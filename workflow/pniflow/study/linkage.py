@@ -116,8 +116,12 @@ def refuse_near(ids: Iterable[tuple[pd.Series, str]], anonymous: bool) -> None:
         True where sentences must not name participants.
     """
     met: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
     for column, source in ids:
         for row, name in column.drop_duplicates().items():
+            if name in seen:
+                continue
+            seen.add(name)
             others = met.setdefault(near(name), {})
             known = next((one for one in others if one != name and _same(one, name)), None)
             where = others.get(known or "")

@@ -301,6 +301,7 @@ def _long(
     )
     count = values.shape[1]
     repeated = np.repeat(order, count)
+    why, said = pd.factorize(reasons[order].ravel())
     return pd.DataFrame(
         {
             "participant_id": rows["participant"].iloc[repeated].reset_index(drop=True).astype("str"),
@@ -310,6 +311,6 @@ def _long(
             .reset_index(drop=True),
             "item": np.tile(np.arange(1, count + 1), len(order)),
             "value": values[order].ravel(),
-            "missing_reason": pd.Series(reasons[order].ravel(), dtype="str"),
+            "missing_reason": pd.Series([*said, None], dtype="str").iloc[why].reset_index(drop=True),
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,6 +209,18 @@ def _would_fill(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Wave:
+    """One table at one session: how many answers, how many of them the lowest, from how many people."""
+
+    records: Records
+    answers: int
+    low: int
+    lowest: float
+    people: int
+    said: bool
+
+
 def refuse_shifted(
     groups: Sequence[tuple[Records, NDArray[np.float64], bool]], key: Key, several: bool
 ) -> list[str]:
@@ -228,29 +240,32 @@ def refuse_shifted(
     list of str
         What is to be said.
     """
-    waves: dict[tuple[int, str], tuple[Records, NDArray[np.float64], int, bool]] = {}
+    waves: dict[tuple[int, str], _Wave] = {}
     for number, (one, values, said) in enumerate(groups):
-        for session in dict.fromkeys(one.session):
+        for session in one.session.unique():
             rows = (one.session == session).to_numpy()
-            given = values[rows][np.isfinite(values[rows])]
-            if len(given):
-                waves[number, session] = one, given, int(rows.sum()), said
+            answers = values[rows]
+            answers = answers[np.isfinite(answers)]
+            if len(answers):
+                low = int((answers == key.low).sum())
+                waves[number, session] = _Wave(one, len(answers), low, answers.min(), int(rows.sum()), said)
     notes = []
-    for (number, session), (one, given, people, said) in waves.items():
-        rest = {place: cells for place, (_, cells, *_) in waves.items() if place != (number, session)}
-        later = [cells for place, cells in rest.items() if place[1] != session]
+    for (number, session), wave in waves.items():
+        one, given = wave.records, wave.answers
+        rest = {place: other for place, other in waves.items() if place != (number, session)}
+        later = [other for place, other in rest.items() if place[1] != session]
         alone = several and all(place[0] != number for place in rest)
         place = f"{one.key}.instruments.{key.name}" if alone else f"instruments.{key.name}.sessions.{session}"
         for others in filter(None, (later, list(rest.values()))):
-            usual = float((np.concatenate(others) == key.low).mean())
-            if said or (given == key.low).any() or usual < 0.2 or usual * len(given) < 3:
+            usual = sum(other.low for other in others) / sum(other.answers for other in others)
+            if wave.said or wave.low or usual < 0.2 or usual * given < 3:
                 continue
             sentence = (
-                f"{one.source}: none of {len(given)} answers to {key.name} at {session} is {key.low:g}, but "
-                f"{usual:.0%} of the others are; if these are coded from {given.min():g}, set "
-                f"{place}.offset to {key.low - given.min():g}, else to 0."
+                f"{one.source}: none of {given} answers to {key.name} at {session} is {key.low:g}, but "
+                f"{usual:.0%} of the others are; if these are coded from {wave.lowest:g}, set "
+                f"{place}.offset to {key.low - wave.lowest:g}, else to 0."
             )
-            if others is later and usual * len(given) >= 6 and people >= 3:
+            if others is later and usual * given >= 6 and wave.people >= 3:
                 raise InputError(sentence)
             notes.append(sentence)
             break
