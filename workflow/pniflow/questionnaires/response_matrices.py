@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,10 @@ class Responses:
     participant: NDArray[np.object_]
     session: NDArray[np.object_]
     values: NDArray[np.float64]
+
+    def where(self, row: int) -> str:
+        """Name the row at a position."""
+        return f"participant {self.participant[row]} {self.session[row]}"
 
 
 def matrices_of(table: pd.DataFrame, keys: Sequence[Key], source: str) -> list[Responses]:
@@ -64,12 +68,9 @@ def matrices_of(table: pd.DataFrame, keys: Sequence[Key], source: str) -> list[R
         values[number, item[rows] - 1] = value[rows]
         participant = persons[occasion // len(sessions)].to_numpy(dtype=object)
         session = sessions[occasion % len(sessions)].to_numpy(dtype=object)
-        bad: NDArray[np.bool_] = np.any(_wrong(values, key), axis=1)
-        who = [
-            f"participant {participant[row]} {session[row]}" if bad[row] else "" for row in range(len(bad))
-        ]
-        refuse_out_of_range(values, key, source, who)
-        found.append(Responses(participant, session, values))
+        one = Responses(participant, session, values)
+        refuse_out_of_range(values, key, source, one.where)
+        found.append(one)
     return found
 
 
@@ -80,19 +81,21 @@ def _wrong(values: NDArray[np.float64], key: Key) -> NDArray[np.bool_]:
     return wrong
 
 
-def refuse_out_of_range(values: NDArray[np.float64], key: Key, source: str, who: list[str]) -> None:
+def refuse_out_of_range(
+    values: NDArray[np.float64], key: Key, source: str, who: Callable[[int], str]
+) -> None:
     """Refuse responses outside the instrument's range, naming up to ten cells.
 
     Parameters
     ----------
     values : ndarray, shape (n, items)
-    who : list of str, length n
-        How a sentence calls each row; may be empty where nothing is wrong.
+    who : callable
+        From a row to how a sentence calls it.
     """
     wrong = np.argwhere(_wrong(values, key))
     if not len(wrong):
         return
-    cells = [f"{who[row]} item {item + 1} = {values[row, item]:g}" for row, item in wrong]
+    cells = [f"{who(int(row))} item {item + 1} = {values[row, item]:g}" for row, item in wrong]
     shift = np.nanmin(values) - key.low
     shifted = shift != 0 and shift == np.nanmax(values) - key.high
     hint = f"; all codes lie {shift:+g} off, so offset: {-shift:g} may be meant" if shifted else ""

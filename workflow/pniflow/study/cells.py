@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +133,20 @@ class _Stages:
         for name, about in self.study["exposures"].items():
             yield about.get("field", since(name)), name
 
+    @cached_property
+    def _responses(self) -> dict[str, tuple[pd.DataFrame, NDArray[np.bool_]]]:
+        """Instrument -> its participant-sessions, shape (n,), and which items are answered, (n, items)."""
+        table = self.tables["responses"]
+        given = np.isfinite(table["value"].to_numpy())
+        # An instrument's items stand together, in their order.
+        first = np.flatnonzero(table["item"].to_numpy() == 1)
+        rows = table[["participant_id", "session_id", "instrument"]].iloc[first]
+        found = {}
+        for name in self.study["instruments"]:
+            at = (rows["instrument"] == name).to_numpy()
+            found[name] = rows[at], given[first[at][:, None] + np.arange(self.keys[name].items)]
+        return found
+
     def _answered(self, one: Records, name: str, fates: Mapping[str, _Fate]) -> None:
         """Mark the items of an instrument that are among the responses."""
         rule, own = self.study["instruments"][name], one.own.get(name, {})
@@ -149,11 +164,8 @@ class _Stages:
         codings = {session: coding for session, coding in codings.items() if set(coding.fields) <= set(fates)}
         if not codings:
             return
-        responses = self.tables["responses"]
-        rows = np.flatnonzero((responses["instrument"] == name).to_numpy())
-        items = self.keys[name].items
-        values = np.isfinite(responses["value"].to_numpy()[rows]).reshape(-1, items)
-        place = _place(one, responses[["participant_id", "session_id"]].iloc[rows[::items]])
+        sittings, values = self._responses[name]
+        place = _place(one, sittings)
         for session, coding in codings.items():
             at = one.session == session if session else ~one.session.isin(list(rule["sessions"]))
             here = at.to_numpy() & (place >= 0)

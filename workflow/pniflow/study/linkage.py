@@ -77,7 +77,10 @@ def may_be_numbers(ids: pd.Series, source: str) -> str:
 
 def _names(ids: pd.Series) -> list[bool]:
     """True for words that are no label: labels differ in their numbers only, or share their words."""
-    words = [set(_WORD.findall(one)) if re.search(r"[\s,;]", one) else set() for one in ids]
+    several = ids.str.contains(r"[\s,;]")
+    if not several.any():
+        return [False] * len(ids)
+    words = [set(_WORD.findall(one)) if more else set() for one, more in zip(ids, several, strict=True)]
     usual = Counter(word for one in words for word in one)
     common = {word for word, count in usual.items() if count > max(1, len(words) / 5)}
     labels = [re.sub(r"\d+", "#", one) for one in ids]
@@ -193,9 +196,9 @@ def require_sessions(names: Iterable[str | None], study: Mapping[str, Any], key:
 def require_known(ids: pd.Series, register: Iterable[str], source: str, anonymous: bool) -> None:
     """Refuse participants that the register lacks; suggest an id that differs by case or zeros."""
     known = list(register)
-    lost = ids[~ids.isin(known)]
-    if lost.empty:
+    if set(ids.unique()) <= set(known):
         return
+    lost = ids[~ids.isin(known)]
     first = lost.iloc[0]
     if anonymous:
         raise InputError(

@@ -224,9 +224,7 @@ def item_values(records: Records, coding: Coding, key: Key) -> NDArray[np.float6
             f"the code under missing_codes, or words under {coding.place}.codes."
         )
     values += coding.offset
-    bad_rows = np.isfinite(values) & ((values < key.low) | (values > key.high) | (values % 1 != 0))
-    who = [records.where(row) if hit else "" for row, hit in enumerate(bad_rows.any(axis=1))]
-    refuse_out_of_range(values, key, records.source, who)
+    refuse_out_of_range(values, key, records.source, records.where)
     return recoded(values, key, coding.response or None, f"instruments.{key.name}")
 
 

@@ -112,8 +112,10 @@ def lost_waves(
     answered : DataFrame
         Participant and session of everybody with an answer to the instrument.
     """
-    name, given = key.name, set(zip(answered["participant"], answered["session"], strict=True))
-    lost = [at for at in study["sessions"] if at not in set(answered["session"])]
+    name = key.name
+    given = set(zip(answered["participant"].to_numpy(), answered["session"].to_numpy(), strict=True))
+    met = set(answered["session"].unique())
+    lost = [at for at in study["sessions"] if at not in met]
     silent: dict[str, set[str]] = {}
     for one in map(_with_unnamed, records):
         free = [column for column in one.header if column and column not in one.columns]
