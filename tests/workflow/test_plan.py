@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pniflow.errors import InputError
+from pniflow.plan import read_plan
 from workflow.runs import ROOT, in_clone, said, snakemake
 
 RULES = {path.stem: path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk"))}
@@ -114,65 +116,83 @@ def test_a_real_study_plans_without_its_data(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "sentence"),
-    [
-        ("config.yaml", "cat12:", "cat21:", "has the unknown key 'cat21'"),
-        ("config.yaml", "batches: 2", "batches: 2\n  batches: 3", "gives the key 'batches' a second time"),
-        (
-            "config.yaml",
-            "batches: 2",
-            "batches: two",
-            "the key 'cat12.batches' is 'two'; a whole number was expected",
-        ),
-        (
-            "config.yaml",
-            "variant: mean_z",
-            "variant: mean",
-            "one of mean_z, mean_log2, balanced was expected",
-        ),
-        (
-            "config.yaml",
-            "published: [reference_study]",
-            "published: [refrence_study]",
-            "report.published: there is no 'refrence_study'",
-        ),
-        (
-            "study.yaml",
-            "week_8_arm_1: ses-post",
-            "week_8_arm_1: ses-after",
-            "the session 'ses-after', which is not",
-        ),
-        (
-            "study.yaml",
-            "folder: cat12",
-            "folder: ../cat12",
-            "a name relative to the data folder, without '..'",
-        ),
-        ("study.yaml", "folder: cat12", "folder: <script>", "without words in angle brackets was expected"),
-        ("study.yaml", "folder: cat12", "folder: 'scans {1}'", "a name without braces and"),
-        ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
-        ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
-        (
-            "models.yaml",
-            "{reference: ses-pre}",
-            "{reference: ses-0}",
-            "one of the sessions of study.yaml was",
-        ),
-        ("study.yaml", "b_cell_depletion: {", "rituximab: {", "has the term 'b_cell_depletion', which is no"),
-        ("models.yaml", "fixed: [session]", "fixed: [session + age]", "formula strings are not read"),
-        ("models.yaml", "test: {pro_change: [session]}", "test: {change: [session]}", "the family 'change'"),
-        ("models.yaml", "split: predictor}, age", "split: predictor}, agee", "there is age; declare it"),
-    ],
-)
-def test_a_wrong_config_is_one_sentence(file: str, old: str, new: str, sentence: str, tmp_path: Path) -> None:
+WRONG = [
+    ("config.yaml", "cat12:", "cat21:", "has the unknown key 'cat21'"),
+    ("config.yaml", "batches: 2", "batches: 2\n  batches: 3", "gives the key 'batches' a second time"),
+    (
+        "config.yaml",
+        "batches: 2",
+        "batches: two",
+        "the key 'cat12.batches' is 'two'; a whole number was expected",
+    ),
+    (
+        "config.yaml",
+        "variant: mean_z",
+        "variant: mean",
+        "one of mean_z, mean_log2, balanced was expected",
+    ),
+    (
+        "config.yaml",
+        "published: [reference_study]",
+        "published: [refrence_study]",
+        "report.published: there is no 'refrence_study'",
+    ),
+    (
+        "study.yaml",
+        "week_8_arm_1: ses-post",
+        "week_8_arm_1: ses-after",
+        "the session 'ses-after', which is not",
+    ),
+    (
+        "study.yaml",
+        "folder: cat12",
+        "folder: ../cat12",
+        "a name relative to the data folder, without '..'",
+    ),
+    ("study.yaml", "folder: cat12", "folder: <script>", "without words in angle brackets was expected"),
+    ("study.yaml", "folder: cat12", "folder: 'scans {1}'", "a name without braces and"),
+    ("study.yaml", "title:", "titel:", "has the unknown key 'titel'"),
+    ("study.yaml", "pss10: {fields", "pss: {fields", "instruments lacks 'pss10'"),
+    (
+        "models.yaml",
+        "{reference: ses-pre}",
+        "{reference: ses-0}",
+        "one of the sessions of study.yaml was",
+    ),
+    ("study.yaml", "b_cell_depletion: {", "rituximab: {", "has the term 'b_cell_depletion', which is no"),
+    ("models.yaml", "fixed: [session]", "fixed: [session + age]", "formula strings are not read"),
+    ("models.yaml", "test: {pro_change: [session]}", "test: {change: [session]}", "the family 'change'"),
+    ("models.yaml", "split: predictor}, age", "split: predictor}, agee", "there is age; declare it"),
+]
+
+
+def wrong_study(file: str, old: str, new: str, folder: Path) -> Path:
+    """Write the demo's study with something wrong in one file; return its config.yaml."""
     for name in ("config.yaml", "study.yaml", "models.yaml"):
         text = (ROOT / "config" / name).read_text()
         if name == file:
             assert old in text
             text = text.replace(old, new)
-        (tmp_path / name).write_text(text)
-    run = in_clone("-n", "--configfile", tmp_path / "config.yaml", directory=tmp_path)
+        (folder / name).write_text(text)
+    return folder / "config.yaml"
+
+
+@pytest.mark.parametrize(("file", "old", "new", "sentence"), WRONG)
+def test_a_wrong_config_is_one_sentence(file: str, old: str, new: str, sentence: str, tmp_path: Path) -> None:
+    config = wrong_study(file, old, new, tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_plan([config], {})
+    text = str(caught.value)
+    assert "\n" not in text
+    assert sentence in text
+    assert file in text
+
+
+@pytest.mark.parametrize(("file", "old", "new", "sentence"), {wrong[0]: wrong for wrong in WRONG}.values())
+def test_snakemake_ends_with_the_sentence_alone(
+    file: str, old: str, new: str, sentence: str, tmp_path: Path
+) -> None:
+    run = in_clone("-n", "--configfile", wrong_study(file, old, new, tmp_path), directory=tmp_path)
     assert run.returncode == 1
     lines = [line for line in run.stderr.splitlines() if line.strip() and "profile" not in line]
     assert len(lines) == 1, run.stderr
