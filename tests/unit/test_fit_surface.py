@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tfce
+import yaml
 from scipy import stats
 from scipy.sparse import csr_matrix
 
@@ -409,9 +410,49 @@ def test_bad_tables_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_term_with_several_coefficients_is_no_map(tmp_path: Path) -> None:
-    files = made.surfaces(tmp_path, 12, sessions=("ses-pre", "ses-post", "ses-fu"))
-    with pytest.raises(InputError, match=r"tests 'session', which has several coefficients; a map shows one"):
+    by_site = made.change(fixed=["session", "site"], test={"of_maps": ["site"]})
+    files = made.surfaces(tmp_path, 12, [by_site])
+    people = pd.read_csv(files["participants"], sep="\t").assign(site=list("abc") * 4)
+    people.to_csv(files["participants"], sep="\t", index=False)
+    with pytest.raises(InputError, match=r"tests 'site', which has several coefficients; a map shows one"):
         fit_surface(**files)
+
+
+@pytest.mark.parametrize("reference", ["ses-pre", "ses-fu"])
+def test_each_of_three_sessions_has_family_wise_p_against_the_reference(
+    reference: str, tmp_path: Path
+) -> None:
+    """Sign flips of the pairs of two sessions; a person without one of them is in the other's pairs."""
+    sessions = ("ses-pre", "ses-post", "ses-fu")
+    effect = np.where(np.arange(2 * made.SIDE) < 8, 0.25, 0.0)
+    files = made.surfaces(tmp_path, 8, sessions=sessions, effect=effect, absent=((2, "ses-fu"),))
+    document = yaml.safe_load(files["models"].read_text())
+    document["defaults"]["session"]["reference"] = reference
+    files["models"].write_text(yaml.safe_dump(document))
+    fit_surface(**files, permutations=1000)
+    peaks = read_table(files["peaks"], "peaks")
+    index, values = pd.read_csv(files["index"], sep="\t"), np.load(files["surfaces"]).astype(float)
+    of = {
+        name: pd.DataFrame(values[index["session_id"] == name]).set_axis(
+            index.loc[index["session_id"] == name, "participant_id"]
+        )
+        for name in sessions
+    }
+    others = [name for name in sessions if name != reference]
+    assert set(peaks["term"]) == {f"session[{name}]" for name in others}
+    assert set(peaks["family"]) == {"of_maps"}
+    for name in others:
+        change = (of[name] - of[reference]).dropna().to_numpy()
+        t = stats.ttest_1samp(change, 0).statistic
+        flips = itertools.product((1, -1), repeat=len(change))
+        largest = [np.abs(stats.ttest_1samp(np.array(s)[:, None] * change, 0).statistic).max() for s in flips]
+        expected = [(np.array(largest) >= abs(one) * (1 - 1e-9)).mean() for one in t]
+        found = maps_of(files, "change", f"session_{name.replace('-', '_')}")
+        np.testing.assert_allclose(10 ** -np.abs(found["logp_fwe"]), expected, rtol=1e-5)
+        rows = peaks[peaks["term"] == f"session[{name}]"]
+        assert rows["method"].str.contains(f"sign-flip of {len(change)} complete pairs").all()
+        at = (rows["vertex"] + made.SIDE * (rows["hemisphere"] == "right")).to_numpy()
+        np.testing.assert_allclose(rows["permuted_statistic"], t[at], rtol=1e-6)
 
 
 def test_a_study_without_the_models_measure_says_so(tmp_path: Path, capsys: Any) -> None:

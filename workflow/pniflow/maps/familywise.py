@@ -20,6 +20,7 @@ from pniflow.mixed import Shuffles, one_blas_thread, person_permutations, sign_f
 from pniflow.models import results
 from pniflow.models.design import Design
 from pniflow.models.sensitivity import resampling
+from pniflow.models.study_data import SESSION
 
 Array = NDArray[np.float64]
 
@@ -57,12 +58,33 @@ class Exchange:
     nuisance : (persons, k) array
     words : str
         Where nothing can be: why.
+    level : int or None
+        Of more than two sessions: the column of the one whose difference from the reference is meant.
     """
 
     of: str
     tested: Array
     nuisance: Array
     words: str = ""
+    level: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        """What outcomes are reduced by: terms with the same key are tested on the same numbers."""
+        return self.of, self.level
+
+    def reduced(self, design: Design, values: Array) -> Array:
+        """Return the outcomes' differences or means, (persons, elements), from those of all rows."""
+        return _reduced(design, values, self.of == "differences", self.level)[1]
+
+
+def _reduced(design: Design, values: Array, differences: bool, level: int | None) -> tuple[Array, Array]:
+    if level is not None:
+        # Rows of the reference session and of this one: the columns of all others are zero.
+        here = design.X[:, design.terms[SESSION]].sum(axis=1) == design.X[:, level]
+        design = replace(design, X=design.X[here], person=design.person[here], rows=design.rows[here])
+        values = values[here]
+    return (resampling.differences_of if differences else resampling.means_of)(design, values)[:2]
 
 
 def exchange_of(design: Design, column: int, random: bool, sessions: int) -> Exchange:
@@ -70,13 +92,15 @@ def exchange_of(design: Design, column: int, random: bool, sessions: int) -> Exc
 
     What differs between persons alone is tested by permuting their means; what varies within them, by their
     differences: flipped in sign for the change of a model without other terms within persons, else permuted.
+    Of more than two sessions each is compared with the reference, by the people who have both.
     """
     none = np.empty((len(design.rows), 0))
     nothing = Exchange("", np.empty(0), np.empty((0, 0)))
     varies = random and results.column_varies(design, column)
-    if varies and sessions != 2:
+    level = column if varies and sessions > 2 and column in design.terms.get(SESSION, ()) else None
+    if varies and sessions != 2 and level is None:
         return replace(nothing, words="not permuted: more than two sessions")
-    reduced = (resampling.differences_of if varies else resampling.means_of)(design, none)[0]
+    reduced = _reduced(design, none, varies, level)[0]
     used = resampling.used_columns(reduced)
     rest = np.flatnonzero(used & (np.arange(len(used)) != column))
     if not used[column] or len(reduced) <= len(rest) + 1:
@@ -87,7 +111,7 @@ def exchange_of(design: Design, column: int, random: bool, sessions: int) -> Exc
         return replace(nothing, words="not permuted: the change beside other terms within persons")
     if not flips and not len(rest):
         nuisance = np.ones((len(tested), 1))
-    return Exchange("differences" if varies else "means", tested, nuisance)
+    return Exchange("differences" if varies else "means", tested, nuisance, level=level)
 
 
 def shuffles_of(
@@ -99,6 +123,8 @@ def shuffles_of(
     people = len(outcomes)
     if way.nuisance.shape[1] == 0:
         exact = people < 40 and 2 ** (people - 1) <= permutations + 1
+        # In the direction of the term, which the reference session may turn.
+        outcomes = outcomes * np.sign(way.tested)[:, None]
         flips = sign_flips(outcomes, flips=permutations, seed=resampling.SEED, exact=exact)
         kind = "all" if flips.exact else "random"
         return flips, (f"sign-flip of {people} complete pairs, {flips.count} {kind} flips,", "")

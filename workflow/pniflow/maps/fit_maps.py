@@ -17,9 +17,8 @@ from pniflow.mixed import one_blas_thread
 from pniflow.models import planning, results
 from pniflow.models.analysis import design_groups, mixed_model
 from pniflow.models.design import Design
-from pniflow.models.sensitivity import resampling
 from pniflow.models.specification import Model, Plan
-from pniflow.models.study_data import Cohort
+from pniflow.models.study_data import SESSION, Cohort
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,23 +198,26 @@ def fit_map(
     block: int = BLOCK,
 ) -> list[MapTest]:
     """Fit one model to every element and test its terms; parameters as in `fit_maps`."""
-    terms, at = list(model.test), []
-    for term in terms:
-        if len(design.terms[term]) != 1:
+    tested: list[tuple[str, str, int]] = []
+    for term in model.test:
+        if len(design.terms[term]) != 1 and term != SESSION:
             raise InputError(
                 f"{plan.source}: model '{model.name}' tests '{term}', which has several coefficients; a map "
                 "shows one: test a term with two levels, or a number."
             )
-        at.append(design.terms[term][0])
+        # Each of several sessions, against the reference, has a map of its own.
+        several = len(design.terms[term]) > 1
+        tested += [(design.columns[at] if several else term, term, at) for at in design.terms[term]]
+    at = [column for _, _, column in tested]
     ways = [exchange_of(design, column, model.random, sessions) for column in at]
     fitted, usable, reduced = _fitted(model, design, at, read, size, plan, ways, block)
     result = []
-    for number, (term, way) in enumerate(zip(terms, ways, strict=True)):
-        shuffles, words = shuffles_of(way, reduced.get(way.of), permutations)
+    for number, ((term, of, _), way) in enumerate(zip(tested, ways, strict=True)):
+        shuffles, words = shuffles_of(way, reduced.get(way.key), permutations)
         whole = np.full((3, size), np.nan)
         if shuffles is not None:
             whole[:, usable] = familywise(shuffles, space, usable, threads)
-        row = _row(model, plan, design, term, words, whole, int(usable.sum()))
+        row = _row(model, plan, design, of, words, whole, int(usable.sum())) | {"term": term}
         estimate, std_error, df, statistic, p_value, singular = fitted[:, number]
         result.append(
             MapTest(
@@ -245,7 +247,7 @@ def _fitted(
     plan: Plan,
     ways: Sequence[Exchange],
     block: int,
-) -> tuple[Array, NDArray[np.bool_], dict[str, Array]]:
+) -> tuple[Array, NDArray[np.bool_], dict[tuple[str, int | None], Array]]:
     """Fit every element, in blocks.
 
     Returns
@@ -254,15 +256,15 @@ def _fitted(
         Estimate, standard error, df, statistic, p, whether singular.
     usable : (V,) array
         Elements with values in all scans that are not all the same.
-    reduced : mapping of str to (persons, usable elements)
-        What the permutation tests of the terms need: `differences`, `means`.
+    reduced : mapping of an Exchange's key to (persons, usable elements)
+        What the permutation tests of the terms need.
     """
     engine = mixed_model(design, model.random)
     contrasts = {design.columns[column]: {design.columns[column]: 1.0} for column in at}
     fitted = np.full((6, len(at), size), np.nan)
     usable = np.zeros(size, dtype=bool)
-    wanted = {"differences": resampling.differences_of, "means": resampling.means_of}
-    reduced: dict[str, list[Array]] = {way.of: [] for way in ways if way.of}
+    wanted = {way.key: way for way in ways if way.of}
+    reduced: dict[tuple[str, int | None], list[Array]] = {key: [] for key in wanted}
     for start in range(0, size, block):
         values = read(slice(start, min(start + block, size)))
         good = np.flatnonzero(np.isfinite(values).all(axis=0))
@@ -276,14 +278,14 @@ def _fitted(
         numbers = (tests.estimate, tests.std_error, tests.df, tests.statistic, tests.p_value)
         fitted[:5, :, start + good] = np.stack(numbers)
         fitted[5, :, start + good] = fit.singular[:, None]
-        for name, parts in reduced.items():
-            parts.append(wanted[name](design, values)[1])
+        for key, parts in reduced.items():
+            parts.append(wanted[key].reduced(design, values))
     if not usable.any():
         raise InputError(
             f"{plan.source}: model '{model.name}': no vertex or voxel has values that differ in all of its "
             f"{len(design.rows)} scans."
         )
-    return fitted, usable, {name: np.concatenate(parts, axis=1) for name, parts in reduced.items()}
+    return fitted, usable, {key: np.concatenate(parts, axis=1) for key, parts in reduced.items()}
 
 
 def _row(
