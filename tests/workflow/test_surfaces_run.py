@@ -18,11 +18,12 @@ from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 N = template.VERTICES["32k"]
 PEOPLE = 12
 SESSIONS = ("ses-pre", "ses-post")
+LABELS = {"image": "seeds.nii", "table": "seeds.tsv", "atlas": "seeds"}
 STUDY = {
     "title": "Surfaces of a few",
     "simulated": True,
     "sessions": {"ses-pre": {"label": "before"}, "ses-post": {"label": "after"}},
-    "cat12": {"folder": "cat12", "lesion_handling": "none", "surfaces": {}, "voxels": {}},
+    "cat12": {"folder": "cat12", "lesion_handling": "none", "surfaces": {}, "voxels": {}, "labels": LABELS},
 }
 MODELS = {
     "version": 1,
@@ -32,7 +33,8 @@ MODELS = {
         "surface": {"role": "primary", "adjust": "max_t"},
     },
     "models": [
-        {"name": "change", "outcomes": ["tiv"], "fixed": ["session"], "test": {"volume": ["session"]}},
+        {"name": "change", "outcomes": ["tiv", "seeds.Seed.both.gm_volume"], "fixed": ["session"],
+         "test": {"volume": ["session"]}},
         {"name": "loss", "voxels": "gm_volume", "fixed": ["session"], "test": {"surface": ["session"]}},
         {"name": "thinning", "surface": "thickness", "fixed": ["session"], "test": {"surface": ["session"]}},
     ],
@@ -86,7 +88,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             overlay(place / "cat12", stem, values, triangles)
             grey = nibabel.Nifti1Image(rng.uniform(0.2, 0.8, (8, 9, 7)).astype(np.float32), np.eye(4) * 3)
             (place / "cat12/mri").mkdir(exist_ok=True)
-            nibabel.save(grey, place / f"cat12/mri/smwp1{stem}.nii")
+            for prefix in ("smwp1", "mwp1"):
+                nibabel.save(grey, place / f"cat12/mri/{prefix}{stem}.nii")
+    seeds = np.zeros((8, 9, 7), dtype=np.int16)
+    seeds[2:4, 3:5, 1:4] = 5
+    nibabel.save(nibabel.Nifti1Image(seeds, np.eye(4) * 3), place / "seeds.nii")
+    (place / "seeds.tsv").write_text("label\tregion\themisphere\n5\tSeed\tboth\n")
     for name, document in (("study", STUDY), ("models", MODELS), ("config", {"maps": {"permutations": 40}})):
         (place / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     run = in_clone(
@@ -100,6 +107,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert run.returncode == 0, said(run)
     return place / "results"
+
+
+def test_regions_of_an_own_label_image_are_measures(folder: Path) -> None:
+    measures = read_table(folder / "cohort/measures.parquet", "measures").set_index("measure")
+    seed = measures.loc["seeds.Seed.both.gm_volume"]
+    assert len(seed) == PEOPLE * len(SESSIONS)
+    assert set(seed["unit"]) == {"ml"}
+    assert seed["value"].between(12 * 0.027 * 0.2, 12 * 0.027 * 0.8).all()
+    estimates = read_table(folder / "models/estimates.tsv", "estimates")
+    assert "seeds.Seed.both.gm_volume" in set(estimates["outcome"])
 
 
 def test_the_insula_is_found_and_named(folder: Path) -> None:

@@ -211,7 +211,7 @@ def shipped_models_file() -> Path:
 
 def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str, str]]:
     """Yield (key, file name) of each raw file, refusing names that leave the data folder."""
-    found = [(key, study.get(key.split(".")[0], {}).get(key.split(".")[1])) for key in _RAW_KEYS]
+    found = [(key, _at(study, key)) for key in _RAW_KEYS]
     found += [(f"assays.{name}", assay["file"]) for name, assay in study["assays"].items()]
     given = study.get("expression", {}).get("quantifications", [])
     given = [given] if isinstance(given, str) else given
@@ -230,6 +230,14 @@ def _raw_names(study: Mapping[str, Any], study_file: str) -> Iterator[tuple[str,
         if fault := _fault(f"./{name}"):
             raise InputError(f"{study_file}: {key} is {shown(name)}; {fault}: rename the file.")
         yield key, file_of(name)
+
+
+def _at(study: Mapping[str, Any], key: str) -> Any:
+    """Return what stands at a key (`cat12.labels.image`); None where the study lacks it."""
+    found: Any = study
+    for part in key.split("."):
+        found = (found or {}).get(part)
+    return found
 
 
 def _fixed(pattern: str) -> str:

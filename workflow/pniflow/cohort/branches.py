@@ -173,6 +173,9 @@ def imaging(gathered: Gathered) -> Branch | None:
         scanning.refuse_other_handling(processed, whole, handling, paths["globals"])
     note = scanning.compared(processed, whole, regions, mixed, paths[kinds[-1]], tables.get("protocol"))
     numbers = observations.of_scans(processed, regions, whole)
+    if "label_regions" in tables:
+        labelled = observations.of_labels(processed, tables["label_regions"])
+        numbers = pd.concat([numbers, labelled], ignore_index=True)
     excluded = [exclusions.of_scans(listed)]
     if scanning.thickness_differs(processed):
         numbers = numbers[~numbers["measure"].str.endswith("thickness")]

@@ -73,6 +73,14 @@ def of_scans(scans: pd.DataFrame, regions: pd.DataFrame | None, globals: pd.Data
     return pd.concat(parts, ignore_index=True).assign(domain="imaging")[COLUMNS]
 
 
+def of_labels(scans: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame:
+    """Grey matter of the scans by the regions of the study's own label image."""
+    from pniflow.imaging.atlases import region_measures
+
+    here = regions.drop(columns=PLACE).merge(scans[["scan", *PLACE]], on="scan", validate="m:1")
+    return region_measures(here).assign(domain="imaging")[COLUMNS]
+
+
 def of_freesurfer(regions: pd.DataFrame) -> pd.DataFrame:
     """Region groups of FreeSurfer's tables as measures, and its intracranial volume (freesurfer_etiv)."""
     import pandas as pd

@@ -204,12 +204,40 @@ def region_groups(regions: pd.DataFrame, wanted: Sequence[str] | None = None) ->
         return pd.DataFrame(columns=columns).astype({"value": float})
     sides = _sides(joined)
     long = pd.concat([sides, _asymmetry(sides)], ignore_index=True)
-    long["measure"] = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
-    ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
-    long["unit"] = long["metric"].map({"thickness": "mm"}).fillna("ml").where(~ratio, "1")
     scans = held[["participant_id", "session_id", "scan"]].drop_duplicates("scan")
-    long = long.merge(scans, on="scan").sort_values(["scan", "measure"], kind="stable")
-    return long[columns].reset_index(drop=True)
+    return _measures(long, scans)
+
+
+def region_measures(regions: pd.DataFrame) -> pd.DataFrame:
+    """Return each region of a label image as a measure, and the asymmetry of what has two sides.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        Contract `regions`.
+
+    Returns
+    -------
+    DataFrame
+        As `region_groups` does; a region without a side has the side both or midline.
+    """
+    import pandas as pd
+
+    rows = regions.rename(columns={"atlas": "written", "region": "group"})
+    rows = rows.astype(dict.fromkeys(("written", "group", "hemisphere", "metric"), "str"))
+    sides = rows[[*_PLACE, "hemisphere", "value"]]
+    long = pd.concat([sides, _asymmetry(sides)], ignore_index=True)
+    return _measures(long, rows[["participant_id", "session_id", "scan"]].drop_duplicates("scan"))
+
+
+def _measures(long: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
+    """Name the measures and their units, and say whose they are."""
+    names = long["written"] + "." + long["group"] + "." + long["hemisphere"] + "." + long["metric"]
+    ratio = (long["hemisphere"] == "left_minus_right") & (long["metric"] != "thickness")
+    units = long["metric"].map({"thickness": "mm"}).fillna("ml").where(~ratio, "1")
+    long = long.assign(measure=names, unit=units).merge(scans, on="scan")
+    columns = ["participant_id", "session_id", "scan", "measure", "value", "unit"]
+    return long.sort_values(["scan", "measure"], kind="stable")[columns].reset_index(drop=True)
 
 
 def _definitions(wanted: Sequence[str] | None) -> pd.DataFrame:

@@ -140,12 +140,15 @@ class _Declared:
         Levels of each covariate's coding; None where it is a number.
     given : set of str
         Measures and maps that the study's branches give.
+    own_atlas : str or None
+        The study's label image, whose table decides what regions there are.
     """
 
     domains: set[str]
     measures: set[str]
     covariates: Mapping[str, list[str] | None]
     given: set[str]
+    own_atlas: str | None = None
 
     @classmethod
     def of(cls, study: Mapping[str, Any], config: Mapping[str, Any], modalities: Iterable[str]) -> _Declared:
@@ -174,6 +177,7 @@ class _Declared:
                 for name, about in study["covariates"].items()
             },
             given=given,
+            own_atlas=images.get("labels", {}).get("atlas"),
         )
 
     def gives(self, model: Model) -> bool:
@@ -191,6 +195,7 @@ class _Declared:
         domain, certain = _domain(name)
         if domain is None or (domain == "assay" and not self.lacks(name)):
             return name in self.measures
+        certain |= domain == "imaging" and name.partition(".")[0] == self.own_atlas
         return certain or self.lacks(name) or domain == "expression"
 
 

@@ -70,14 +70,14 @@ def gather_voxels(
     table = usable_scans(contracts.read_table(scans, "scans"), quality)
     if table.empty:
         raise InputError(f"{scans}: no scan of the table is to be read.")
-    paths = _images(folder, list(table["scan"]), prefix)
+    paths = images_of(folder, list(table["scan"]), prefix)
     grid, total = None, np.zeros(())
     for path in paths:
-        image = _open(path, folder)
+        image = open_image(path, folder)
         grid = image if grid is None else grid
-        _check_grid(image, grid, path, paths[0], folder)
+        check_grid(image, grid, path, paths[0], folder)
         with np.errstate(all="ignore"):
-            total = total + _values(image, path, folder, smoothing)
+            total = total + image_values(image, path, folder, smoothing)
     assert grid is not None
     with np.errstate(invalid="ignore"):
         inside = total / len(paths) > threshold
@@ -90,7 +90,7 @@ def gather_voxels(
     with files.atomic_path(voxels) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=(len(paths), count))
         for row, path in enumerate(paths):
-            array[row] = _values(_open(path, folder), path, folder, smoothing)[inside]
+            array[row] = image_values(open_image(path, folder), path, folder, smoothing)[inside]
         array.flush()
     _write_mask(mask, inside, grid.affine)
     rows = table[["scan", "participant_id", "session_id"]].reset_index(drop=True)
@@ -104,7 +104,7 @@ def gather_voxels(
     print(f"{len(paths)} scans, {count} voxels with a mean above {threshold:g}.", file=sys.stderr)
 
 
-def _images(folder: Path, scans: list[str], prefix: str) -> list[Path]:
+def images_of(folder: Path, scans: list[str], prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
     """Return each scan's image, wherever it lies below the folder."""
     wanted = {f"{prefix}{scan}{ending}": scan for scan in scans for ending in _ENDINGS}
     found: dict[str, Path] = {}
@@ -116,12 +116,12 @@ def _images(folder: Path, scans: list[str], prefix: str) -> list[Path]:
     if absent:
         raise InputError(
             f"{folder}: {len(absent)} of {len(scans)} scans have no image {prefix}<scan>.nii or .nii.gz"
-            f" ({listing(absent, 3)}); correct cat12.voxels.prefix, or make the images in CAT12."
+            f" ({listing(absent, 3)}); correct {key}, or make the images in CAT12."
         )
     return [found[scan] for scan in scans]
 
 
-def _open(path: Path, folder: Path) -> nibabel.Nifti1Image:
+def open_image(path: Path, folder: Path) -> nibabel.Nifti1Image:
     """Read an image's file and its header; its numbers stay as they are."""
     import nibabel
 
@@ -146,7 +146,7 @@ def _open(path: Path, folder: Path) -> nibabel.Nifti1Image:
     return image
 
 
-def _check_grid(
+def check_grid(
     image: nibabel.Nifti1Image, grid: nibabel.Nifti1Image, path: Path, first: Path, folder: Path
 ) -> None:
     same = image.shape == grid.shape and np.allclose(image.affine, grid.affine, atol=1e-3)
@@ -158,7 +158,7 @@ def _check_grid(
         )
 
 
-def _values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing: float) -> np.ndarray:
+def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing: float = 0.0) -> np.ndarray:
     """Read an image, smoothed where asked for."""
     source = path.relative_to(folder).as_posix()
     try:
