@@ -41,7 +41,12 @@ MODELS = {
 }  # fmt: skip
 
 
-MADE = ["results/models/estimates.tsv", "results/models/voxels/peaks.tsv", "results/figures/surface.json"]
+MADE = [
+    "results/models/estimates.tsv",
+    "results/models/voxels/peaks.tsv",
+    "results/figures/surface.json",
+    "results/figures/voxels.json",
+]
 
 
 def overlay(folder: Path, stem: str, values: np.ndarray, triangles: np.ndarray) -> None:

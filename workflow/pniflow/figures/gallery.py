@@ -185,6 +185,17 @@ FIGURES = {
             modality="surfaces",
         ),
         Figure(
+            "voxels",
+            "Estimates at every voxel of grey matter",
+            ("voxel_maps", "voxel_peaks"),
+            "maps",
+            "Estimates at every voxel of grey matter, in slices through the largest statistic. Black "
+            "outlines, and the glass brain below, hold voxels whose family-wise p (threshold-free cluster "
+            "enhancement over the whole mask, by permutation of persons) is below .05; where there are "
+            "none it is empty. Higher CTRA = more adverse.",
+            modality="voxels",
+        ),
+        Figure(
             "specification_curve",
             "Main estimates under every declared choice",
             ("sensitivity", "estimates", "measures"),
