@@ -388,6 +388,8 @@ APARC = (
     "# ColHeaders StructName NumVert SurfArea GrayVol ThickAvg\nbankssts 900 600 1500 2.4\ninsula 2 3 4 3.1\n"
 )
 WIDE = "Measure:volume\tLeft-Hippocampus\tBrain-Stem\nsub-1_ses-a\t4200.0\t21000.0\nsub-2_ses-a\t\t9.5\n"
+ACROSS = "Measure:volume;a;b\nBrain-Stem;2,5;1\nCSF;2,0;1,5\n"
+SIDE = "Subject left_CA1-head left_Whole_hippocampus\nsub-1_ses-a 5.5 30.25\nsub-2_ses-a 5 NA\n"
 SUBFIELDS = "subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,left\nCA3,678.9,bert,right\n"
 
 
@@ -459,6 +461,11 @@ KINDS: dict[str, Made] = {
     "aparc": freesurfer("sub-1_ses-a/stats/lh.aparc.stats", APARC),
     "wide table": freesurfer("aseg.txt", WIDE),
     "subfields": freesurfer("sub-1_ses-a/mri/lh.hippoSfVolumes-T1.v21.txt", "CA1-head 520.0\nCA3 5.5\n"),
+    "list of volumes": freesurfer("sub-1_ses-a/mri/ThalamicNuclei.v13.T1.volumes.txt", "Left-AV 110.0\n"),
+    "samseg": freesurfer("sub-1_ses-a/samseg.stats", "# Measure Left-Caudate, 3500.0, mm^3\n"),
+    "table of one side": freesurfer("lh.subfields.txt", SIDE),
+    "table with people in columns": freesurfer("aseg.txt", ACROSS),
+    "table of the cortex": freesurfer("lh.csv", "lh.aparc.area,lh_insula_area\na,2.5\nb,3.125\n"),
     "table of subfields": freesurfer("subfields.csv", SUBFIELDS),
     "lesions": lesions,
     "table of lesions": lesion_table,

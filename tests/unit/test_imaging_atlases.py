@@ -214,11 +214,8 @@ def test_left_and_right_mirror_each_other_in_every_table(root: Path) -> None:
             for generation in row["generation"].split():
                 sides.setdefault(generation, {}).setdefault(row["hemisphere"], set()).add(row["region"])
         for generation, regions in sides.items():
-            assert regions["left"] == regions["right"], (
-                path.stem,
-                generation,
-                regions["left"] ^ regions["right"],
-            )
+            left, right = regions.get("left", set()), regions.get("right", set())
+            assert left == right, (path.stem, generation, left ^ right)
 
 
 STRUCTURES = {

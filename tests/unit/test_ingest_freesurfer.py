@@ -253,6 +253,161 @@ def test_a_wide_table_of_thickness(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+LEFT = "Measure:volume\tHippocampal_tail\tCA1-head\tWhole_hippocampus\nsub-1_ses-a\t500.5\t301.0\t3300.25\n"
+ACROSS = "\n".join(map("\t".join, zip(*(line.split("\t") for line in LEFT.splitlines()), strict=True))) + "\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LEFT.encode(),
+        ACROSS.encode(),
+        LEFT.encode("utf-8-sig"),
+        LEFT.encode("utf-16"),
+        LEFT.replace("\t", ",").encode(),
+        LEFT.replace(".", ",").replace("\t", ";").encode("utf-8-sig"),
+        LEFT.replace("\t", "  ").encode(),
+        LEFT.replace("\t", '" "').replace("\n", '"\n"').join('""').removesuffix('""').encode(),
+        LEFT.replace(":", ".").replace("CA1-head", "CA1.head").encode(),
+        LEFT.replace("Measure:volume", '""\tsubject').replace("sub-1", "0\tsub-1").encode(),
+    ],
+    ids=["tabs", "across", "mark", "utf-16", "commas", "semicolons", "blanks", "quotes", "R", "numbered"],
+)
+def test_a_left_table_of_subfields_is_of_the_left_subfields(tmp_path: Path, content: bytes) -> None:
+    """asegstats2table --statsfile hipposubfields.lh.T1.v21.stats, as programs save it again."""
+    made.write(tmp_path / "fs", {"lh_hipposubfields.csv": content})
+    table = read(tmp_path / "fs")
+    assert set(table["atlas"] + table["hemisphere"] + table["scan"]) == {
+        "freesurfer_subfieldsleftsub-1_ses-a"
+    }
+    values = table.set_index("region")["value"].to_dict()
+    assert values == {"hippocampal_tail": 0.5005, "CA1-head": 0.301, "hippocampus": 3.30025}
+
+
+def test_a_table_of_subfields_needs_a_side_and_both_sides_are_no_contradiction(tmp_path: Path) -> None:
+    made.write(tmp_path / "fs", {"hippo.lh.txt": LEFT, "hippo.rh.txt": LEFT})
+    assert sorted(read(tmp_path / "fs")["hemisphere"]) == ["left"] * 3 + ["right"] * 3
+    made.write(tmp_path / "fs", {"subfields.txt": LEFT})
+    with pytest.raises(InputError, match=r"subfields.txt: neither .* which hemisphere .* put lh or rh into"):
+        read(tmp_path / "fs")
+    made.write(tmp_path / "fs", {"subfields.txt": "", "lh.again.txt": LEFT})
+    with pytest.raises(
+        InputError, match=r"again.txt: lh.Hippocampal_tail of sub-1_ses-a stands in hippo.lh.txt as well"
+    ):
+        read(tmp_path / "fs")
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("Subject left_CA1-head left_Whole_hippocampus right_CA1-head\nsub-1_ses-a 5.5 30 6\n",
+         ["subfields CA1-head left 5.5", "subfields CA1-head right 6.0", "subfields hippocampus left 30.0"]),
+        ("Subject left_Lateral-nucleus right_Whole_amygdala\nsub-1_ses-a 5.5 30\n",
+         ["amygdala Lateral-nucleus left 5.5", "amygdala amygdala right 30.0"]),
+        ("Subject Left-AV Right-MV(Re) Left-L-Sg Right-Whole_thalamus\nsub-1_ses-a 5.5 30 6 70\n",
+         ["thalamus AV left 5.5", "thalamus L-Sg left 6.0", "thalamus MV(Re) right 30.0",
+          "thalamus thalamus right 70.0"]),
+        ("Subject Medulla Pons Whole_brainstem\nsub-1_ses-a 5.5 30 60\n",
+         ["brainstem Medulla both 5.5", "brainstem Pons both 30.0", "brainstem brainstem both 60.0"]),
+        ("subject,total intracranial,left hippocampus,right ventral DC,ctx-lh-insula\n"
+         "sub-1_ses-a,90,5.5,4,3\n",
+         ["synthseg ctx-insula left 3.0", "synthseg hippocampus left 5.5",
+          "synthseg total intracranial both 90.0",
+          "synthseg ventral DC right 4.0"]),
+        ("case,Left-Nucleus-Accumbens,Right-Fornix,eTIV\nsub-1_ses-a,5.5,30,900\n",
+         ["aseg eTIV both 900.0", "sclimbic Fornix right 30.0", "sclimbic Nucleus-Accumbens left 5.5"]),
+        ("Measure:volume\tLeft-Hippocampus\tIntra-Cranial\tSkull\nsub-1_ses-a\t5.5\t90\t8\n",
+         ["samseg Hippocampus left 5.5", "samseg Intra-Cranial both 90.0", "samseg Skull both 8.0"]),
+        ("Measure:volume\twm-lh-insula\tRight-UnsegmentedWhiteMatter\teTIV\nsub-1_ses-a\t5.5\t90\t900\n",
+         ["aseg eTIV both 900.0", "wmparc UnsegmentedWhiteMatter right 90.0", "wmparc insula left 5.5"]),
+        ("subject,left anterior-inferior,whole left\nsub-1_ses-a,5.5,30\n",
+         ["hypothalamus anterior-inferior left 5.5", "hypothalamus hypothalamus left 30.0"]),
+        ("bilateral.thickness,lh_insula_thickness,lh_frontalpole_thickness,BrainSegVolNotVent\n"
+         "sub-1_ses-a,3,2,9\n",
+         ["aparc frontalpole left 2000.0", "aparc insula left 3000.0"]),
+    ],
+    ids=lambda value: value[0].split()[0] if isinstance(value, list) else "",
+)  # fmt: skip
+def test_a_table_is_of_the_segmentation_whose_regions_it_names(
+    tmp_path: Path, text: str, held: list[str]
+) -> None:
+    made.write(tmp_path / "fs", {"mine.txt": text})
+    table = read(tmp_path / "fs")
+    atlas = table["atlas"].str.removeprefix("freesurfer_")
+    rows = atlas + " " + table["region"] + " " + table["hemisphere"] + " "
+    assert sorted(rows + (table["value"] * 1000).astype("str")) == held
+    assert set(table["scan"]) == {"sub-1_ses-a"}
+
+
+def test_volumes_of_the_whole_brain_may_stand_in_several_tables(tmp_path: Path) -> None:
+    wmparc = "Measure:volume\twm-lh-insula\tEstimatedTotalIntraCranialVol\nsub-1_ses-pre\t90.5\t{}\n"
+    files = {"aseg.txt": WIDE_ASEG.format("sub-1_ses-pre"), "wmparc.txt": wmparc.format("1580123.4")}
+    made.write(tmp_path / "fs", files)
+    table = read(tmp_path / "fs").set_index("source_name")
+    assert table.loc["eTIV", ["atlas", "value"]].tolist() == ["freesurfer_aseg", 1580.1234]
+    assert table.loc["wm-lh-insula", ["atlas", "region", "hemisphere", "metric"]].tolist() == [
+        "freesurfer_wmparc", "insula", "left", "wm_volume",
+    ]  # fmt: skip
+    made.write(tmp_path / "fs", {"wmparc.txt": wmparc.format("1480123.4")})
+    with pytest.raises(
+        InputError, match=r"wmparc.txt: eTIV of sub-1_ses-pre is 1480.12 ml, but 1580.12 ml in"
+    ):
+        read(tmp_path / "fs")
+
+
+SAMSEG = "# Measure Left-Caudate, 3500.0, mm^3\n# Measure Skull, 9.0, mm^3\n"
+
+
+def test_statistics_files_of_other_segmentations_are_read_and_the_rest_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = "# cvs_version 7.4.1\n# ColHeaders  Index SegId NVoxels Volume_mm3 StructName\n"
+    own = "sub-1_ses-pre/stats/"
+    made.write(tmp_path / "fs", {
+        f"{own}aseg.stats": ASEG,
+        f"{own}wmparc.stats": head + "1 3035 9 5500.5 wm-lh-insula\n",
+        f"{own}brainstem.v13.stats": head + "1 175 9 4600.0 Medulla\n",
+        f"{own}thalamic-nuclei.rh.v13.T1.stats": head + "1 8203 9 120.0 AV\n",
+        f"{own}brainvol.stats": "# Measure BrainSeg, BrainSegVol, Brain Segmentation Volume, 9.0, mm^3\n",
+        f"{own}lh.curv.stats": "lh white surface curvature\n",
+        "sub-1_ses-pre/mri/ThalamicNuclei.v13.T1.volumes.txt": "Left-AV 110.0\nRight-AV 121.0\n",
+        "sub-1_ses-pre/scripts/recon-all.txt": "what ran",
+        "samseg/sub-1_ses-pre_samseg.stats": SAMSEG,
+        "empty.csv": "", "people.csv": "id,age\nP1,40\n",
+        "sclimbic_zscores_all.csv": "case,Left-Fornix\nsub-1_ses-pre,-1.5\n",
+    })  # fmt: skip
+    table = read(tmp_path / "fs")
+    table = table[table["atlas"] != "freesurfer_aseg"]
+    rows = zip(table["atlas"].str[11:] + " " + table["source_name"], table["hemisphere"], table["value"],
+               table["cat_version"].fillna(""), strict=True)  # fmt: skip
+    assert sorted(rows) == [
+        ("brainstem Medulla", "both", 4.6, "v13"),
+        ("samseg Left-Caudate", "left", 3.5, ""),
+        ("samseg Skull", "both", 0.009, ""),
+        ("thalamus Left-AV", "left", 0.11, "T1 v13"),
+        ("thalamus Right-AV", "right", 0.121, "T1 v13"),
+        ("wmparc wm-lh-insula", "left", 5.5005, "7.4.1"),
+    ]
+    said = capsys.readouterr().err
+    assert (
+        "Not read, for no regions of FreeSurfer were recognized: brainvol.stats, empty.csv, lh.curv.stats,"
+        in said
+    )
+    assert "people.csv, sclimbic_zscores_all.csv." in said and "recon-all" not in said
+
+
+def test_a_damaged_table_is_passed_over_where_statistics_files_hold_its_atlas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = WIDE_ASEG.format("sub-1_ses-pre")
+    made.write(tmp_path / "fs", {"sub-1_ses-pre/stats/aseg.stats": ASEG, "aseg.txt": wide[:-20] + "\t1\t1\n"})
+    assert len(read(tmp_path / "fs")) == 4
+    assert "aseg.txt: row 2 has another number of cells" in capsys.readouterr().err
+    made.write(tmp_path / "fs", {"lh.CA.txt": LEFT.replace("301.0", "big")})
+    with pytest.raises(InputError, match=r"lh.CA.txt: CA1-head is 'big'"):
+        read(tmp_path / "fs")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
@@ -268,7 +423,11 @@ def test_a_wide_table_of_thickness(tmp_path: Path) -> None:
             "is not of index, id, voxels, volume and name",
         ),
         ("s/none.txt", "", "there are no tables of FreeSurfer"),
-        ("aseg.txt", WIDE_ASEG.format("a").replace("4200.0\t", ""), "row 2 has 6 cells, the header 7"),
+        (
+            "aseg.txt",
+            WIDE_ASEG.format("a").replace("4200.0\t", ""),
+            r"row 2 has another number of cells than the header \(7\)",
+        ),
         ("aseg.txt", WIDE_ASEG.format("a").replace("4200.0", "big"), "Left-Hippocampus is 'big'"),
         (
             "aseg.txt",
@@ -279,12 +438,12 @@ def test_a_wide_table_of_thickness(tmp_path: Path) -> None:
         (
             "s/subfields.csv",
             "subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,left\nCA3,678.9,bert",
-            "a row of bert has another number of cells than the header",
+            r"s/subfields.csv: row 3 has another number of cells than the header \(4\)",
         ),
         (
             "s/subfields.csv",
             'subfield,volume_mm^3,subject,hemisphere\nCA1,34.5,bert,"left\n' + "x\n" * 70_000,
-            "s/subfields.csv: this is not a table .field larger than",
+            "s/subfields.csv: row 2: the hemisphere 'left",
         ),
     ],
 )

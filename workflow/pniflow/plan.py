@@ -6,6 +6,7 @@ the names, sizes and times below folders of images, so that new ones are noticed
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import hashlib
 import os
@@ -93,7 +94,8 @@ class Plan:
         ----------
         names, but : str
             Words separated by blanks: contracts and schemas by name (`estimates`, `study`), resources as
-            `kind/name`, or `kind/*` where what the data hold decides; without those of `but`.
+            `kind/name`, or `kind/*` and `kind/name_*` where what the data hold decides; without those of
+            `but`.
         """
         with resources.searched(self.config["resources"]):
             out = {path for name in but.split() for path in _files(name)}
@@ -192,7 +194,8 @@ def _files(name: str) -> list[Path]:
     """Return the files behind a name of `Plan.reads`."""
     kind, _, one = name.rpartition("/")
     if kind:
-        known = [path.stem for path in resources.files(kind)] if one == "*" else [one]
+        every = [path.stem for path in resources.files(kind)] if "*" in one else [one]
+        known = fnmatch.filter(every, one)
         return [path for found in known for path in resources.sources(kind, found)]
     found = sorted(resources.shipped("schemas").glob("*.table.yaml" if name == "*" else f"{name}.*.yaml"))
     if not found:

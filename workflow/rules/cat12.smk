@@ -36,7 +36,7 @@ rule parse_cat12:
         knowledge=(
             known := reads(
                 "scans regions globals quality atlases/*",
-                but="atlases/groups atlases/test_retest",
+                but="atlases/groups atlases/test_retest atlases/freesurfer_*",
             )
         ),
     output:

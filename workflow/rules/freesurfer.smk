@@ -5,7 +5,7 @@ rule ingest_freesurfer:
     input:
         study=plan.study_file,
         folder=raw["freesurfer.folder"],
-        knowledge=(known := reads("study regions")),
+        knowledge=(known := reads("study regions atlases/freesurfer_*")),
     output:
         regions="<results>/cat12/freesurfer.parquet",
     log:
@@ -20,7 +20,7 @@ rule ingest_freesurfer:
         digest=digest("freesurfer.folder"),
         code=code_digest("imaging.ingest_freesurfer", known),
     message:
-        "FreeSurfer's statistics and hippocampal subfields"
+        "FreeSurfer's statistics, subfields and tables"
     shell:
         f"{PNIFLOW} ingest-freesurfer"
         f" --folder {word(plan.raw['freesurfer.folder'])}"

@@ -200,8 +200,17 @@ class RawTable:
         return blank
 
 
-def read_raw(path: Path, name: str | None = None) -> RawTable:
+def read_raw(path: Path, name: str | None = None, *, blanks: bool = False) -> RawTable:
     """Read a CSV or TSV file (optionally .gz), or a sheet of an .xlsx file (`name` says which), as text.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    name : str, optional
+        Its name for sentences, with the sheet.
+    blanks : bool
+        Runs of blanks part the cells where no comma, semicolon or tab stands in the header.
 
     Raises
     ------
@@ -221,6 +230,8 @@ def read_raw(path: Path, name: str | None = None) -> RawTable:
     else:
         text = _decoded(path, name)
         delimiter = _delimiter(text.split("\n", 1)[0], path)
+        if blanks and delimiter not in text.split("\n", 1)[0]:
+            text, delimiter = "\n".join("\t".join(line.split()) for line in text.split("\n")), "\t"
         if told := _SEPARATOR.match(text):
             text, delimiter, before = text[told.end() :], told[1], 1
         decimal = {";": ",", "\t": ".?"}.get(delimiter, ".")
