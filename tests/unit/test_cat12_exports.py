@@ -119,11 +119,42 @@ def test_another_table_of_such_a_name_is_passed_over_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made.write(tmp_path / "cat12", made.good_scan("a") | {"ROI_list_final.csv": "subject,region\na,insula\n"})
+    made.write(tmp_path / "cat12", {"label/ROI_hammers_a.json": "{}"})
     assert list(parse(tmp_path / "cat12")["quality"]["scan"]) == ["a"]
-    assert "ROI_list_final.csv: the first column is not 'names'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "ROI_list_final.csv: the first column is not 'names'" in said
+    assert "Not read, for they are T1Prep's: ROI_hammers_a.json." in said
     made.write(tmp_path / "alone", {"ROI_list_final.csv": "subject,region\na,insula\n"})
     with pytest.raises(InputError, match="there are no CAT12 files"):
         parse(tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ROI_my_summary.csv", "name,mean,comment\nhippocampus,3,good\n"),
+        ("ROI_hammers_Vgm.csv", "names,lHip\na,2.0,3.0\n"),
+        ("ROI_hammers_Vgm.csv", ""),
+        ("TIV.txt", "a\t1400.5\t3\n"),
+    ],
+)
+def test_a_table_that_no_scan_needs_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    good = made.good_scan("a")
+    made.write(tmp_path / "cat12", good | {name: text})
+    tables = parse(tmp_path / "cat12")
+    made.write(tmp_path / "without", good)
+    pd.testing.assert_frame_equal(tables["regions"], parse(tmp_path / "without")["regions"])
+    assert f"{name}: " in (said := capsys.readouterr().err) and "No scan needs this table" in said
+
+
+def test_a_blank_cell_of_a_table_is_missing(tmp_path: Path) -> None:
+    made.write(tmp_path / "gaps", {"ROI_hammers_Vgm.csv": "names,lHip,rHip\na,,\nb,3.1,\n"})
+    values = parse(tmp_path / "gaps")["regions"].set_index(["scan", "source_name"])["value"]
+    assert values.dropna().to_dict() == {("b", "lHip"): 3.1}
+    made.write(tmp_path / "header", {"TIV.txt": "name\tTIV\tWM\tGM\tCSF\tWMH\na\t1400\t500\t650\t249\t1\n"})
+    assert parse(tmp_path / "header")["globals"].iloc[0][["tiv", "gm", "wm"]].tolist() == [1400, 650, 500]
 
 
 @pytest.mark.parametrize(

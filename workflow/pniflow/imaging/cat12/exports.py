@@ -12,6 +12,7 @@ import numpy as np
 
 from pniflow import files
 from pniflow.errors import InputError, repeated
+from pniflow.imaging.atlases import metric
 from pniflow.imaging.cat12.document import read_bytes
 from pniflow.imaging.cat12.label_files import AtlasValues, in_range
 from pniflow.raw import gate
@@ -32,6 +33,18 @@ def is_foreign(path: Path, source: str) -> bool:
     return path.name != "TIV.txt" and not _is_header(_rows(path, source)[0])
 
 
+def replaces(name: str) -> str | None:
+    """Return the kind of file in whose place a table stands: report, label_volume, label_surface; None where
+    the name is of no measure that CAT12 makes, so that the table is a lab's own.
+    """
+    named = _NAME.fullmatch(name)
+    if named is None:
+        return "report"
+    if metric(named["tag"]).unit == "unknown":
+        return None
+    return "label_volume" if named["tag"].startswith(("V", "T")) else "label_surface"
+
+
 def stems(path: Path, source: str) -> list[str]:
     """Return the scans that a table is about."""
     return list(tissues(path, source)) if path.name == "TIV.txt" else list(regions(path, source))
@@ -41,7 +54,7 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
     """Read a table of regions: scan -> the atlas's values of one measure.
 
     The list of atlases and names is that of CAT12's first person; a person without the file is a row of NaN.
-    Numbers have four decimals.
+    Numbers have four decimals; a blank cell is missing, as NaN is.
 
     Raises
     ------
@@ -67,7 +80,7 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
             raise InputError(f"{source}: row {number} repeats the scan {stem}; each may stand once.")
         if len(row) != len(rows[0]):
             raise InputError(f"{source}: row {number} has {len(row)} cells, the header {len(rows[0])}.")
-        values = np.array([_number(cell, f"{source}: row {number}") for cell in row[1:]])
+        values = np.array([_number(cell or "NaN", f"{source}: row {number}") for cell in row[1:]])
         in_range(values, named["tag"], names, f"{source}: row {number}, {named['atlas']}/{named['tag']}")
         result[stem] = AtlasValues(
             named["atlas"], names, "", {named["tag"]: values}, ("values have four decimals",)
@@ -78,11 +91,16 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
 def tissues(path: Path, source: str) -> dict[str, dict[str, float]]:
     """Read TIV.txt: scan -> tiv, and gm, wm, csf, wmh where they are; the order there is not that of the XML.
 
-    The file has no header. Without scan names its lines could only be told by their order, so it is not used.
+    CAT12 writes no header; one that a lab added may name the columns in another order. Without scan names
+    the lines could only be told by their order, so the file is not used.
     """
     result = {}
+    order: tuple[str, ...] = _TISSUES
     for number, row in enumerate(_rows(path, source), start=1):
         cells = [cell for cell in row if cell]
+        if number == 1 and (named := tuple(cell.lower() for cell in row[1:])) and {*named} <= {*_TISSUES}:
+            order = named
+            continue
         if not cells or _is_number(cells[0]):
             return {}
         if len(cells) not in (2, 6):
@@ -92,7 +110,7 @@ def tissues(path: Path, source: str) -> dict[str, dict[str, float]]:
         values = [_number(cell, f"{source}: row {number}") for cell in cells[1:]]
         if any(value < 0 for value in values):
             raise InputError(f"{source}: row {number} holds a negative volume.")
-        result[_stem(cells[0])] = dict(zip(_TISSUES, values, strict=False))
+        result[_stem(cells[0])] = dict(zip(order, values, strict=False))
     return result
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
-from pniflow.imaging.cat12.exports import is_export, is_foreign, stems
+from pniflow.imaging.cat12.exports import is_export, is_foreign, replaces, stems
 from pniflow.imaging.naming import Place, by_pattern, entities, first_word, time_points
 from pniflow.raw import gate
 from pniflow.raw.text_tables import read_raw
@@ -70,6 +70,7 @@ class Found:
     images: set[str] = field(default_factory=set)
     copies: list[str] = field(default_factory=list)
     exports: dict[str, Path] = field(default_factory=dict)
+    t1prep: list[str] = field(default_factory=list)
 
 
 def index_cat12(*, folder: Path, study: Path, batches: int, scans: Path) -> None:
@@ -147,12 +148,9 @@ def find_scans(paths: Sequence[Path]) -> Found:
             )
     if linked:
         print(f"Links to other folders are not followed: {listing(linked)}.", file=sys.stderr)
-    for source, path in found.exports.items():
-        if is_foreign(path, source):
-            print(f"{source}: the first column is not 'names', so it is no table of CAT12.", file=sys.stderr)
-            continue
-        for stem in stems(path, source):
-            found.scans.setdefault(stem, Scan(stem)).exports[source] = path
+    if found.t1prep:
+        print(f"Not read, for they are T1Prep's: {listing(found.t1prep)}.", file=sys.stderr)
+    _take_exports(found)
     found.order = time_points(found.time_points)
     longitudinal = longitudinal_stems(found)
     for stem, scan in found.scans.items():
@@ -172,6 +170,8 @@ def _take_folder(found: Found, path: Path) -> list[str]:
             if _NAME.fullmatch(name) or name.endswith((".nii", ".nii.gz")) or is_export(name):
                 file = Path(place, name)
                 _take(found, file, file.relative_to(path).as_posix())
+            elif name.startswith("ROI_") and name.endswith(".json"):
+                found.t1prep.append(name)
     return linked
 
 
@@ -201,6 +201,33 @@ def _take(found: Found, path: Path, source: str) -> None:
         found.exports[source] = path
     elif path.name.endswith((".nii", ".nii.gz")):
         found.images.add(path.name.removesuffix(".gz").removesuffix(".nii"))
+
+
+def _take_exports(found: Found) -> None:
+    """Take the scans that CAT12's own tables hold; a table that cannot be read stops where a scan needs it.
+
+    Raises
+    ------
+    InputError
+        A damaged table, and a scan without the file in whose place it would stand.
+    """
+    damaged: list[tuple[str | None, InputError]] = []
+    for source, path in found.exports.items():
+        try:
+            if is_foreign(path, source):
+                print(
+                    f"{source}: the first column is not 'names', so it is no table of CAT12.", file=sys.stderr
+                )
+                continue
+            for stem in stems(path, source):
+                found.scans.setdefault(stem, Scan(stem)).exports[source] = path
+        except InputError as error:
+            damaged.append((replaces(path.name), error))
+    points = [scan for scan in found.scans.values() if not scan.average]
+    for kind, sentence in damaged:
+        if not points or (kind and any(kind not in scan.paths for scan in points)):
+            raise sentence
+        print(f"{sentence} No scan needs this table, so it is not read.", file=sys.stderr)
 
 
 def longitudinal_stems(found: Found) -> set[str]:
