@@ -415,6 +415,14 @@ def lesion_table(folder: Path) -> Kind:
     )
 
 
+def lst(folder: Path) -> Kind:
+    kind = lesion_table(folder)
+    (folder / kind.file).write_text("FileName,TLV,N\nples_lpa_mrsub-1_ses-pre_FLAIR.nii,12.5,20\n")
+    columns = {"participant": "FileName", "session": "FileName", "volume": "TLV", "count": "N"}
+    write_study(folder / "study.yaml", lesions={"file": kind.file, "columns": columns, "unit": "ml"})
+    return kind
+
+
 GOOD = {name.replace("_b", "_sub-1_ses-a"): text for name, text in cat12.good_scan("b").items()}
 POINTS = cat12.document("<parameter><mov><item>x.nii</item></mov></parameter>")
 REGIONS = "names,lHip,rHip\na,2.5,2.25\nb,3,NaN\n"
@@ -468,6 +476,7 @@ KINDS: dict[str, Made] = {
     "table of the cortex": freesurfer("lh.csv", "lh.aparc.area,lh_insula_area\na,2.5\nb,3.125\n"),
     "table of subfields": freesurfer("subfields.csv", SUBFIELDS),
     "lesions": lesions,
+    "LST": lst,
     "table of lesions": lesion_table,
 }  # fmt: skip
 

@@ -59,8 +59,8 @@ lesions:
 """
 
 
-def of_their_table(folder: Path, text: str) -> list[list[object]]:
-    (folder / "study.yaml").write_text(LESION_STUDY)
+def of_their_table(folder: Path, text: str, study: str = LESION_STUDY) -> list[list[object]]:
+    (folder / "study.yaml").write_text(study)
     (folder / "mine.csv").write_text(text)
     ingest_lesions(folder=folder / "mine.csv", study=folder / "study.yaml", lesions=folder / "lesions.tsv")
     table = read_table(folder / "lesions.tsv", "lesions").astype(object)
@@ -83,6 +83,7 @@ def test_lesion_volumes_of_a_table_as_the_study_names_its_columns(tmp_path: Path
         ("visit,id,n,TLV\n1,A,1,-2\n", r"row 2, column 'TLV' is '-2'; a number, zero or more"),
         ("visit,id,n,TLV\n1,A,1,2\n2,A,1.5,2\n", r"row 3, column 'n' is '1.5'; a whole number"),
         ("visit,id,n,TLV\n1,A,1,many\n", r"row 2, column 'TLV' is 'many'"),
+        ("visit,id,n,TLV\n", r"mine.csv: the table has no rows below its header"),
         ("visit,id,n,TLV\n1,A,1,2\n1,A,1,2\n", r"row 3 repeats participant A in ses-pre"),
     ],
 )
@@ -92,6 +93,53 @@ def test_lesion_tables_of_a_study_that_are_refused(tmp_path: Path, text: str, sa
     assert not (tmp_path / "lesions.tsv").exists()
 
 
+LST = """Path,FileName,LGA,TLV,N
+x,ples_lpa_mrsub-01_ses-1_FLAIR.nii,0,12.5,20
+x,ples_0.3_lga_rmsub-01_ses-2_FLAIR.nii,0,13.25,21
+"""
+
+
+def test_the_table_of_lst_tells_both_in_the_name_of_the_image(tmp_path: Path) -> None:
+    columns = "{participant: FileName, session: FileName, volume: TLV, count: N}"
+    (tmp_path / "study.yaml").write_text(
+        "title: t\nsessions: {ses-1: {}, ses-2: {}}\n"
+        f"lesions: {{file: mine.csv, columns: {columns}, unit: ml,"
+        " pattern: '{participant}_{session}_T1'}\n"
+    )
+    for text, person in ((LST, "sub-01"), (LST.replace("sub-01_ses-", "P7_").replace("FLAIR", "T1"), "P7")):
+        (tmp_path / "mine.csv").write_text(text)
+        ingest_lesions(
+            folder=tmp_path / "mine.csv", study=tmp_path / "study.yaml", lesions=tmp_path / "lesions.tsv"
+        )
+        table = read_table(tmp_path / "lesions.tsv", "lesions")
+        held = [[person, "ses-1", 12.5, 20], [person, "ses-2", 13.25, 21]]
+        assert table.to_numpy().tolist() == held
+    (tmp_path / "mine.csv").write_text(LST.replace("mrsub-01_ses-1", "m"))
+    with pytest.raises(
+        InputError, match=r"row 2, column 'FileName' is 'ples_lpa_m_FLAIR.nii', which tells no"
+    ):
+        ingest_lesions(
+            folder=tmp_path / "mine.csv", study=tmp_path / "study.yaml", lesions=tmp_path / "lesions.tsv"
+        )
+
+
+WIDE = LESION_STUDY.replace(
+    "{participant: id, session: visit, volume: TLV, count: n}",
+    "{participant: id, volume: 'tlv_{session}', count: 'n_{session}'}",
+)
+
+
+def test_a_table_may_have_a_column_for_each_session(tmp_path: Path) -> None:
+    text = "id,tlv_1,n_1,tlv_2,n_2\nA,1500,3,,\nB,0,0,250.5,1\n"
+    assert of_their_table(tmp_path, text, WIDE) == [
+        ["A", "ses-pre", 1.5, 3], ["B", "ses-post", 0.2505, 1], ["B", "ses-pre", 0, 0],
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"there is no column 'tlv_2'"):
+        of_their_table(tmp_path, "id,tlv_1,n_1\nA,1,1\n", WIDE)
+    with pytest.raises(InputError, match=r"lesions.columns must name the column of the session, or hold"):
+        of_their_table(tmp_path, text, WIDE.replace("n_{session}", "n_1"))
+
+
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -99,13 +147,19 @@ def test_lesion_tables_of_a_study_that_are_refused(tmp_path: Path, text: str, sa
         ({"sub-1_lesion_stats.csv": LESIONS.format("1,1,1")}, "holds no participant and session"),
         (
             {"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,x")},
-            "Lesion_Volume is 'x'; a number was expected",
+            "row 2, column 'Lesion_Volume' is 'x'; a number, zero or more was expected",
         ),
-        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,-2")}, "Lesion_Volume is -2; zero or more"),
+        (
+            {"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,-2")},
+            "row 2, column 'Lesion_Volume' is '-2'; a number, zero or more",
+        ),
         ({"sub-1_ses-a_lesion_stats.csv": "A,B\n1,2\n"}, "column 'Num_Lesions' is missing"),
         ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1\n1,1,1")}, "the table has 2 rows"),
-        ({"sub-1_ses-a_lesion_stats.csv": ""}, "the table has 0 rows"),
-        ({"sub-1_ses-a_lesion_stats.csv": LESIONS.format('1,1,"1\n') + "x" * 140_000}, "this is not a table"),
+        ({"sub-1_ses-a_lesion_stats.csv": ""}, "the file is empty"),
+        (
+            {"sub-1_ses-a_lesion_stats.csv": LESIONS.format('1,1,"1\n') + "x" * 140_000},
+            "column 'Lesion_Volume' is '1",
+        ),
         (
             {f"{x}/sub-1_ses-a_lesion_stats.csv": LESIONS.format("1,1,1") for x in "ab"},
             "are of one participant and session",
