@@ -320,6 +320,8 @@ def test_a_table_of_subfields_needs_a_side_and_both_sides_are_no_contradiction(t
          ["samseg Hippocampus left 5.5", "samseg Intra-Cranial both 90.0", "samseg Skull both 8.0"]),
         ("Measure:volume\twm-lh-insula\tRight-UnsegmentedWhiteMatter\teTIV\nsub-1_ses-a\t5.5\t90\t900\n",
          ["aseg eTIV both 900.0", "wmparc UnsegmentedWhiteMatter right 90.0", "wmparc insula left 5.5"]),
+        ("Measure:volume,Left-Hippocampus,ctx-rh-insula,ctx-rh-lingual\nsub-1_ses-a,5.5,30,8\n",
+         ["aseg Hippocampus left 5.5", "aseg ctx-insula right 30.0", "aseg ctx-lingual right 8.0"]),
         ("subject,left anterior-inferior,whole left\nsub-1_ses-a,5.5,30\n",
          ["hypothalamus anterior-inferior left 5.5", "hypothalamus hypothalamus left 30.0"]),
         ("bilateral.thickness,lh_insula_thickness,lh_frontalpole_thickness,BrainSegVolNotVent\n"
@@ -369,6 +371,7 @@ def test_statistics_files_of_other_segmentations_are_read_and_the_rest_is_named(
         f"{own}brainstem.v13.stats": head + "1 175 9 4600.0 Medulla\n",
         f"{own}thalamic-nuclei.rh.v13.T1.stats": head + "1 8203 9 120.0 AV\n",
         f"{own}brainvol.stats": "# Measure BrainSeg, BrainSegVol, Brain Segmentation Volume, 9.0, mm^3\n",
+        f"{own}aseg+DKT.VINN.stats": head + "1 17 9 4300.0 Left-Hippocampus\n",
         f"{own}lh.curv.stats": "lh white surface curvature\n",
         "sub-1_ses-pre/mri/ThalamicNuclei.v13.T1.volumes.txt": "Left-AV 110.0\nRight-AV 121.0\n",
         "sub-1_ses-pre/scripts/recon-all.txt": "what ran",
@@ -390,8 +393,8 @@ def test_statistics_files_of_other_segmentations_are_read_and_the_rest_is_named(
     ]
     said = capsys.readouterr().err
     assert (
-        "Not read, for no regions of FreeSurfer were recognized: brainvol.stats, empty.csv, lh.curv.stats,"
-        in said
+        "Not read, for no regions of FreeSurfer were recognized: aseg+DKT.VINN.stats, brainvol.stats,"
+        " empty.csv, lh.curv.stats," in said
     )
     assert "people.csv, sclimbic_zscores_all.csv." in said and "recon-all" not in said
 

@@ -21,11 +21,20 @@ _STATS = re.compile(r"(?:(?P<side>lh|rh)\.)?(?P<atlas>aseg|aparc(?:\.[\w.]+?)?)\
 # `lh.hippoSfVolumes-T1-T2.v21.txt` (another analysis than that of T1 alone), `brainstemSsVolumes.v12.txt`,
 # `ThalamicNuclei.v12.T1.volumes.txt`
 LISTS = re.compile(
-    r"((lh|rh)\.(hippoSf|amygNuc)Volumes\b|ThalamicNuclei\.|brainstemSs(Volumes|Labels)\.)[\w.-]*\.txt"
+    r"((lh|rh)\.(hippoSf|amygNuc)Volumes(-[\w-]+)?(\.long)?\.v\d+"
+    r"|ThalamicNuclei(\.long)?(\.v\d+)?(\.[\w-]+)?(\.long)?\.volumes"
+    r"|brainstemSs(Volumes|Labels)(\.long)?(\.v\d+)?(\.volumes)?)\.txt"
 )
 ENDING = ".stats"
 # The numbers of the lists again in the folder `stats` (FreeSurfer 7).
-_SUBFIELD_STATS = re.compile(r"(hipposubfields|amygdalar-nuclei|thalamic-nuclei|brainstem)\..*\.stats")
+_SUBFIELD_STATS = re.compile(
+    r"(hipposubfields|amygdalar-nuclei)\.(lh|rh)\.[\w-]+(\.long)?\.v\d+\.stats"
+    r"|thalamic-nuclei\.(lh|rh)\.v\d+\.[\w-]+(\.long)?\.stats|brainstem(\.long)?\.v\d+\.stats"
+)
+# Of others those of which a person has one, with the regions that they name.
+_OTHERS = re.compile(
+    r"(?:.+_)?(wmparc|sclimbic|samseg|synthseg(\.\w+)?|hypothalamic_subunits_volumes\.v\d+)\.stats"
+)
 LONGITUDINAL = "_long"
 """Ends the name of an atlas whose numbers the longitudinal stream made; they are never mixed with others."""
 
@@ -70,7 +79,8 @@ def kind_of_file(path: Path, source: str) -> str:
     if not path.name.endswith(ENDING):
         return ""
     known = _STATS.fullmatch(path.name) or _SUBFIELD_STATS.fullmatch(path.name)
-    return ENDING if known or _has_volumes(path, source) else ""
+    other = _OTHERS.fullmatch(path.name) and _has_volumes(path, source)
+    return ENDING if known or other else ""
 
 
 def read_file(path: Path, source: str, kind: str) -> Iterator[Number]:

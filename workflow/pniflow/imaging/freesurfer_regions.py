@@ -109,7 +109,11 @@ def regions_of(names: tuple[str, ...]) -> dict[str, Region]:
 
 
 def _score(atlas: str, names: list[str]) -> tuple[int, int]:
-    return sum(_fits(atlas, name) is not None for name in names), len(_spelled(atlas).intersection(names))
+    """Return how many names an atlas knows, and how many it spells so; parts of the cortex tell nothing,
+    SynthSeg, FreeSurfer and FastSurfer all call them ctx-lh-insula.
+    """
+    telling = [name for name in names if not name.startswith("ctx")]
+    return sum(_fits(atlas, name) is not None for name in telling), len(_spelled(atlas).intersection(telling))
 
 
 def _region(atlas: str, name: str, known: _Known) -> Region:
