@@ -71,6 +71,23 @@ ODD = {
     "GCT": f"#1.2\n{len(GENES)}\t{len(SAMPLES)}\n"
     + table(["Name", "Description", *SAMPLES], rows_of(GENES, ["na"] * len(GENES))),
     "nf-core/rnaseq": table(["gene_id", "gene_name", *SAMPLES], rows_of(IDS, GENES)),
+    "tximport": table(
+        [
+            "",
+            *(f"{kind}.{sample}" for kind in ("abundance", "counts", "length") for sample in SAMPLES),
+            "countsFromAbundance",
+        ],
+        [
+            [gene, *(value / 2 for value in values), *values, *(900 for _ in values), "no"]
+            for gene, *values in rows_of(IDS)
+        ],
+        ",",
+    ),
+    "counts beside DESeq2's test": table(
+        ["gene", "baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", *SAMPLES],
+        rows_of(GENES, *([cell] * len(GENES) for cell in (90.5, -0.25, 0.5, -0.5, 0.75, "NA"))),
+        ",",
+    ),
     "symbols and Ensembl ids in one": table(
         ["gene", *SAMPLES], rows_of([f"{gene}_{name}.7" for gene, name in zip(GENES, IDS, strict=True)])
     ),
@@ -108,6 +125,12 @@ def test_the_levels_are_those_of_the_plain_matrix(tmp_path, name):
     for gene in column_of("gene_map"):
         assert list(found[gene]) == list(VALUES[GENES.index(gene)]), gene
     assert list(found["library_size"]) == list(VALUES.sum(axis=0))
+
+
+def test_tximports_abundances_are_its_tpm(tmp_path):
+    found = levels(tmp_path, ODD["tximport"], "tpm")
+    assert list(found["label"]) == SAMPLES
+    assert list(found["TNF"]) == list(VALUES[GENES.index("TNF")] / 2)
 
 
 def test_totals_spike_ins_and_columns_of_people_are_said(tmp_path):

@@ -175,7 +175,7 @@ def _from_matrix(path: Path, wanted: Wanted, samples_are_rows: bool) -> tuple[Ac
         gathered = wanted.accumulator(path, samples)
         gathered.add(block)
         return gathered, "qPCR, a row per well"
-    layout = read_layout(path, samples_are_rows)
+    layout = read_layout(path, samples_are_rows, wanted.unit)
     if layout.genes_are_rows:
         gathered = wanted.accumulator(path, samples_of(layout))
         for block in read_blocks(layout):

@@ -31,7 +31,12 @@ IDS = re.compile(r"(?i).*(entrez|ncbi|gene[_. ]?id).*")
 NUMBERING = re.compile(r"(?i)(unnamed.*|x|v1|index|id|row.*|no|nr|#)?")
 # GenomeStudio's columns of a sample: the signal, and others beside it.
 _SIGNAL = re.compile(r"(?i)[._ -]?AVG_Signal\b[._ -]?")
-BESIDE = re.compile(r"(?i)(.*[._ -])?(detection[._ -]?p[._ -]?val(ue)?|bead_stderr|avg_nbeads)([._]\d+)?")
+BESIDE = re.compile(
+    r"(?i)(.*[._ -])?(detection[._ -]?p[._ -]?val(ue)?|bead_stderr|avg_nbeads)([._]\d+)?"
+    r"|baseMean|log2FoldChange|lfcSE|stat|p_?value|padj|logFC|logCPM|FDR"  # DESeq2's and edgeR's of a test
+)
+# The three matrices of tximport in one table, as write.csv joins them.
+_TXIMPORT = re.compile(r"(abundance|counts|length)\.(.+)")
 # Columns of people where samples are rows, in capitals; symbols are in capitals, too (C1orf43 has its orf).
 PERSONAL = re.compile(
     r"(?i)(id|subjid|age|sex|gender|male|female|white|black|asian|race|bmi|arm|group|time|visit|session|day|"
@@ -70,13 +75,15 @@ class Block(NamedTuple):
     values: np.ndarray
 
 
-def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
+def read_layout(path: Path, samples_are_rows: bool = False, unit: str = "counts") -> Layout:
     """Find out how a matrix is laid out.
 
     Parameters
     ----------
     samples_are_rows : bool
         Whether that is known; else it is read from the names.
+    unit : str
+        The unit that is wanted of a table of tximport, which has counts and TPM side by side.
 
     Raises
     ------
@@ -126,6 +133,11 @@ def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
     others = () if genes_are_rows else _no_genes(header, values, entrez)
     values = tuple(column for column in values if column not in others)
     names = tuple(header[column] for column in others)
+    parts = {column: _TXIMPORT.fullmatch(header[column]) for column in values}
+    if len({part[1] if part else "" for part in parts.values()} & {"abundance", "counts", "length"}) == 3:
+        wanted = "abundance" if unit == "tpm" else "counts"
+        values = tuple(column for column, part in parts.items() if part and part[1] == wanted)
+        header = [part[2] if (part := parts.get(column)) else name for column, name in enumerate(header)]
     layout = Layout(
         path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez, names, content
     )
