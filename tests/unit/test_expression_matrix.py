@@ -107,6 +107,18 @@ ODD = {
         [[gene, *(cell for value in values for cell in (value, 0.01))] for gene, *values in rows_of(GENES)],
     ),
     "people's age and body mass before the genes": people(["age", "BMI", "zhedonia"]),
+    "numbered people": table(
+        ["", "id", "age", *GENES],
+        [
+            [row, sample, 51, *column]
+            for row, (sample, column) in enumerate(zip(SAMPLES, VALUES.T, strict=True), 1)
+        ],
+        ",",
+    ),
+    "transcripts beside their genes": table(
+        ["tx", "gene_id", *SAMPLES],
+        rows_of([f"ENST{n}" for n in range(len(GENES))], IDS),
+    ),
     "and behind them": people(["male"], ["arm", "time to visit"]),
     "totals, spike-ins and lines of counters": table(["gene", *SAMPLES], rows_of(GENES))
     + "".join(

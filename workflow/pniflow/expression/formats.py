@@ -132,6 +132,10 @@ def expand(paths: Sequence[Path], unit: str = "counts", by_table: bool = False) 
             if item.parent not in genes or bool(OF_GENES.search(item.name)) is not by_table
         ]
         found += merged or results or [item for item in inside if not item.name.endswith(".summary")]
+    if not found:
+        raise InputError(
+            f"{listing(list(paths))}: there is nothing but summaries; give the tables of counts."
+        )
     return found
 
 

@@ -39,7 +39,7 @@ BESIDE = re.compile(
 _TXIMPORT = re.compile(r"(abundance|counts|length)\.(.+)")
 # Columns of people where samples are rows, in capitals; symbols are in capitals, too (C1orf43 has its orf).
 PERSONAL = re.compile(
-    r"(?i)(id|subjid|age|sex|gender|male|female|white|black|asian|race|bmi|arm|group|time|visit|session|day|"
+    r"(?i)(id|subjid|age|crp|hscrp|sex|gender|male|female|white|black|asian|race|bmi|arm|group|time|visit|session|day|"
     r"week|batch|plate|rin|ses|income|educ\w*|smok\w*|alcohol|illness)"
 )
 _GENE = re.compile(r"[A-Z][A-Z0-9]+(orf\d+[A-Z0-9]*)?([-.@_/|][A-Za-z0-9.]+)*|C[0-9XY]+orf\d+[A-Z0-9]*")
@@ -229,7 +229,9 @@ def _roles(
         usable = [_SIGNAL.search(name) is not None for name in header]
     # A spreadsheet's empty columns have neither name nor value.
     empty = [not name and not any(row[column] for row in rows) for column, name in enumerate(header)]
-    label, entrez = _label(path, header, rows, text) if genes_are_rows else (0, False)
+    label, entrez = (
+        _label(path, header, rows, text) if genes_are_rows else (_sample_column(header, rows, text), False)
+    )
     begin = 1 if label == 0 or NUMBERING.fullmatch(header[0]) else 0
     values = tuple(
         column
@@ -242,8 +244,8 @@ def _roles(
             f"{path}: no column of numbers was found; a matrix has one column per sample"
             f"{', and decimal points, not commas' if comma else ''}."
         )
-    first = [row[0] for row in rows]
-    if not genes_are_rows and len(set(first)) < len(first):
+    names = [row[label] for row in rows]
+    if not genes_are_rows and len(set(names)) < len(names):
         raise InputError(
             f"{path}: genes are in columns, but the first column does not name the samples (its values"
             " repeat)."
@@ -251,20 +253,39 @@ def _roles(
     return label, values, entrez
 
 
+def _sample_column(header: list[str], rows: list[list[str]], text: list[bool]) -> int:
+    """Choose the column that names the samples, where these are rows.
+
+    It is the first column; or, where that repeats or numbers the rows, the first of text that does not.
+    """
+    first = [row[0] for row in rows]
+    if len(set(first)) == len(first) and not (NUMBERING.fullmatch(header[0]) and _counting(first)):
+        return 0
+    others = [column for column, words in enumerate(text) if words]
+    return next((column for column in others if len({row[column] for row in rows}) == len(rows)), 0)
+
+
+def _counting(cells: list[str]) -> bool:
+    """Tell whether cells count the rows from 0 or 1."""
+    return any(cells == [str(n) for n in range(first, first + len(cells))] for first in (0, 1))
+
+
 def _label(path: Path, header: list[str], rows: list[list[str]], text: list[bool]) -> tuple[int, bool]:
     """Choose the column of gene identifiers, and tell whether its digits are Entrez ids.
 
     It is the first column; or, where that holds neither Ensembl ids nor Entrez ids, a column named as symbols
-    are; or, where the first column numbers the rows, the first column of text.
+    are; or, where the first column numbers the rows, the first column of text; of transcripts that of genes.
     """
     first = [row[0] for row in rows]
     symbols = [column for column, name in enumerate(header) if text[column] and SYMBOLS.fullmatch(name)]
     if text[0]:
+        genes = [column for column, words in enumerate(text) if words and "ENSG" in rows[0][column]]
+        if genes and all(cell.startswith("ENST") and "|" not in cell for cell in first):
+            return genes[0], False
         ensembl = any("ENSG" in cell for cell in first)
         return (symbols[0] if symbols and not ensembl else 0), False
-    counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
     others = [*symbols, *(column for column in range(1, len(header)) if text[column])]
-    digits = all(cell.isdigit() for cell in first) and first not in counting
+    digits = all(cell.isdigit() for cell in first) and not _counting(first)
     if digits and (IDS.fullmatch(header[0]) or not others):
         return 0, True
     if not others:
