@@ -47,11 +47,35 @@ def test_negative_counts(matrix, capsys):
     assert_ingest_refused(capsys, folder, path, "m.tsv", "'IL6'", "'B1'", "-4", "not negative")
 
 
-def test_fractional_counts(matrix, capsys):
+def test_tpm_declared_as_counts(matrix, capsys):
     folder, genes, values = matrix
-    values[5, 1] = 12.5
+    path = write_matrix(folder / "m.tsv", genes, SAMPLES, values / values.astype(float).sum(axis=0) * 1e6)
+    assert_ingest_refused(
+        capsys, folder, path, "each sample sums to a million", "declare the unit tpm or cpm"
+    )
+
+
+@pytest.mark.parametrize("unit", ["tpm", "cpm"])
+def test_estimated_counts_declared_per_million(matrix, capsys, unit):
+    folder, genes, values = matrix
+    path = write_matrix(folder / "m.tsv", genes, SAMPLES, values * 97.25)
+    assert_ingest_refused(capsys, folder, path, f"{unit} to a million at most", "unit counts", unit=unit)
+
+
+def test_an_intensity_below_its_background(matrix, capsys):
+    folder, genes, values = matrix
+    values[5, 1] = -12
     path = write_matrix(folder / "m.tsv", genes, SAMPLES, values)
-    assert_ingest_refused(capsys, folder, path, f"'{genes[5]}'", "'A2'", "12.5", "whole numbers", "tpm")
+    expected = f"'{genes[5]}'", "'A2'", "-12", "without background subtraction"
+    assert_ingest_refused(capsys, folder, path, *expected, unit="intensity")
+
+
+def test_a_cycle_above_fifty(matrix, capsys):
+    folder, genes, values = matrix
+    cycles = np.where(values > 0, 30.5, 30.25)
+    cycles[5, 1] = 50.5
+    path = write_matrix(folder / "m.tsv", genes, SAMPLES, cycles)
+    assert_ingest_refused(capsys, folder, path, f"'{genes[5]}'", "'A2'", "between 0 and 50", unit="ct")
 
 
 def test_log2_declared_as_counts(matrix, capsys):
@@ -173,7 +197,7 @@ def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
     (tmp_path / "line.tsv").write_text("gene\tA1\tB1\nIL6\t5\r7\t3\nTNF\t4\t4\n", newline="")
     assert_ingest_refused(capsys, tmp_path, tmp_path / "line.tsv", "line 2, column 'A1' is '5 7'; a number")
     (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00\x81" * 50)
-    assert_ingest_refused(capsys, tmp_path, tmp_path / "book.xlsx", "not UTF-8 text")
+    assert_ingest_refused(capsys, tmp_path, tmp_path / "book.xlsx", "not a readable .xlsx workbook")
     (tmp_path / "cut.tsv.gz").write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03abc")
     assert_ingest_refused(capsys, tmp_path, tmp_path / "cut.tsv.gz", "cut.tsv.gz")
 
@@ -183,7 +207,7 @@ def test_an_absent_an_empty_and_a_binary_file(tmp_path, capsys):
     [
         (b"1,s1,IL6,30\n2,s1,GAPDH,20,x\n", "Expected 4 fields in line 3, saw 5"),
         (b'1,s1,IL6,30\n2,"s1,GAPDH,20\n', "EOF inside string"),
-        (b"1,s1,IL6,30\n" * 200 + b"2,s\xb51,GAPDH,20\n", "can't decode byte 0xb5"),
+        (b"1,s1,IL6,30\n" * 9000 + b"2,s\xb51,GAPDH,20\n", "can't decode byte 0xb5"),
     ],
 )
 def test_a_damaged_table_of_wells(tmp_path, capsys, rows, said):

@@ -163,9 +163,9 @@ def plain_study(name: str, content: bytes) -> Made:
     return make
 
 
-def workbook() -> bytes:
+def workbook(text: str = VISITS.decode()) -> bytes:
     book = openpyxl.Workbook()
-    for line in VISITS.decode().split("\r\n")[:-1]:
+    for line in text.splitlines():
         book.active.append([int(cell) if cell.isdigit() else cell for cell in line.split(",")])
     made = io.BytesIO()
     book.save(made)
@@ -219,12 +219,13 @@ def bids(name: str) -> Made:
 GENES, COUNTS = counts(2, others=10)
 
 
-def levels(file: str, text: str, *, unit: str = "counts", many: bool = False, **more: object) -> Made:
+def levels(file: str, text: str | bytes, *, unit: str = "counts", many: bool = False, **more: object) -> Made:
     """Write a matrix, or a second sample's file beside the first one's."""
 
     def make(folder: Path) -> Kind:
         raw = folder / "raw"
-        content = gzip.compress(text.encode(), 1) if file.endswith(".gz") else text.encode()
+        content = text.encode() if isinstance(text, str) else text
+        content = gzip.compress(content, 1) if file.endswith(".gz") else content
         cat12.write(raw, {file.format("A"): content, **({file.format("B"): content} if many else {})})
         options = {key: folder / value if key == "tx2gene" else value for key, value in more.items()}
         (folder / "tx.csv").write_text(
@@ -257,6 +258,23 @@ RSEM = rows(
 )
 RCC_HEAD = "<Header>\nFileVersion,1.7\n</Header>\n<Code_Summary>\nCodeClass,Name,Accession,Count\n"
 RCC = rows("Endogenous,{0},NM_1,{1}", RCC_HEAD) + "Housekeeping,TBP,NM_2,90\n</Code_Summary>\n"
+GDC = rows(
+    "{0}\t{0}\tprotein_coding\t{1}\t{1}\t0\t{2}\t1\t1",
+    "# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\t"
+    "tpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded\nN_unmapped\t\t\t1\t2\t3\t\t\t\n",
+)
+SIGNALS = rows(
+    "ILMN_1\t{0}\t{1}\t0.01\t{2}\t0.02",
+    "[Sample Probe Profile]\nID\tSYMBOL\tA.AVG_Signal\tA.Detection Pval\tB.AVG_Signal\tB.Detection Pval\n",
+)
+MERGED = rows("{0}\t{0}\t{1}.25\t{2}.125", "gene_id\tgene_name\tA\tB\n")
+PEOPLE = "".join(
+    ",".join(map(str, row)) + "\n"
+    for row in [
+        ["id", "age", *GENES],
+        *([f"P{n}", 41.5, *column] for n, column in enumerate(COUNTS.T.tolist())),
+    ]
+)
 EXPORT = rows(
     "Endogenous,{0},NM_1,{1},{2}", "File Name,,,A.RCC,B.RCC\nGene RLF,,,x,x\nCodeClass,Name,Accession,,\n"
 )
@@ -439,6 +457,12 @@ KINDS: dict[str, Made] = {
     "BIDS sessions": bids("sub-1/sub-1_sessions.tsv"),
     "matrix": levels("m.csv", rows("{},{},{}", "gene,A,B\n")),
     "packed matrix": levels("m.tsv.gz", rows("{}\t{}\t{}", "gene\tA\tB\n")),
+    "matrix in a workbook": levels("m.xlsx", workbook(rows("{},{},{}", "gene,A,B\n"))),
+    "matrix in UTF-16": levels("m.csv", rows("{},{},{}", "gene,A,B\n").encode("utf-16")),
+    "estimated counts": levels("m.tsv", MERGED),
+    "people in rows": levels("m.csv", PEOPLE),
+    "GenomeStudio": levels("m.txt", SIGNALS, unit="intensity"),
+    "GDC": levels("{}.rna_seq.augmented_star_gene_counts.tsv", GDC, many=True),
     "GEO series matrix": levels("s.txt", SERIES),
     "salmon": levels("{}.quant.sf", SALMON, many=True, tx2gene="tx.csv"),
     "tx2gene": levels("{}.quant.sf", SALMON, many=True, tx2gene="tx.csv", changed=True),

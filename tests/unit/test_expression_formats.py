@@ -21,6 +21,7 @@ GENCODE = [
 ]
 SALMON = "Name\tLength\tEffectiveLength\tTPM\tNumReads\n"
 KALLISTO = "target_id\tlength\teff_length\test_counts\ttpm\n"
+RSEM = "gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n"
 ISOFORMS = "transcript_id\tgene_id\tlength\teffective_length\texpected_count\tTPM\tFPKM\tIsoPct\n"
 
 
@@ -83,6 +84,111 @@ def test_a_table_of_transcripts_fits_whatever_the_files_add_or_leave_out(tmp_pat
     found = levels(tmp_path, tx2gene=tmp_path / "t.csv")
     assert_the_files_counts(found)
     assert set(found["format"]) == {"salmon, transcripts summed to genes"}
+
+
+PAIRS = list(zip(TRANSCRIPTS, IDS, strict=True))
+TABLES = {
+    "write.csv": '"","TXNAME","GENEID"\n'
+    + "".join(f'"{row}","{name}","{gene}"\n' for row, (name, gene) in enumerate(PAIRS, 1)),
+    "write.csv2": '"";"TXNAME";"GENEID"\n'
+    + "".join(f'"{row}";"{name}";"{gene}"\n' for row, (name, gene) in enumerate(PAIRS, 1)),
+    "write.table": '"TXNAME" "GENEID"\n'
+    + "".join(f'"{row}" "{name}" "{gene}"\n' for row, (name, gene) in enumerate(PAIRS, 1)),
+    "semicolons": "".join(f"{name};{gene}\n" for name, gene in PAIRS),
+    "genes first": "gene\ttranscript\n" + "".join(f"{gene}\t{name}\n" for name, gene in PAIRS),
+    "symbols first": "".join(
+        f"{symbol},{gene},{name}\n" for symbol, (name, gene) in zip(GENES, PAIRS, strict=True)
+    ),
+    "genes first, numbered": ",gene,tx\n"
+    + "".join(f"{row},{gene},{name}\n" for row, (name, gene) in enumerate(PAIRS)),
+    "three columns": "".join(
+        f"{name}\t{gene}\t{symbol}\n" for symbol, (name, gene) in zip(GENES, PAIRS, strict=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", TABLES)
+def test_a_table_of_transcripts_may_be_written_in_any_way(tmp_path, layout):
+    put(tmp_path, "{}/quant.sf", quantified(TRANSCRIPTS))
+    (tmp_path / "t.txt").write_text(TABLES[layout])
+    assert_the_files_counts(levels(tmp_path, tx2gene=tmp_path / "t.txt"))
+
+
+def test_dragens_genes_stand_for_its_transcripts(tmp_path):
+    """Unless a table of transcripts is given: then its transcripts do."""
+    put(tmp_path, "{}.quant.genes.sf", quantified(IDS))
+    put(tmp_path, "{}.quant.sf", quantified(TRANSCRIPTS))
+    assert_the_files_counts(levels(tmp_path))
+    (tmp_path / "t.txt").write_text(TABLES["semicolons"])
+    found = levels(tmp_path, tx2gene=tmp_path / "t.txt")
+    assert_the_files_counts(found)
+    assert set(found["format"]) == {"salmon, transcripts summed to genes"}
+
+
+def test_gdcs_star_counts(tmp_path):
+    head = (
+        "gene_id gene_name gene_type unstranded stranded_first stranded_second tpm_unstranded fpkm_unstranded"
+    )
+    head = "# gene-model: GENCODE v36\n" + head.replace(" ", "\t") + "\nN_unmapped\t\t\t9\t9\t9\t\t\n"
+
+    def make(values):
+        return head + "".join(
+            f"{gene}.5\t{name}\tprotein_coding\t{value}\t0\t{value * 2}\t{value / 8}\t1\n"
+            for gene, name, value in zip(IDS, GENES, values, strict=True)
+        )
+
+    put(tmp_path, "run-{0}/{0}.rna_seq.augmented_star_gene_counts.tsv", make)
+    (tmp_path / "rna/MANIFEST.txt").write_text("id\tfilename\n")
+    assert_the_files_counts(levels(tmp_path))
+    assert list(levels(tmp_path, strand="reverse")["IL6"]) == list(VALUES[GENES.index("IL6")] * 2)
+    ingest_expression(quantifications=[tmp_path / "rna"], unit="tpm", out=tmp_path / "l.tsv")
+    assert list(read_levels(tmp_path / "l.tsv")["IL6"]) == list(VALUES[GENES.index("IL6")] / 8)
+
+
+@pytest.mark.parametrize("unit", ["counts", "tpm"])
+def test_of_nf_cores_folder_its_merged_table_is_read(tmp_path, unit):
+    put(tmp_path, "{}/quant.sf", quantified(TRANSCRIPTS))
+    for name, factor in (("counts", 1), ("tpm", 0.5), ("counts_scaled", 7)):
+        rows = [[gene, symbol, *row] for gene, symbol, row in zip(IDS, GENES, VALUES * factor, strict=True)]
+        text = "".join("\t".join(map(str, row)) + "\n" for row in [["gene_id", "gene_name", *SAMPLES], *rows])
+        (tmp_path / f"rna/salmon.merged.gene_{name}.tsv").write_text(text)
+    ingest_expression(quantifications=[tmp_path / "rna"], unit=unit, out=tmp_path / "l.tsv")
+    expected = VALUES[GENES.index("IL6")] * {"counts": 1, "tpm": 0.5}[unit]
+    assert list(read_levels(tmp_path / "l.tsv")["IL6"]) == list(expected)
+    (tmp_path / "rna/other").mkdir()
+    (tmp_path / f"rna/other/rsem.merged.gene_{unit}.tsv").write_text("gene_id\n")
+    with pytest.raises(InputError, match=r"several merged tables \(other/rsem.merged"):
+        ingest_expression(quantifications=[tmp_path / "rna"], unit=unit, out=tmp_path / "l.tsv")
+
+
+def in_rows(form, head=""):
+    def make(values):
+        return head + "".join(
+            form.format(name, value) + "\n" for name, value in zip(IDS, values, strict=True)
+        )
+
+    return make
+
+
+TWICE = {
+    "salmon": ("{}.quant.sf", quantified(IDS)),
+    "kallisto": ("{}/abundance.tsv", quantified(IDS, KALLISTO)),
+    "RSEM": ("{}.genes.results", in_rows("{0}\tt\t9\t9\t{1}\t1\t1", RSEM)),
+    "STAR": ("{}ReadsPerGene.out.tab", in_rows("{0}\t{1}\t0\t{1}", "N_unmapped\t1\t1\t1\n")),
+    "htseq-count": ("{}.counts", in_rows("{}\t{}")),
+    "featureCounts": ("{}.txt", in_rows("{}\t9\t{}", "Geneid\tLength\treads\n")),
+}
+
+
+@pytest.mark.parametrize("program", TWICE)
+def test_a_gene_twice_in_one_samples_file_is_refused_by_the_files_name(tmp_path, program):
+    name, make = TWICE[program]
+    put(tmp_path, name, make)
+    path = tmp_path / "rna" / name.format("A2")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[-1]]))
+    with pytest.raises(InputError, match=f"A2.*{IDS[-1]} is listed twice in this one sample's file"):
+        levels(tmp_path)
 
 
 def test_a_table_that_lacks_transcripts_is_said(tmp_path):

@@ -108,7 +108,13 @@ def test_a_wide_export_gets_its_suffixes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "unit"), [("5\t0\t12", "counts"), ("5.5\t0\t1200.1", "tpm"), ("5.5\t-1\t12.1", "log2")]
+    ("cells", "unit"),
+    [
+        ("5\t0\t12", "counts"),
+        ("1000000.5\t999999.5\t999999.1", "tpm"),
+        ("5.5\t-1\t12.1", "log2"),
+        ("25.5\t18.25\t33.1", "ct"),
+    ],
 )
 def test_the_unit_of_a_matrix_is_guessed_from_its_numbers(tmp_path: Path, cells: str, unit: str) -> None:
     small_redcap(tmp_path)

@@ -243,7 +243,7 @@ def test_quantiles_of_log2_values(tmp_path):
     [
         ("tpm", "tmm", "tmm needs counts; the unit is tpm"),
         ("log2", "tmm", "tmm needs counts; the unit is log2"),
-        ("log2", "cpm", "cpm needs counts or tpm; the unit is log2"),
+        ("log2", "cpm", "cpm needs counts or tpm or cpm; the unit is log2"),
         ("counts", "tmm", "needs --whole"),
         ("counts", "quantile", "needs --whole"),
     ],

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pniflow import files
-from pniflow.errors import InputError, listing
-from pniflow.expression.matrix import first_lines
+from pniflow.errors import InputError, listing, repeated
+from pniflow.expression.opened import as_text, first_lines
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -27,14 +27,22 @@ HEADERS: dict[str, tuple[str | tuple[str, ...], dict[str, str]]] = {
         ("gene_id\ttranscript_id(s)\tlength", "transcript_id\tgene_id\tlength"),
         {"tpm": "TPM", "counts": "expected_count"},
     ),
+    "gdc": ("gene_id\tgene_name\tgene_type\tunstranded", {"tpm": "tpm_unstranded", "counts": "unstranded"}),
 }
+GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
 BY_TRANSCRIPT = ("salmon", "kallisto")
 # What programs call the file of results; beside it they leave logs, binaries and summaries.
-RESULTS = re.compile(r"(?i)(\.rcc|quant\.sf|abundance\.tsv|ReadsPerGene\.out\.tab|\.genes\.results)(\.gz)?$")
+RESULTS = re.compile(
+    r"(?i)(\.rcc|quant(\.genes)?\.sf|abundance\.tsv|ReadsPerGene\.out\.tab|\.genes\.results"
+    r"|star_gene_counts\.tsv)(\.gz)?$"
+)
+# Salmon and DRAGEN can write both; and nf-core/rnaseq one table of all samples.
+OF_GENES = re.compile(r"(?i)quant\.genes\.sf(\.gz)?$")
+MERGED = r"(?i)(\w+\.)?merged\.gene_{unit}\.tsv(\.gz)?"
 # Ends of file names that say nothing about the sample; a folder per sample names it where nothing is left.
 SUFFIXES = re.compile(
     r"(?i)[._-]*(\.gz|\.txt|\.tsv|\.tab|\.csv|\.sf|\.rcc|\.out|ReadsPerGene|abundance|quant|\.genes|"
-    r"\.isoforms|\.results|\.counts?|\.featureCounts|\.htseq)$"
+    r"\.rna_seq|augmented_star_gene_counts|\.isoforms|\.results|\.counts?|\.featureCounts|\.htseq)$"
 )
 STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
 HOUSEKEEPING = "Housekeeping"
@@ -54,15 +62,18 @@ def detect(path: Path) -> str:
     Returns
     -------
     str
-        salmon, kallisto, rsem, star, htseq, rcc, rcc_export, soft, or matrix for any other table.
+        salmon, kallisto, rsem, gdc, star, htseq, rcc, rcc_export, soft, or matrix for any other table.
     """
-    if gate.read_head(path, 4, str(path)) == b"\x89HDF":
+    head = gate.read_head(path, 4, str(path))
+    if head == b"\x89HDF":
         raise InputError(f"{path}: this is HDF5; give abundance.tsv, which kallisto writes beside it.")
+    if head == b"PK\3\4":
+        return "matrix"
     lines = first_lines(path, 60)
     if not lines:
         raise InputError(f"{path}: the file is empty.")
     for name, (headers, _) in HEADERS.items():
-        if lines[0].startswith(headers):
+        if lines[lines[0].startswith("# gene-model") and len(lines) > 1].startswith(headers):
             return name
     if lines[0].startswith("N_unmapped\t"):
         return "star"
@@ -89,10 +100,17 @@ def _number(cell: str) -> bool:
     return re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", cell) is not None
 
 
-def expand(paths: Sequence[Path]) -> list[Path]:
+def expand(paths: Sequence[Path], unit: str = "counts", by_table: bool = False) -> list[Path]:
     """Replace patterns by what fits them, and a folder by the files in it and below, in order of name.
 
-    Of a folder with files that are named as a program names its results only these count.
+    Of a folder of nf-core/rnaseq its merged table of the unit counts; of one with files that are named as a
+    program names its results only these, and of a sample's genes and transcripts the genes, unless a table
+    of transcripts is given.
+
+    Raises
+    ------
+    InputError
+        Nothing fits, the folder has no files, or several merged tables.
     """
     found: list[Path] = []
     for path in [one for given in paths for one in _matching(given)]:
@@ -102,8 +120,22 @@ def expand(paths: Sequence[Path]) -> list[Path]:
         inside = sorted(item for item in path.rglob("*") if item.is_file() and not item.name.startswith("."))
         if not inside:
             raise InputError(f"{path}: the folder has no files.")
+        merged = [item for item in inside if re.fullmatch(MERGED.format(unit=unit), item.name)]
+        if len(merged) > 1:
+            names = [str(item.relative_to(path)) for item in merged]
+            raise InputError(f"{path}: the folder has several merged tables ({listing(names)}); name one.")
         results = [item for item in inside if RESULTS.search(item.name)]
-        found += results or [item for item in inside if not item.name.endswith(".summary")]
+        genes = {item.parent for item in results if OF_GENES.search(item.name)}
+        results = [
+            item
+            for item in results
+            if item.parent not in genes or bool(OF_GENES.search(item.name)) is not by_table
+        ]
+        found += merged or results or [item for item in inside if not item.name.endswith(".summary")]
+    if not found:
+        raise InputError(
+            f"{listing(list(paths))}: there is nothing but summaries; give the tables of counts."
+        )
     return found
 
 
@@ -131,14 +163,14 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
     Parameters
     ----------
     form : str
-        As `detect` returns it; for STAR with the strand: star:reverse.
+        As `detect` returns it; for STAR's and GDC's with the strand: star:reverse.
     unit : str
         counts or tpm.
 
     Raises
     ------
     InputError
-        The format has no such unit, or the file is not of the format.
+        The format has no such unit, the file is not of the format, or names a gene twice.
     """
     form, _, strand = form.partition(":")
     if form == "rcc":
@@ -148,11 +180,16 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
         column = HEADERS[form][1].get(unit)
         if column is None:
             raise InputError(f"{path}: {form} gives tpm and counts; the unit {unit} was declared.")
-        frame = read_rows(path, sep="\t", header=0)
+        if form == "gdc" and unit == "counts":
+            column = GDC_STRANDS[strand]
+        frame = read_rows(path, sep="\t", header=0, comment="#" if form == "gdc" else None)
         if column not in frame:
             raise InputError(
                 f"{path}: there is no column {column}, which {form} writes; make the file again."
             )
+        require_once(path, list(frame.iloc[:, 0]))
+        if form == "gdc":
+            frame = frame[~frame["gene_id"].str.startswith("N_")]
         if form != "rsem":
             return _quantified(path, frame.iloc[:, 0], frame[column])
         sample = _quantified(path, frame["gene_id"], frame[column])
@@ -161,7 +198,17 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
     frame = _star_rows(path) if form == "star" else read_rows(path, sep="\t", header=None)
     if form == "htseq" and not str(frame.iloc[0, -1]).isdigit():
         frame = frame.iloc[1:]
+    require_once(path, list(frame.iloc[:, 0]))
     return _quantified(path, frame.iloc[:, 0], frame.iloc[:, STRANDS[strand] if form == "star" else -1])
+
+
+def require_once(path: Path, labels: Sequence[str]) -> None:
+    """Refuse a sample's file that names a gene or transcript twice, as no program writes it."""
+    if len(set(labels)) < len(labels):
+        raise InputError(
+            f"{path}: {listing(repeated(labels), 3)} is listed twice in this one sample's file, which no"
+            " program writes; it may have been appended to itself, so fetch it again."
+        )
 
 
 def _only(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
@@ -173,7 +220,7 @@ def read_rows(path: Path, **options: object) -> pd.DataFrame:
     """Read a table as text."""
     import pandas as pd
 
-    content = io.BytesIO(gate.read_unpacked(path, str(path)))
+    content = io.BytesIO(as_text(path) or gate.read_unpacked(path, str(path)))
     try:
         table: pd.DataFrame = pd.read_csv(content, dtype=str, keep_default_na=False, **options)  # type: ignore[call-overload]
         return table

@@ -66,7 +66,8 @@ def identify(labels: Iterable[str], known: GeneMap, entrez: bool = False) -> lis
     Parameters
     ----------
     labels : iterable of str
-        Row labels as in the file: `CXCL8`, `IL8`, `ENSG00000169429.6`, `ENSG00000169429|CXCL8`, `3576`.
+        Row labels as in the file: `CXCL8`, `IL8`, `ENSG00000169429.6`, `ENSG00000169429|CXCL8`,
+        `CXCL8_ENSG00000169429`, `3576`.
     known : GeneMap
         The curated map.
     entrez : bool
@@ -84,6 +85,9 @@ def _identify(label: str, names: dict[str, Match], entrez: bool) -> Match | None
     found = names.get(label)
     if found is None and label.startswith("ENSG"):
         found = names.get(label.partition(".")[0].partition("_")[0]) if "|" not in label else None
+    if found is None and (place := label.find("ENSG")) > 0 and label[place - 1] in "_-.:; ":
+        # TNF_ENSG00000232810, as labs join the two.
+        label = f"{label[: place - 1]}|{label[place:]}"
     if found is None and "|" in label:
         cells = label.split("|")
         # IL6|3569; of more parts a number can be anything (GENCODE: the transcript's length).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from pniflow.errors import InputError, listing, repeated
 from pniflow.expression import formats
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
-from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
+from pniflow.expression.matrix import Block, read_blocks, read_layout, samples_of, transposed
 from pniflow.expression.qpcr import is_long_table, read_long_table
 from pniflow.expression.transcripts import by_gene
 from pniflow.expression.units import LINEAR
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal[
-    "auto", "matrix", "samples_in_rows", "star", "htseq", "salmon", "kallisto", "rsem", "rcc", "rcc_export"
+    "auto", "matrix", "samples_in_rows", "star", "gdc", "htseq", "salmon", "kallisto", "rsem", "rcc",
+    "rcc_export",
 ]  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def ingest_expression(
     *,
     matrix: Path | None = None,
     quantifications: list[Path] | None = None,
-    unit: Literal["counts", "tpm", "log2", "ct"],
+    unit: Literal["counts", "tpm", "cpm", "intensity", "log2", "ct"],
     samples: Path | None = None,
     out: Path,
     genes: Path | None = None,
@@ -49,13 +51,17 @@ def ingest_expression(
     ----------
     matrix : path
         A matrix of genes by samples in either orientation, plain or gzip, separated by tab, comma, semicolon
-        or blank; a featureCounts table, a GEO series matrix, a nanoString collector export, a table of qPCR
-        Ct values; or a folder of files of one sample each.
+        or blank, or the first sheet of a workbook (.xlsx); a featureCounts table, a GEO series matrix, a
+        GenomeStudio probe profile, a nanoString collector export, a table of qPCR Ct values; or a folder of
+        files of one sample each.
     quantifications : list of paths
         Files of one sample each, their folder, or a pattern (rna/*/quant.sf): STAR ReadsPerGene, htseq-count,
-        salmon, kallisto, RSEM, featureCounts, nanoString RCC.
+        salmon, kallisto, RSEM, DRAGEN, GDC's STAR counts, featureCounts, nanoString RCC. Of a folder of
+        nf-core/rnaseq the merged table of the unit is read.
     unit : str
-        What the numbers are: counts, tpm, log2, or ct (qPCR threshold cycles).
+        What the numbers are: counts (estimates with fractions too), tpm, cpm (counts per million), intensity
+        (of an array, not logarithmic), log2, or ct (qPCR threshold cycles). Numbers that cannot be of the
+        unit are refused; of an unlikely unit the levels and stderr tell.
     samples : path, optional
         Table of samples (contract samples). Its samples and the file's must be the same; names that differ
         only as R's make.names would change them are matched. A sample with a reason in the column `excluded`
@@ -69,9 +75,11 @@ def ingest_expression(
     format : str
         The files' format; auto reads it from their content, and matrix its orientation from the names.
     strand : str
-        Column of STAR's files; auto infers it from all of them and says so in the levels.
+        Column of STAR's files; auto infers it from all of them and says so in the levels (of GDC's files it
+        is the unstranded one).
     tx2gene : path, optional
-        Table of transcript and gene, for salmon and kallisto.
+        Table of transcript and gene, for salmon and kallisto; in any order of columns, with row numbers or
+        without.
     housekeeping : list of str, optional
         Row names of the panel's own reference genes (qPCR); nanoString files name theirs.
     allow_mangled : bool
@@ -85,7 +93,7 @@ def ingest_expression(
     """
     if (matrix is None) == (not quantifications):
         raise InputError("ingest-expression: give either --matrix or --quantifications.")
-    paths = formats.expand(quantifications or [matrix])  # type: ignore[list-item]
+    paths = formats.expand(quantifications or [matrix], unit, tx2gene is not None)  # type: ignore[list-item]
     sheet = None if samples is None else read_table(samples, "samples")
     excluded = [] if sheet is None or "excluded" not in sheet else _excluded(sheet)
     wanted = Wanted(unit, housekeeping or [], excluded, whole is not None)
@@ -96,9 +104,12 @@ def ingest_expression(
         gathered, said = _from_matrix(paths[0], wanted, form == "samples_in_rows")
     else:
         gathered, said = _from_samples(paths, form, wanted, strand, tx2gene)
-    gathered.finish(allow_mangled)
+    remarks = gathered.finish(allow_mangled)
     ids = gathered.samples
     source = matrix or paths[0]
+    if remarks:
+        print(f"{source}: {'; '.join(remarks)}.", file=sys.stderr)
+        said = "; ".join([said, *remarks])
     if samples is not None and sheet is not None:
         expected = [sample for sample in sheet["sample_id"] if sample not in set(excluded)]
         ids = match_samples(ids, expected, source, samples)
@@ -164,25 +175,18 @@ def _from_matrix(path: Path, wanted: Wanted, samples_are_rows: bool) -> tuple[Ac
         gathered = wanted.accumulator(path, samples)
         gathered.add(block)
         return gathered, "qPCR, a row per well"
-    layout = read_layout(path, samples_are_rows)
+    layout = read_layout(path, samples_are_rows, wanted.unit)
     if layout.genes_are_rows:
         gathered = wanted.accumulator(path, samples_of(layout))
         for block in read_blocks(layout):
             gathered.add(block, layout.entrez)
         return gathered, "matrix"
-    block, samples = _transposed(layout)
+    block, samples = transposed(layout)
+    _once(path, samples, "row")
     gathered = wanted.accumulator(path, samples)
     gathered.add(block, layout.entrez)
-    return gathered, "matrix, samples in rows"
-
-
-def _transposed(layout: Layout) -> tuple[Block, list[str]]:
-    """Read a matrix with samples in rows whole, and turn it."""
-    blocks = list(read_blocks(layout))
-    samples = [label for block in blocks for label in block.labels]
-    _once(layout.path, samples, "row")
-    values = np.concatenate([block.values for block in blocks]).T
-    return Block([layout.columns[column] for column in layout.values], values), samples
+    left = f" (left out as no genes: {listing(layout.others, 5)})" if layout.others else ""
+    return gathered, f"matrix, samples in rows{left}"
 
 
 def _once(path: Path, samples: list[str], what: str) -> None:
@@ -202,6 +206,8 @@ def _from_samples(
             share = f" (inferred: {forward:.0%} of stranded reads are forward)"
         said = f"star, {strand}{share}"
         form = f"star:{strand}"
+    elif form == "gdc":
+        form = f"gdc:{'unstranded' if strand == 'auto' else strand}"
     source = paths[0] if len(paths) == 1 else paths[0].parent
     if form == "rcc_export":
         exports = [formats.read_rcc_export(path) for path in paths]
@@ -241,6 +247,8 @@ def _tables(paths: Sequence[Path], unit: str) -> tuple[list[str], list[formats.Q
         blocks = list(read_blocks(layout))
         labels = np.array([label for block in blocks for label in block.labels], dtype=object)
         values = np.concatenate([block.values for block in blocks])
+        if len(layout.values) == 1:
+            formats.require_once(path, [label for label in labels if label.startswith("ENSG")])
         names += samples_of(layout)
         columns += [formats.Quantified(labels, column) for column in values.T]
     if len(columns) == len(paths) > len(set(names)):

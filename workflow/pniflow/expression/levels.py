@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pniflow.errors import InputError, listing
+from pniflow.errors import InputError, listing, shown
 from pniflow.expression.genes import GeneMap, Match, identify
 from pniflow.expression.matrix import Block
-from pniflow.expression.units import LARGEST_LOG2, LINEAR, fractions, offence
+from pniflow.expression.units import LINEAR, SUMMED, Evidence, floors, offence, refusal, remarks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +24,22 @@ MANGLED = re.compile(
     rf"(?i)\d{{1,2}}[-./] ?{_MONTH}([-./ ]\d{{2,4}})?|(mar|mrz|mär|sep|dec|dez|oct|okt)[- ]\d{{1,2}}"
     r"|\d{4}-\d\d-\d\d( 00:00:00)?"
 )
-# Lines of htseq-count (of old versions without "__") and STAR that are no genes.
+# Lines of htseq-count (of old versions without "__"), STAR and featureCounts that are no genes.
 SUMMARY = re.compile(
     r"__\w+|no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique"
-    r"|N_(unmapped|multimapping|noFeature|ambiguous)"
+    r"|N_(unmapped|multimapping|noFeature|ambiguous)|(Una|A)ssigned(_\w+)?"
 )
+# Rows of people and laboratories that are no genes (ERCC1 and ERCC2 are).
+TOTALS = re.compile(
+    r"(?i)(grand |column )?(total|sum|gesamt|summe|mean|average)s?([ _.]?(reads|counts?))?"
+    r"|(library|lib)[ _.]?size"
+)
+SPIKE_INS = re.compile(r"(?i)(\w*[_.-])?ERCC[-_.]?\d{5}|SIRV\w*\d+")
+# TNF.1, TNF-2: what make.unique and the like make of a symbol's second row.
+MADE_UNIQUE = re.compile(r"(.+)[._-]\d{1,2}")
 PROFILE_MINIMUM = 1.0
 # Entrez ids have gaps: of 20,000 genes the highest is above 100 million. Numbers of rows or probes have none.
 DENSE, MANY = 5, 100
-TRANSCRIPTOME = 1000  # rows; among so many TPM one is far above any log2 value
 
 
 class Accumulator:
@@ -45,7 +52,7 @@ class Accumulator:
     samples : sequence of str
         Labels of the columns.
     unit : str
-        counts, tpm, log2 or ct; cycles are held with their sign turned, so that higher is more expression.
+        One of units.UNITS; cycles are held with their sign turned, so that higher is more expression.
     known : GeneMap
         The curated map.
     housekeeping : sequence of str
@@ -71,16 +78,17 @@ class Accumulator:
     ) -> None:
         self.source, self.unit, self.known, self.kept = str(source), unit, known, kept
         self.samples = [label for place, label in enumerate(samples) if kept is None or kept[place]]
-        self.linear = unit in LINEAR
-        self.whole = unit == "counts" and not estimated
+        self.linear, self.estimated = unit in LINEAR, estimated
         self.housekeeping: dict[str, np.ndarray | None] = dict.fromkeys(housekeeping)
         count = len(self.samples)
         self.labels: list[str] = []
         self.matches: list[Match | None] = []
         self.genes: dict[str, np.ndarray] = {}
-        self.total, self.detected = np.zeros(count), np.zeros(count, dtype=np.int64)
+        self.evidence = Evidence(count)
+        self.detected = np.zeros(count, dtype=np.int64)
         self.top, self.top_label = np.full(count, -np.inf), np.full(count, "", dtype=object)
-        self.fractional = False
+        self.left: list[str] = []
+        self.seen: dict[str, Match] = {}
         self.rows: list[np.ndarray] | None = [] if whole else None
         # Sums over genes for the correlation with the mean of the others: y, y², y·t; n, t, t² (t: sum over
         # samples).
@@ -90,14 +98,14 @@ class Accumulator:
         """Add some rows."""
         if self.kept is not None:
             block = Block(block.labels, block.values[:, self.kept])
-        keep = [SUMMARY.fullmatch(label) is None for label in block.labels]
-        labels = [label for label, stays in zip(block.labels, keep, strict=True) if stays]
-        values = block.values if all(keep) else block.values[np.array(keep)]
+        (labels, values), left = genes_of(block)
+        self.left += left
         if not labels:
             return
         self._check(labels, values)
+        most = self.evidence.add(values)
         values = -values if self.unit == "ct" else values
-        matches = identify(labels, self.known, entrez)
+        matches = self._identified(labels, entrez)
         for row, match in enumerate(matches):
             if match is not None:
                 self._add_gene(match.gene, values[row])
@@ -108,24 +116,31 @@ class Accumulator:
         if self.rows is not None:
             self.rows.append(values)
         if self.linear:
-            self._add_totals(labels, values)
+            self._add_totals(labels, values, most)
         self._add_profile(values)
 
+    def _identified(self, labels: list[str], entrez: bool) -> list[Match | None]:
+        """Recognise labels; one that was made unique, by the row above with its plain name."""
+        matches = identify(labels, self.known, entrez)
+        for row, match in enumerate(matches):
+            if match is not None:
+                self.seen[labels[row]] = match
+            elif (again := MADE_UNIQUE.fullmatch(labels[row])) and again[1] in self.seen:
+                matches[row] = self.seen[again[1]]
+        return matches
+
     def _add_gene(self, gene: str, values: np.ndarray) -> None:
-        """Counts and TPM of several rows are summed; of log2 rows the highest is taken."""
-        if gene in self.genes and self.linear:
+        """Counts and TPM of several rows are summed; of log2 rows and probes the highest is taken."""
+        if gene in self.genes and self.unit in SUMMED:
             self.genes[gene] += values
         elif gene not in self.genes or _mean(values) > _mean(self.genes[gene]):
             self.genes[gene] = values.copy()
 
-    def _add_totals(self, labels: list[str], values: np.ndarray) -> None:
-        self.total += values.sum(axis=0)
+    def _add_totals(self, labels: list[str], values: np.ndarray, most: np.ndarray) -> None:
         self.detected += (values > 0).sum(axis=0)
-        row = values.argmax(axis=0)
-        value = values[row, np.arange(values.shape[1])]
-        higher = value > self.top
-        self.top[higher] = value[higher]
-        self.top_label[higher] = np.array(labels, dtype=object)[row[higher]]
+        if (higher := most > self.top).any():
+            self.top[higher] = most[higher]
+            self.top_label[higher] = np.array(labels, dtype=object)[values[:, higher].argmax(axis=0)]
 
     def _add_profile(self, values: np.ndarray) -> None:
         if not self.linear:
@@ -140,19 +155,17 @@ class Accumulator:
 
     def _check(self, labels: list[str], values: np.ndarray) -> None:
         """Refuse values that cannot be of the unit, naming the first."""
-        found = offence(values, self.unit, self.whole)
+        found = offence(values, self.unit)
         if found is not None:
             bad, why = found
             row, column = divmod(int(bad.argmax()), bad.shape[1])
-            shown = "blank" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
+            what = "blank" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
             raise InputError(
-                f"{self.source}: gene '{labels[row]}', sample '{self.samples[column]}' is {shown}; {why}."
+                f"{self.source}: gene '{labels[row]}', sample '{self.samples[column]}' is {what}; {why}."
             )
-        if self.unit == "tpm" and not self.fractional:
-            self.fractional = bool(fractions(values).any())
 
-    def finish(self, allow_mangled: bool = False) -> None:
-        """Check what only the whole file shows."""
+    def finish(self, allow_mangled: bool = False) -> list[str]:
+        """Check what only the whole file shows; return what is to be said of it."""
         mangled = [label for label in self.labels if MANGLED.fullmatch(label)]
         if mangled and not allow_mangled:
             raise InputError(
@@ -163,23 +176,45 @@ class Accumulator:
         if not any(match is not None for match in self.matches):
             raise InputError(f"{self.source}: {_no_gene(self.labels)}")
         self._refuse_numbered_rows()
-        if not self.linear:
-            return
-        empty = [sample for sample, total in zip(self.samples, self.total, strict=True) if total == 0]
+        empty = [
+            sample
+            for sample, total in zip(self.samples, self.evidence.total, strict=True)
+            if total == 0 and self.linear
+        ]
         if empty:
             raise InputError(
                 f"{self.source}: sample {listing(empty)} is zero for all genes; leave it out of the"
                 " study's sample table and matrix."
             )
-        if self.unit == "tpm" and not self.fractional and self.total.max() > 2e6:
+        self._refuse_sum()
+        if why := refusal(self.evidence, self.unit, self.samples, self.estimated):
+            raise InputError(f"{self.source}: {why}.")
+        return [*self._left(), *remarks(self.evidence, self.unit, self.estimated), *self._floored()]
+
+    def _left(self) -> list[str]:
+        """Say which rows were left out as no genes."""
+        spikes = sum(SPIKE_INS.fullmatch(label) is not None for label in self.left)
+        totals = [label for label in self.left if TOTALS.fullmatch(label)]
+        said = [*totals, *([f"spike-ins ({spikes})"] if spikes else [])]
+        return [f"left out as no genes: {listing(said, 5)}"] if said else []
+
+    def _floored(self) -> list[str]:
+        """Say how many values of the genes that are needed are at a floor, which linear levels show later."""
+        if self.linear:
+            return []
+        values = np.stack(list(self.genes.values()))
+        with np.errstate(invalid="ignore"):
+            share = float((values <= floors(values)).mean())
+        return [f"{share:.0%} of the values are at one lowest value"] if share else []
+
+    def _refuse_sum(self) -> None:
+        """Refuse a row that is the sum of all others in each sample, whatever its name."""
+        labels = set(self.top_label)
+        alone = self.unit in SUMMED and len(self.labels) > MANY and len(labels) == 1
+        if alone and np.allclose(2 * self.top, self.evidence.total, rtol=1e-6):
             raise InputError(
-                f"{self.source}: all values are whole numbers and samples sum to {self.total.max():.4g};"
-                " declare the unit counts."
-            )
-        if self.unit == "tpm" and len(self.labels) > TRANSCRIPTOME and self.top.max() < LARGEST_LOG2:
-            raise InputError(
-                f"{self.source}: no value is above {self.top.max():.4g}; these look like log2 values: declare"
-                " the unit log2."
+                f"{self.source}: the row {shown(labels.pop())} is the sum of all others in each sample and no"
+                " gene; take it out."
             )
 
     def _refuse_numbered_rows(self) -> None:
@@ -232,10 +267,10 @@ class Accumulator:
             "label": self.samples,
             "unit": self.unit,
             "format": form,
-            "library_size": self.total if linear else blank,
+            "library_size": self.evidence.total if linear else blank,
             "detected_genes": pd.array(self.detected if linear else [pd.NA] * len(blank), dtype="Int64"),
             "top_gene": list(self.top_label) if linear else [None] * len(blank),
-            "top_gene_share": self.top / self.total if linear else blank,
+            "top_gene_share": self.top / self.evidence.total if linear else blank,
             "profile_correlation": self.profile_correlation(),
             "housekeeping": self.housekeeping_level(),
         }
@@ -251,6 +286,16 @@ class Accumulator:
         return frame
 
 
+def genes_of(block: Block) -> tuple[Block, list[str]]:
+    """Return a block without the rows that are no genes, and the labels of these."""
+    keep = [not any(kind.fullmatch(label) for kind in (SUMMARY, TOTALS, SPIKE_INS)) for label in block.labels]
+    if all(keep):
+        return block, []
+    left = [label for label, stays in zip(block.labels, keep, strict=True) if not stays]
+    labels = [label for label, stays in zip(block.labels, keep, strict=True) if stays]
+    return Block(labels, block.values[np.array(keep)]), left
+
+
 def _mean(values: np.ndarray) -> float:
     """Average without missing values; of none minus infinity."""
     given = values[~np.isnan(values)]
@@ -259,20 +304,20 @@ def _mean(values: np.ndarray) -> float:
 
 def _no_gene(labels: list[str]) -> str:
     """Say why no row is a known human gene."""
-    shown = f"'{labels[0]}'" if labels else "no row"
+    first = shown(labels[0]) if labels else "no row"
     if any(label.startswith("ENSMUS") for label in labels[:100]):
-        return f"the row names ({shown}) are Ensembl ids of the mouse; human genes were expected."
-    if any(re.fullmatch(r"\w+_at", label) for label in labels[:100]):
+        return f"the row names ({first}) are Ensembl ids of the mouse; human genes were expected."
+    if any(re.fullmatch(r"\w+_at|ILMN_\d+", label) for label in labels[:100]):
         return (
-            f"the row names ({shown}) are Affymetrix probe sets, not genes; map them to gene symbols with"
-            " the array's annotation first (one row per gene) and give that matrix."
+            f"the row names ({first}) are an array's probes (Affymetrix probe sets, Illumina), not genes;"
+            " give a matrix with a column of gene symbols beside them (SYMBOL), from the array's annotation."
         )
     if any(re.match(r"ENST\d|[NX][MR]_\d", label) for label in labels[:100]):
         return (
-            f"the row names ({shown}) are transcripts, not genes; sum them to genes, or give"
+            f"the row names ({first}) are transcripts, not genes; sum them to genes, or give"
             " --tx2gene with the quantifier's own files."
         )
     return (
-        f"no row name (the first is {shown}) is a symbol, Ensembl or Entrez id of a gene that is needed;"
+        f"no row name (the first is {first}) is a symbol, Ensembl or Entrez id of a gene that is needed;"
         " human gene identifiers were expected."
     )

@@ -67,7 +67,7 @@ def read_expression(path: Path) -> Expression:
             f" '{chosen.iloc[row, column]}'; a log2 value was expected."
         )
     values = numbers.to_numpy(dtype=float)
-    if (found := offence(values, "log2", False)) is not None:
+    if (found := offence(values, "log2")) is not None:
         row, column = divmod(int(found[0].argmax()), values.shape[1])
         raise InputError(
             f"{path}: gene '{names[rows[row]]}', sample '{chosen.columns[column]}' is"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.genes import gene_map, identify
+from pniflow.expression.opened import as_text, first_lines, opened
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ SYMBOLS = re.compile(r"(?i)((external_|hgnc_)?gene[_. ]?)?(symbol|name)|hgnc")
 # Headers of a first column of numbers that are identifiers, and of one that only numbers the rows.
 IDS = re.compile(r"(?i).*(entrez|ncbi|gene[_. ]?id).*")
 NUMBERING = re.compile(r"(?i)(unnamed.*|x|v1|index|id|row.*|no|nr|#)?")
+# GenomeStudio's columns of a sample: the signal, and others beside it.
+_SIGNAL = re.compile(r"(?i)[._ -]?AVG_Signal\b[._ -]?")
+BESIDE = re.compile(
+    r"(?i)(.*[._ -])?(detection[._ -]?p[._ -]?val(ue)?|bead_stderr|avg_nbeads)([._]\d+)?"
+    r"|baseMean|log2FoldChange|lfcSE|stat|p_?value|padj|logFC|logCPM|FDR"  # DESeq2's and edgeR's of a test
+)
+# The three matrices of tximport in one table, as write.csv joins them.
+_TXIMPORT = re.compile(r"(abundance|counts|length)\.(.+)")
+# Columns of people where samples are rows, in capitals; symbols are in capitals, too (C1orf43 has its orf).
+PERSONAL = re.compile(
+    r"(?i)(id|subjid|age|crp|hscrp|sex|gender|male|female|white|black|asian|race|bmi|arm|group|time|visit|session|day|"
+    r"week|batch|plate|rin|ses|income|educ\w*|smok\w*|alcohol|illness)"
+)
+_GENE = re.compile(r"[A-Z][A-Z0-9]+(orf\d+[A-Z0-9]*)?([-.@_/|][A-Za-z0-9.]+)*|C[0-9XY]+orf\d+[A-Z0-9]*")
 BLOCK_BYTES = 8 << 20  # or more, so that a block of a wide matrix has many rows
 BLOCK_ROWS_BYTES = 2000  # per column
 MINIMUM_HEADER_GENES = 3
@@ -35,7 +50,11 @@ MINIMUM_HEADER_ENTREZ = 30  # of headers that are numbers, as samples' names can
 
 
 class Layout(NamedTuple):
-    """How a matrix is laid out."""
+    """How a matrix is laid out.
+
+    `others` are columns of numbers that are no genes, where samples are rows; `content` holds a file that is
+    no UTF-8 text as such.
+    """
 
     path: Path
     skip: int
@@ -45,6 +64,8 @@ class Layout(NamedTuple):
     values: tuple[int, ...]
     genes_are_rows: bool
     entrez: bool
+    others: tuple[str, ...] = ()
+    content: bytes | None = None
 
 
 class Block(NamedTuple):
@@ -54,32 +75,15 @@ class Block(NamedTuple):
     values: np.ndarray
 
 
-def first_lines(path: Path, most: int = 100, most_bytes: int | None = 4 << 20) -> list[str]:
-    """Return the first lines of a text file, without line ends; at least three where lines are long."""
-    lines: list[str] = []
-    seen = 0
-    try:
-        with gate.open_stream(path, str(path)) as stream:
-            for line in gate.lines_of(stream, path):
-                seen += len(line)
-                lines.append(line.decode("utf-8-sig").rstrip("\r\n"))
-                if len(lines) >= most or (most_bytes is not None and seen >= most_bytes and len(lines) > 2):
-                    break
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path}: this is not UTF-8 text, plain or gzip; export the matrix as a tab-separated or"
-            " comma-separated file."
-        ) from None
-    return lines
-
-
-def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
+def read_layout(path: Path, samples_are_rows: bool = False, unit: str = "counts") -> Layout:
     """Find out how a matrix is laid out.
 
     Parameters
     ----------
     samples_are_rows : bool
         Whether that is known; else it is read from the names.
+    unit : str
+        The unit that is wanted of a table of tximport, which has counts and TPM side by side.
 
     Raises
     ------
@@ -87,9 +91,12 @@ def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
         The file is absent, empty, not text, has no rows, no sample columns, or rows that do not fit the
         header.
     """
-    lines = first_lines(path)
+    content = as_text(path)
+    lines = first_lines(path, content=content)
     if lines and lines[0].startswith("!"):
         lines = _from_series_matrix(path)
+    if signals := [number for number, line in enumerate(lines) if _SIGNAL.search(line)]:
+        lines = [line if number >= signals[0] else "" for number, line in enumerate(lines)]
     skip = next((n for n, line in enumerate(lines) if line.strip() and line[0] not in "#!"), None)
     if skip is not None and lines[0].startswith("#1.2"):
         skip += 1  # GCT writes the numbers of rows and columns first
@@ -122,7 +129,18 @@ def read_layout(path: Path, samples_are_rows: bool = False) -> Layout:
     genes_are_rows, entrez = _orientation(header, rows)
     genes_are_rows &= not samples_are_rows
     label, values, numbered = _roles(path, header, rows, genes_are_rows)
-    layout = Layout(path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez or numbered)
+    entrez |= numbered
+    others = () if genes_are_rows else _no_genes(header, values, entrez)
+    values = tuple(column for column in values if column not in others)
+    names = tuple(header[column] for column in others)
+    parts = {column: _TXIMPORT.fullmatch(header[column]) for column in values}
+    if len({part[1] if part else "" for part in parts.values()} & {"abundance", "counts", "length"}) == 3:
+        wanted = "abundance" if unit == "tpm" else "counts"
+        values = tuple(column for column, part in parts.items() if part and part[1] == wanted)
+        header = [part[2] if (part := parts.get(column)) else name for column, name in enumerate(header)]
+    layout = Layout(
+        path, skip, delimiter, tuple(header), label, values, genes_are_rows, entrez, names, content
+    )
     _unique(path, samples_of(layout) if genes_are_rows else [])
     return layout
 
@@ -148,6 +166,21 @@ def _orientation(header: list[str], rows: list[list[str]]) -> tuple[bool, bool]:
 
 def _genes_among(labels: list[str], entrez: bool) -> int:
     return sum(match is not None for match in identify(labels, gene_map(), entrez))
+
+
+def _no_genes(header: list[str], values: tuple[int, ...], entrez: bool) -> tuple[int, ...]:
+    """Return the first and the last columns of numbers that are not named as genes are: age, bmi.
+
+    Between genes a name in another style is a gene, too (U3, snoU13, 7SK).
+    """
+    if entrez:
+        return tuple(column for column in values if not header[column].isdigit())
+    genes = [
+        column
+        for column in values
+        if _GENE.fullmatch(header[column]) and not PERSONAL.fullmatch(header[column])
+    ]
+    return tuple(column for column in values if genes and not genes[0] <= column <= genes[-1])
 
 
 def _from_series_matrix(path: Path) -> list[str]:
@@ -189,11 +222,16 @@ def _roles(
     # A column of text describes the genes; one word among numbers is a mistake that reading will find.
     text = [sum(not _is_number(row[column]) for row in rows) > len(rows) / 2 for column in range(len(header))]
     usable = [
-        not words and ANNOTATION.fullmatch(name) is None for words, name in zip(text, header, strict=True)
+        not words and ANNOTATION.fullmatch(name) is None and BESIDE.fullmatch(name) is None
+        for words, name in zip(text, header, strict=True)
     ]
+    if any(map(_SIGNAL.search, header)):
+        usable = [_SIGNAL.search(name) is not None for name in header]
     # A spreadsheet's empty columns have neither name nor value.
     empty = [not name and not any(row[column] for row in rows) for column, name in enumerate(header)]
-    label, entrez = _label(path, header, rows, text) if genes_are_rows else (0, False)
+    label, entrez = (
+        _label(path, header, rows, text) if genes_are_rows else (_sample_column(header, rows, text), False)
+    )
     begin = 1 if label == 0 or NUMBERING.fullmatch(header[0]) else 0
     values = tuple(
         column
@@ -206,8 +244,8 @@ def _roles(
             f"{path}: no column of numbers was found; a matrix has one column per sample"
             f"{', and decimal points, not commas' if comma else ''}."
         )
-    first = [row[0] for row in rows]
-    if not genes_are_rows and len(set(first)) < len(first):
+    names = [row[label] for row in rows]
+    if not genes_are_rows and len(set(names)) < len(names):
         raise InputError(
             f"{path}: genes are in columns, but the first column does not name the samples (its values"
             " repeat)."
@@ -215,20 +253,39 @@ def _roles(
     return label, values, entrez
 
 
+def _sample_column(header: list[str], rows: list[list[str]], text: list[bool]) -> int:
+    """Choose the column that names the samples, where these are rows.
+
+    It is the first column; or, where that repeats or numbers the rows, the first of text that does not.
+    """
+    first = [row[0] for row in rows]
+    if len(set(first)) == len(first) and not (NUMBERING.fullmatch(header[0]) and _counting(first)):
+        return 0
+    others = [column for column, words in enumerate(text) if words]
+    return next((column for column in others if len({row[column] for row in rows}) == len(rows)), 0)
+
+
+def _counting(cells: list[str]) -> bool:
+    """Tell whether cells count the rows from 0 or 1."""
+    return any(cells == [str(n) for n in range(first, first + len(cells))] for first in (0, 1))
+
+
 def _label(path: Path, header: list[str], rows: list[list[str]], text: list[bool]) -> tuple[int, bool]:
     """Choose the column of gene identifiers, and tell whether its digits are Entrez ids.
 
     It is the first column; or, where that holds neither Ensembl ids nor Entrez ids, a column named as symbols
-    are; or, where the first column numbers the rows, the first column of text.
+    are; or, where the first column numbers the rows, the first column of text; of transcripts that of genes.
     """
     first = [row[0] for row in rows]
     symbols = [column for column, name in enumerate(header) if text[column] and SYMBOLS.fullmatch(name)]
     if text[0]:
+        genes = [column for column, words in enumerate(text) if words and "ENSG" in rows[0][column]]
+        if genes and all(cell.startswith("ENST") and "|" not in cell for cell in first):
+            return genes[0], False
         ensembl = any("ENSG" in cell for cell in first)
         return (symbols[0] if symbols and not ensembl else 0), False
-    counting = [str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))]
     others = [*symbols, *(column for column in range(1, len(header)) if text[column])]
-    digits = all(cell.isdigit() for cell in first) and first not in counting
+    digits = all(cell.isdigit() for cell in first) and not _counting(first)
     if digits and (IDS.fullmatch(header[0]) or not others):
         return 0, True
     if not others:
@@ -265,7 +322,7 @@ def _unique(path: Path, labels: list[str]) -> None:
 
 def samples_of(layout: Layout) -> list[str]:
     """Return the samples' labels of a matrix with genes in rows."""
-    return sample_labels([layout.columns[column] for column in layout.values])
+    return sample_labels([_SIGNAL.sub("", layout.columns[column]) for column in layout.values])
 
 
 def sample_labels(columns: Sequence[str]) -> list[str]:
@@ -308,7 +365,7 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
     places = range(len(layout.values))
     wanted = [names[column] for column in (layout.label, *layout.values)]
     try:
-        with gate.open_stream(layout.path, str(layout.path)) as stream:
+        with opened(layout.path, layout.content) as stream:
             reader = pyarrow.csv.open_csv(
                 stream,
                 read_options=pyarrow.csv.ReadOptions(
@@ -342,10 +399,20 @@ def read_blocks(layout: Layout) -> Iterator[Block]:
         raise InputError(_offence(layout, str(error))) from None
 
 
+def transposed(layout: Layout) -> tuple[Block, list[str]]:
+    """Read a matrix with samples in rows whole, and turn it; return also the samples."""
+    import numpy as np
+
+    blocks = list(read_blocks(layout))
+    samples = [label for block in blocks for label in block.labels]
+    values = np.concatenate([block.values for block in blocks]).T
+    return Block([layout.columns[column] for column in layout.values], values), samples
+
+
 def _offence(layout: Layout, reason: str) -> str:
     """Find the first cell or line that stopped the reader, in a second, slower reading."""
     try:
-        with gate.open_stream(layout.path, str(layout.path)) as stream:
+        with opened(layout.path, layout.content) as stream:
             for number, raw in enumerate(gate.lines_of(stream, layout.path), start=1):
                 if number <= layout.skip + 1:
                     continue

@@ -25,7 +25,7 @@ from pniflow.errors import InputError, listing
 from pniflow.expression import distribution
 from pniflow.expression.genes import gene_map, symbols
 from pniflow.expression.ingest_expression import read_levels
-from pniflow.expression.units import LINEAR
+from pniflow.expression.units import LINEAR, floors
 from pniflow.files import write_json
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def normalize_expression(
     out : path
         Normalized log2 expression: column `gene`, then one column per sample.
     method : str, optional
-        reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM stay as they are); tmm:
+        reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM and counts per million
+        stay as they are); tmm:
         by the trimmed mean of M-values (counts); quantile: to the mean distribution over samples; none.
         Without it log2 values are left as they are and all others get reference_genes.
     mean : str
@@ -70,13 +71,14 @@ def normalize_expression(
         All rows of the lab's file, as ingest-expression writes them; tmm and quantile need it.
     report : path, optional
         JSON of what was done: method, reference genes found and missing, scale and scale factors of the
-        samples, floor, share of floored values.
+        samples, floor, share of floored values (of log2 values those at their own lowest one).
 
     Notes
     -----
     With fewer than six of the eleven reference genes reference_genes gives way: to the panel's own
-    housekeeping genes (nanoString, qPCR), else to library size, or for log2 values to none. This is said on
-    stderr and in the report. Cycles without any reference gene are refused.
+    housekeeping genes (nanoString, qPCR), else to library size, or for log2 values and
+    intensities to none. This is said on stderr and in the report. Cycles without any reference gene
+    are refused.
 
     Raises
     ------
@@ -108,6 +110,9 @@ def normalize_expression(
         result = values + shifts
     if unit in LINEAR:
         result, floored = floored_log2(result, floor)
+    else:
+        with np.errstate(invalid="ignore"):
+            floored = values <= floors(values)  # where the values had one before they came here
     write_table(_frame(names, list(table["sample_id"]), result), out)
     if reference is not None and reference.note:
         print(reference.note, file=sys.stderr)
@@ -228,6 +233,9 @@ def _reference(table: pd.DataFrame, unit: str, mean: str, source: str) -> Refere
         return Reference(level, "housekeeping", "geometric", found, missing, note)
     if unit == "ct":
         raise InputError(f"{why} name the panel's own reference genes: ingest-expression --housekeeping.")
+    if unit == "intensity":
+        why = f"{why} the intensities are only put on the log2 scale."
+        return Reference(None, "none", mean, found, missing, why)
     if linear:
         return Reference(None, "cpm", mean, found, missing, f"{why} library size is used instead.")
     return Reference(None, "none", mean, found, missing, f"{why} the log2 values are left as they are.")

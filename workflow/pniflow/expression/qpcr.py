@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pniflow.errors import InputError
 from pniflow.expression.formats import read_rows
-from pniflow.expression.matrix import MISSING, Block, first_lines
+from pniflow.expression.matrix import MISSING, Block
+from pniflow.expression.opened import first_lines
 
 COLUMNS = {
     "sample": re.compile(r"(?i)sample([ _.]?(name|id))?"),

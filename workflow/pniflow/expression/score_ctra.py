@@ -20,6 +20,7 @@ from pniflow.expression import composite
 from pniflow.expression.genes import COMPONENTS, GeneSet, read_gene_set, symbols
 from pniflow.expression.log2_table import Expression, read_expression, rows_of
 from pniflow.expression.people import TREATMENTS, read_people, read_visits
+from pniflow.expression.units import floors
 from pniflow.files import read_text
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def score_ctra(
         JSON that normalize-expression reports, for its floor.
     floor : float
         Without it, the log2 value that is the floor of the normalization (default: log2 of 0.125); values
-        equal to it count as floored.
+        equal to it count as floored, and those at the one lowest value that many share, as log2(x + 1) has.
     minimum_log2 : float
         Sensitivity ctra_low_expression_filter leaves out genes with a lower mean.
     minimum_sd : float
@@ -117,7 +118,11 @@ def score_ctra(
     lacking = _lacking(chosen, used, parts, expression)
     z = composite.z_scores(values)
     columns = _scores(values, z, used, component, weight, lacking, variant)
-    floored = values == (floor if normalization is None else _floor(normalization))
+    known = None if normalization is None else _floor(normalization)
+    floored = values == (floor if known is None else known)
+    if known is None or np.isnan(known):
+        with np.errstate(invalid="ignore"):
+            floored |= values <= floors(table.values)
     columns["floored_share"] = composite.mean_over_genes(np.where(np.isnan(values), np.nan, floored), used)
     filters = _filters(values, floored, minimum_log2, minimum_sd, maximum_floored)
     for name, out in {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from pniflow.errors import InputError
 from pniflow.expression.formats import Quantified, read_rows, summed
 from pniflow.expression.genes import gene_map, identify
-from pniflow.expression.matrix import first_lines
+from pniflow.expression.opened import first_lines
 
 # GENCODE's name of a transcript holds its gene: ENST00000456328.2|ENSG00000290825.1|...
 GENCODE = re.compile(r"ENST[^|]*\|(ENSG[^|]*)\|.*")
@@ -33,7 +35,7 @@ def by_gene(
         The files name transcripts only and there is no table, or it is of another annotation.
     """
     if tx2gene is not None:
-        table = read_tx2gene(tx2gene)
+        table = read_tx2gene(tx2gene, [_named(label) for label in samples[0].labels])
         made = [to_genes(sample, table, path, tx2gene) for sample, path in zip(samples, paths, strict=True)]
         share = min(known for _, known in made)
         said = "transcripts summed to genes"
@@ -56,17 +58,38 @@ def by_gene(
     )
 
 
-def read_tx2gene(path: Path) -> dict[str, str]:
-    """Read a table of transcript and gene: its first two columns, with a header or without.
+def read_tx2gene(path: Path, transcripts: Collection[str] = ()) -> dict[str, str]:
+    """Read a table of transcript and gene, with a header or without, with or without numbers of rows.
 
-    Transcripts are also known without their version.
+    The transcripts are in the column that has most of those of the samples (else the first), and the genes
+    in the next one to the right (else to the left). Transcripts are also known without their version.
+
+    Parameters
+    ----------
+    transcripts : collection of str, optional
+        Those of the samples' files.
+
+    Raises
+    ------
+    InputError
+        The table has fewer than two columns, or a transcript of two genes.
     """
-    lines = first_lines(path, 1)
-    delimiter = "," if lines and "," in lines[0] else "\t"
-    frame = read_rows(path, sep=delimiter, header=None)
-    if frame.shape[1] < 2:
+    lines = first_lines(path, 2)
+    delimiter = max("\t,; ", key=lines[-1].count) if lines else "\t"
+    # R's write.table names all columns but that of the row numbers.
+    width = lines[-1].count(delimiter) + 1 if lines else 1
+    frame = read_rows(
+        path, sep=delimiter, header=None, names=list(range(width)), skipinitialspace=True
+    ).fillna("")
+    wanted = {_unversioned(name) for name in transcripts}
+    among = [sum(_unversioned(cell) in wanted for cell in frame[column]) for column in frame]
+    place = int(np.argmax(among)) if len(among) > 1 else 0
+    others = [*range(place + 1, width), *range(place)]
+    others = [column for column in others if not _numbers_rows(list(frame[column]))] if place else others
+    if not others:
         raise InputError(f"{path}: two columns, transcript and gene, were expected.")
-    pairs = frame.iloc[:, :2].drop_duplicates()
+    pairs = frame[[place, others[0]]].drop_duplicates()
+    pairs.columns = [0, 1]
     repeated = pairs[0][pairs[0].duplicated()]
     if len(repeated):
         raise InputError(
@@ -74,6 +97,15 @@ def read_tx2gene(path: Path) -> dict[str, str]:
         )
     table = dict(zip(pairs[0], pairs[1], strict=True))
     return {_unversioned(name): gene for name, gene in table.items()} | table
+
+
+def _numbers_rows(cells: list[str]) -> bool:
+    """Tell whether cells number the rows below a header or without one."""
+    return any(cells[1:] == [str(n) for n in range(first, first + len(cells) - 1)] for first in (0, 1, 2))
+
+
+def _named(label: str) -> str:
+    return str(label).partition("|")[0]
 
 
 def _unversioned(name: str) -> str:
@@ -90,7 +122,7 @@ def to_genes(
     InputError
         Fewer than half of the transcripts are in the table: it is of another annotation.
     """
-    names = [str(label).partition("|")[0] for label in sample.labels]
+    names = [_named(label) for label in sample.labels]
     genes = [genes_of.get(name) or genes_of.get(_unversioned(name)) for name in names]
     known = sum(gene is not None for gene in genes)
     if known < len(genes) / 2:

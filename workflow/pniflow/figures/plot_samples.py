@@ -54,7 +54,8 @@ def plot_samples(about: Mapping[str, Any], sample_quality: pd.DataFrame) -> styl
     if "excluded" in table:
         left = int(table["excluded"].notna().sum())
         table = table[table["excluded"].isna()]
-    panels = [panel for panel in PANELS if table[panel.column].notna().any()]
+    unit = about.get("expression", {}).get("unit")
+    panels = [_named(panel, table, unit) for panel in PANELS if table[panel.column].notna().any()]
     if not panels:
         return "Nothing is known of the samples' quality."
     there = set(table["session_id"])
@@ -120,13 +121,14 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, panel: Panel, sessions: Mapping
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=style.FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.set_xlabel(_axis(panel, table))
+    axes.set_xlabel(panel.axis)
 
 
-def _axis(panel: Panel, table: pd.DataFrame) -> str:
-    """Return the measure in words; the reference genes of counts and TPM are per million."""
+def _named(panel: Panel, table: pd.DataFrame, unit: str | None) -> Panel:
+    """Return the panel with its measure in words; the reference genes of counts and TPM are per million."""
     linear = panel.column == "reference_level" and table["top_gene_share"].notna().any()
-    return f"{panel.axis} (per million)" if linear else panel.axis
+    per_million = linear and unit != "intensity"
+    return panel._replace(axis=f"{panel.axis} (per million)") if per_million else panel
 
 
 def _rounded(value: float) -> str:
@@ -160,7 +162,7 @@ def _words(
     spans = []
     for panel in panels:
         values = table[panel.column].to_numpy(dtype=float) * panel.factor
-        spans.append(f"{_axis(panel, table)} {_rounded(np.nanmin(values))} to {_rounded(np.nanmax(values))}")
+        spans.append(f"{panel.axis} {_rounded(np.nanmin(values))} to {_rounded(np.nanmax(values))}")
     alt = (
         f"Points of {numbers.plural(len(table), 'blood sample')} by session ({', '.join(sessions)}):"
         f" {'; '.join(spans)}. Samples with a flag: {notable}."

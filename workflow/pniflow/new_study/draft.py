@@ -188,11 +188,22 @@ def assays(draft: Draft, table: Guessed, rules: Mapping[str, Any], sessions: Map
             draft.add(4, key, value)
 
 
-def expression(draft: Draft, matrix: str, unit: str, sheet: Sheet, sessions: Mapping[str, str]) -> None:
+def expression(
+    draft: Draft, matrix: str, unit: str | None, sheet: Sheet, sessions: Mapping[str, str]
+) -> None:
     """Draft the expression section."""
     draft.add(0, "expression")
     draft.add(2, "matrix", matrix)
-    draft.add(2, "unit", unit, "guess from the numbers: counts, tpm or log2")
+    said = {"tpm": "guess: samples sum to a million; write cpm if these are counts per million"}
+    unsure = (
+        "not guessed: counts, tpm, cpm, intensity, log2 or ct" if unit is None else "guess from the numbers"
+    )
+    draft.add(2, "unit", unit, said.get(unit or "", unsure))
+    if unit is None:
+        draft.open.append(
+            f"what the numbers of {matrix} are; write it at expression.unit: counts (estimated ones too), "
+            "tpm, cpm (counts per million), intensity (of an array), log2 or ct (threshold cycles)."
+        )
     drafted = "a draft with one row per sample" + ("; fill in what is blank" if sheet.open else "")
     draft.add(
         2, "samples", sheet.name, drafted if sheet.rows else "guess: it lists the samples of the matrix"
@@ -227,16 +238,23 @@ def cat12(draft: Draft, scans: Scans, sessions: Sequence[str]) -> None:
     draft.open += scans.open
 
 
-def config(folders: Mapping[str, str], questionnaires: Sequence[str], unit: str, scanned: bool) -> list[str]:
-    """Return the lines of config.yaml; `unit` is that of the matrix, blank without one."""
+def config(
+    folders: Mapping[str, str], questionnaires: Sequence[str], expressed: bool, scanned: bool
+) -> list[str]:
+    """Return the lines of config.yaml."""
     lines = [
         "# How the study is analysed; every key and its default: config/README.md. What the files are: "
         "study.yaml."
     ]
     lines += [f"{key}: {flow(path)}" for key, path in folders.items()]
     lines += ["", "questionnaires:", f"  instruments: {flow(list(questionnaires))}"]
-    if unit in ("counts", "tpm"):
-        lines += ["", "expression:", "  normalization:", "    method: reference_genes  # guess"]
+    if expressed:
+        lines += [
+            "",
+            "expression:",
+            "  normalization:",
+            "    method: auto  # as the unit in study.yaml needs",
+        ]
     if scanned:
         lines += ["", "cat12:", "  batches: 2"]
     return lines

@@ -66,7 +66,7 @@ def new_study(
     given |= {"tables": [*(tables or [])], "assays": [*(assays or [])]}
     _check(given, out)
     data, names = _placed(given, out if matrix is not None else None)
-    unit, samples = guess_unit(matrix) if matrix is not None else ("", [])
+    unit, samples = guess_unit(matrix) if matrix is not None else (None, [])
     lists = {path: names[path] for path in tables or []}
     sheet_file = find_sheet(lists, samples) if samples else None
     lists.pop(sheet_file, None) if sheet_file else None
@@ -114,7 +114,7 @@ def new_study(
     )
     written = {
         "study.yaml": draft.lines,
-        "config.yaml": drafting.config(_folders(data, out), scored, unit, cat12 is not None),
+        "config.yaml": drafting.config(_folders(data, out), scored, matrix is not None, cat12 is not None),
     }
     written |= {"models.yaml": lines} if (lines := draft_models(has)) else {}
     written |= {"samples.tsv": sheet.lines(told.names, list(told.labels))} if sheet.rows else {}

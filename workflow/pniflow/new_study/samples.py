@@ -9,8 +9,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pniflow.errors import InputError, listing
 from pniflow.new_study.occasions import When, when
 from pniflow.new_study.people import guess_person
@@ -66,21 +64,27 @@ class Sheet:
         return ["\t".join(row) for row in [tuple(_COLUMNS.values()), *rows]]
 
 
-def guess_unit(matrix: Path) -> tuple[str, list[str]]:
-    """Guess what a matrix holds from its numbers; return the unit and the samples' names."""
-    from pniflow.expression.matrix import read_blocks, read_layout, samples_of
+def guess_unit(matrix: Path) -> tuple[str | None, list[str]]:
+    """Guess what a matrix holds from all its numbers; return the unit (or None) and the samples' names."""
+    from pniflow.expression.levels import genes_of
+    from pniflow.expression.matrix import read_blocks, read_layout, samples_of, transposed
+    from pniflow.expression.qpcr import is_long_table, read_long_table
+    from pniflow.expression.units import Evidence
 
+    if is_long_table(matrix):
+        return "ct", read_long_table(matrix)[0]
     layout = read_layout(matrix)
-    blocks = read_blocks(layout)
-    first = next(blocks)
-    values = first.values[np.isfinite(first.values)]
-    if not len(values):
-        raise InputError(f"{matrix.name}: the matrix has no values.")
-    whole = (values % 1 == 0).all() and (values >= 0).all()
-    unit = "counts" if whole else "log2" if values.max() < 30 else "tpm"
     if layout.genes_are_rows:
-        return unit, samples_of(layout)
-    return unit, [label for block in (first, *blocks) for label in block.labels]
+        blocks, samples = read_blocks(layout), samples_of(layout)
+    else:
+        block, samples = transposed(layout)
+        blocks = iter([block])
+    evidence = Evidence(len(samples))
+    for block in blocks:
+        evidence.add(genes_of(block)[0].values)
+    if not evidence.given.any():
+        raise InputError(f"{matrix.name}: the matrix has no values.")
+    return evidence.look(), samples
 
 
 def find_sheet(tables: Mapping[Path, str], samples: Sequence[str]) -> Path | None:

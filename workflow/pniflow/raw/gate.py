@@ -126,7 +126,7 @@ def open_stream(path: Path, name: str | None = None) -> io.BufferedReader:
     return io.BufferedReader(_Stream(path, name), _PIECE)
 
 
-def lines_of(stream: io.BufferedReader, name: object) -> Iterator[bytes]:
+def lines_of(stream: io.BufferedIOBase, name: object) -> Iterator[bytes]:
     """Yield the lines of a stream; one without end is refused, not held."""
     while line := stream.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:

@@ -157,11 +157,15 @@ def _assays(results: Results) -> Text:
     return sentences
 
 
+_LEVELS = {"cpm": "counts per million", "intensity": "intensities of an array", "ct": "threshold cycles"}
+
+
 def _expression(results: Results) -> Text:
     study, tables, cite = results.study, results.tables, results.bibliography.cite
     if "expression" not in study:
         return []
-    text: list[Any] = [f"Levels came as {study['expression']['unit']}"]
+    unit = study["expression"]["unit"]
+    text: list[Any] = [f"Levels came as {_LEVELS.get(unit, unit)}"]
     samples = tables.get("sample_quality")
     if samples is not None and samples["format"].notna().any():
         text.append(f" ({'; '.join(sorted(samples['format'].dropna().unique()))})")
