@@ -266,6 +266,21 @@ def test_scans_that_failed_quality_control_come_back(tmp_path):
     )
 
 
+def test_an_implausible_value_is_kept_and_the_model_fitted_without_it_too(tmp_path):
+    measures, participants = study(seed=7)
+    brain = measures[measures["measure"] == "ctra"].assign(measure="tiv", unit="ml", domain="imaging")
+    brain["value"] = 1500 + 10 * brain["value"]
+    document = one_model(["tiv"], ["session"], test={"a_family": ["session"]})
+    assert variant(fitted(tmp_path / "usual", brain, participants, document), "without_implausible").empty
+    brain.iloc[3, brain.columns.get_loc("value")] = 300.0
+    tables = fitted(tmp_path / "all", brain, participants, document)
+    rest = fitted(tmp_path / "rest", brain.drop(brain.index[3]), participants, document)["estimates"]
+    assert row(tables["estimates"], term="session")["n_observations"] == 46
+    assert_same_numbers(
+        variant(tables, "without_implausible"), rest[rest["term"] == "session"].reset_index(drop=True)
+    )
+
+
 def test_batch_of_the_sample(tmp_path):
     measures, participants = study(seed=7)
     samples = measures[measures["measure"] == "ctra"][["participant_id", "session_id"]].copy()

@@ -6,7 +6,7 @@ rule index_cat12:
     input:
         study=plan.study_file,
         folder=raw["cat12.folder"],
-        knowledge=(known := reads("study scans atlases/metrics")),
+        knowledge=(known := reads("study scans atlases/metrics atlases/ranges")),
     output:
         scans="<results>/cat12/scans.tsv",
     log:

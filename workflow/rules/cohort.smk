@@ -9,7 +9,7 @@ rule assemble_cohort:
         study=plan.study_file,
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
-        knowledge=(known := reads("* study atlases/groups atlases/test_retest")),
+        knowledge=(known := reads("* study atlases/groups atlases/test_retest atlases/ranges")),
     output:
         measures="<results>/cohort/measures.parquet",
         excluded="<results>/cohort/excluded_measures.parquet",

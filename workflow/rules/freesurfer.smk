@@ -5,7 +5,7 @@ rule ingest_freesurfer:
     input:
         study=plan.study_file,
         folder=raw["freesurfer.folder"],
-        knowledge=(known := reads("study regions atlases/freesurfer_*")),
+        knowledge=(known := reads("study regions atlases/freesurfer_* atlases/ranges")),
     output:
         regions="<results>/cat12/freesurfer.parquet",
     log:

@@ -8,7 +8,7 @@ rule summarize_labels:
         table=raw["cat12.labels.table"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=(known := reads("scans quality regions")),
+        knowledge=(known := reads("scans quality regions atlases/ranges")),
     output:
         regions="<results>/cat12/label_regions.parquet",
     log:

@@ -6,7 +6,7 @@ rule ingest_lesions:
     input:
         study=plan.study_file,
         folder=raw[LESIONS],
-        knowledge=(known := reads("study lesions")),
+        knowledge=(known := reads("study lesions atlases/ranges")),
     output:
         lesions="<results>/cat12/lesions.tsv",
     log:

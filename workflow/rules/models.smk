@@ -9,7 +9,7 @@ rule fit_models:
         models=plan.models_file,
         knowledge=(
             known := reads(
-                contracts(FITTED), f"estimates sensitivity diagnostics {PLANNED}"
+                contracts(FITTED), f"estimates sensitivity diagnostics atlases/ranges {PLANNED}"
             )
         ),
     output:

@@ -6,7 +6,7 @@ rule gather_surfaces:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=(known := reads("scans quality surfaces")),
+        knowledge=(known := reads("scans quality surfaces atlases/ranges")),
     output:
         surfaces="<results>/cat12/surfaces.npy",
         index="<results>/cat12/surfaces.tsv",

@@ -6,7 +6,7 @@ rule gather_voxels:
         folder=raw["cat12.folder"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=(known := reads("scans quality surfaces")),
+        knowledge=(known := reads("scans quality surfaces atlases/ranges")),
     output:
         voxels="<results>/cat12/voxels.npy",
         index="<results>/cat12/voxels.tsv",

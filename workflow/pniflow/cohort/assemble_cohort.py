@@ -117,6 +117,7 @@ def _joined(gathered: Gathered, branches: Mapping[str, Branch]) -> dict[str, pd.
     none = pd.DataFrame(columns=[*observations.COLUMNS, "rule"], dtype=object)
     steps = flags.changes(measures, roster)
     odd = [pd.DataFrame(columns=flags.COLUMNS, dtype=object), flags.of_changes(steps), flags.of_retest(steps)]
+    odd += [flags.of_values(measures), flags.of_copies(measures)]
     odd += [flag for branch in branches.values() for flag in branch.flags]
     odd += [flags.of_protocol(gathered.tables["protocol"])] if "protocol" in gathered.tables else []
     units = {name: about["unit"] for name, about in study["covariates"].items() if "unit" in about}

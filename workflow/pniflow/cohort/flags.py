@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 from pniflow import resources
 from pniflow.cohort.roster import PLACE, Roster
+from pniflow.imaging.ranges import implausible_measures
 
 COLUMNS = [*PLACE, "item", "rule", "value", "reason"]
 RATING_STEP = 10.0  # percent points of CAT12's rating: one letter grade
 ODD = 5.0  # robust z of a change: 3.5 would mark an outlier of one measure, here there are hundreds
 DUPLICATES = 20.0  # percent: the precision that ICH M10 (2022) asks of ligand-binding assays
+FEWEST_ALIKE = 3  # numbers that two scans share by copying, not by chance
 FEWEST = 8  # changes below which a spread says little
 
 
@@ -112,6 +114,35 @@ def of_retest(pairs: pd.DataFrame) -> pd.DataFrame:
     ]
     flagged = odd.assign(item="measure " + odd["measure"], rule="change beyond retest", value=odd["change"])
     return flagged.assign(reason=pd.Series(words, index=odd.index, dtype="str"))[COLUMNS]
+
+
+def of_values(measures: pd.DataFrame) -> pd.DataFrame:
+    """Flag numbers of the brain beyond what is usual (`resources/atlases/ranges.tsv`)."""
+    odd = implausible_measures(measures)
+    return odd.assign(item="measure " + odd["measure"], rule="implausible value")[COLUMNS]
+
+
+def of_copies(measures: pd.DataFrame) -> pd.DataFrame:
+    """Flag participant-sessions whose brain's numbers all equal those of another: one scan under two names.
+
+    Numbers of one kind are compared: the whole brain's, those of an atlas; three at least, and all that
+    either has.
+    """
+    import pandas as pd
+
+    brain = measures[(measures["domain"] == "imaging") & (measures["unit"] != "mark")]
+    brain = brain[~brain["measure"].str.startswith("lesion_")].dropna(subset=["value"])
+    kind = brain["measure"].str.extract(r"^(.+?)\.", expand=False).fillna("the whole brain")
+    said: dict[tuple[str, str], str] = {}
+    for name, numbers in brain.groupby(kind, observed=True):
+        wide = numbers.pivot(index=PLACE, columns="measure", values="value")
+        wide = wide[(wide.notna() & (wide != 0)).sum(axis=1) >= FEWEST_ALIKE]
+        for _, same in wide.groupby(pd.util.hash_pandas_object(wide, index=False)).groups.items():
+            for who, when in same[1:]:
+                of = f"all {len(wide.columns)} numbers of {name} equal those of {same[0][0]} {same[0][1]}"
+                said.setdefault((who, when), f"{of}; they may be one scan under two names")
+    rows = [(*place, "scan", "numbers of another scan", None, reason) for place, reason in said.items()]
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
 def of_protocol(protocol: pd.DataFrame) -> pd.DataFrame:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
+from pniflow.imaging.ranges import ANY, Range, range_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,7 @@ class Metric:
 
     name: str
     unit: str
-    minimum: float | None = None
-    maximum: float | None = None
+    range: Range = ANY
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ def _number(row: dict[str, str], column: str) -> float:
 @resources.cached
 def _metrics() -> dict[str, Metric]:
     return {
-        row["tag"]: Metric(
-            row["metric"], row["unit"], *(_number(row, x) if row[x] else None for x in ("minimum", "maximum"))
-        )
+        row["tag"]: Metric(row["metric"], row["unit"], range_of(row["metric"]))
         for row in resources.rows("atlases", "metrics")
     }
 
@@ -73,9 +71,10 @@ def metric(tag: str) -> Metric:
     statistic, _, rest = tag.partition("_")
     if statistic in ("mean", "median", "std") and rest in known:
         of = known[rest]
-        return (
-            of if statistic == "mean" else Metric(f"{of.name}_{statistic}", of.unit, of.minimum, of.maximum)
-        )
+        if statistic == "mean":
+            return of
+        spread = replace(of.range, usual_from=0.0) if statistic == "std" else of.range
+        return Metric(f"{of.name}_{statistic}", of.unit, spread)
     return Metric(tag, "unknown")
 
 

@@ -29,6 +29,7 @@ from pniflow.imaging.freesurfer_files import (
 )
 from pniflow.imaging.freesurfer_tables import ENDINGS, atlases_of, kind_of, read_table
 from pniflow.imaging.naming import by_pattern, entities
+from pniflow.imaging.ranges import refuse_impossible
 
 _OWN = {"mri", "stats", "surf", "label", "scripts", "touch", "tmp", "trash", "src"}
 """Folders of a person that FreeSurfer writes, with many texts that are no tables."""
@@ -99,6 +100,7 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
         file=sys.stderr,
     )
     table = pd.DataFrame(kept).drop(columns=["rank", "whole"])
+    refuse_impossible(table)
     table = table.rename(columns={"subject": "scan", "analysis": "cat_version"})
     table["cat_version"] = table["cat_version"].replace("", None)
     order = ["scan", "atlas", "metric", "source_name"]

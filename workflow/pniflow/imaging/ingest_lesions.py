@@ -12,6 +12,7 @@ from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing, shown
 from pniflow.imaging.naming import by_pattern, entities
+from pniflow.imaging.ranges import require_possible
 from pniflow.raw.text_tables import RawTable, numbers, read_raw
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _of_lst_ai(raw: RawTable, section: Mapping[str, Any]) -> tuple[Any, ...]:
     count, _, volume = (
         _numbers(frame[column], raw, column, column == _COLUMNS[0], False) for column in _COLUMNS
     )
+    require_possible(volume[0] / 1000, "lesion_volume", f"{raw.name}: {_COLUMNS[2]}")
     return participant, session, volume[0] / 1000, int(count[0]), raw.name
 
 
@@ -214,6 +216,8 @@ def _rows(
         if name in columns
     }
     volume = values["volume"] / _UNITS[section["unit"]]
+    for row, value in zip(frame.index, volume, strict=True):
+        require_possible(value, "lesion_volume", f"{raw.name}: row {row}, column '{columns['volume']}'")
     return frame[["participant_id", "session_id"]].assign(
         lesion_volume=volume, lesion_count=values.get("count")
     )

@@ -15,6 +15,7 @@ from pniflow.errors import InputError, repeated
 from pniflow.imaging.atlases import metric
 from pniflow.imaging.cat12.document import read_bytes
 from pniflow.imaging.cat12.label_files import AtlasValues, in_range
+from pniflow.imaging.ranges import require_possible
 from pniflow.raw import gate
 
 # Since 12.8.1 `ROI_hammers_Vgm.csv`, before `ROI_catROI_hammers_Vgm.csv` and
@@ -81,9 +82,10 @@ def regions(path: Path, source: str) -> dict[str, AtlasValues]:
         if len(row) != len(rows[0]):
             raise InputError(f"{source}: row {number} has {len(row)} cells, the header {len(rows[0])}.")
         values = np.array([_number(cell or "NaN", f"{source}: row {number}") for cell in row[1:]])
-        in_range(values, named["tag"], names, f"{source}: row {number}, {named['atlas']}/{named['tag']}")
+        place = f"row {number}, {named['atlas']}/{named['tag']}"
+        odd = in_range(values, named["tag"], names, source, place)
         result[stem] = AtlasValues(
-            named["atlas"], names, "", {named["tag"]: values}, ("values have four decimals",)
+            named["atlas"], names, "", {named["tag"]: values}, ("values have four decimals", *odd)
         )
     return result
 
@@ -108,9 +110,10 @@ def tissues(path: Path, source: str) -> dict[str, dict[str, float]]:
                 f"{source}: row {number} has {len(cells)} cells; name and TIV, or name and five volumes."
             )
         values = [_number(cell, f"{source}: row {number}") for cell in cells[1:]]
-        if any(value < 0 for value in values):
-            raise InputError(f"{source}: row {number} holds a negative volume.")
-        result[_stem(cells[0])] = dict(zip(order, values, strict=False))
+        volumes = dict(zip(order, values, strict=False))
+        for name, volume in volumes.items():
+            require_possible(volume, name, f"{source}: row {number}: {name}")
+        result[_stem(cells[0])] = volumes
     return result
 
 

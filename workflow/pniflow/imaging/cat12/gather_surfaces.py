@@ -18,6 +18,7 @@ from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12 import template
 from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.imaging.cat12.template import VERTICES
+from pniflow.imaging.ranges import VERTEX, MapCheck
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def gather_surfaces(
     sizes = [_length(path, side, mesh) for *_, side, path in parts]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).tolist()
     shape = (sum(sizes),) if mesh == "native" else (len(table), 2 * VERTICES[mesh])
+    look, flags = MapCheck(VERTEX.get(measure, measure), "vertices"), []
     wall = {side: template.medial_wall(side) for side in template.HALVES} if mesh == "32k" else {}
     if wall:
         wall["both"] = np.concatenate([wall["left"], wall["right"]])
@@ -107,17 +109,19 @@ def gather_surfaces(
             values = read_curv(path, source) if mesh == "native" else read_gifti(path, source, size)
             if wall:
                 values[wall[side]] = np.nan
+            flags.append(look.flags(values, source))
             flat[start : start + size] = values
         array.flush()
     columns = ["scan", "participant_id", "session_id", "hemisphere", "source"]
     rows = pd.DataFrame(
         [(*part[:4], part[4].relative_to(folder).as_posix()) for part in parts], columns=columns
     )
-    contracts.write_table(rows.assign(start=starts, vertices=sizes), index, "surfaces")
+    contracts.write_table(rows.assign(start=starts, vertices=sizes, flags=flags), index, "surfaces")
     if triangles is not None:
         found_triangles = template.both_triangles() if mesh == "32k" else _triangles(parts[:2], sizes, folder)
         with files.atomic_path(triangles) as temporary, open(temporary, "wb") as stream:
             np.save(stream, found_triangles.astype(np.int32))
+    say_flags(list(rows["source"]), flags)
     note = "medial wall NaN" if wall else "medial wall not masked: no mask of this mesh is at hand"
     print(f"{len(table)} scans, {_kind(measure, mesh, smoothing)}, {note}.", file=sys.stderr)
 
@@ -182,6 +186,13 @@ def _length(path: Path, side: str, mesh: str) -> int:
     if mesh == "native":
         return len(read_curv(path, path.name))
     return VERTICES[mesh] * (2 if side == "both" else 1)
+
+
+def say_flags(sources: Sequence[str], flags: Sequence[str]) -> None:
+    """Say what is implausible about the files of maps."""
+    for source, words in zip(sources, flags, strict=True):
+        if words:
+            print(f"{source}: {words}.", file=sys.stderr)
 
 
 def usable_scans(scans: pd.DataFrame, quality: Path | None) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ import numpy as np
 
 from pniflow import contracts, files
 from pniflow.errors import InputError, listing
-from pniflow.imaging.cat12.gather_surfaces import is_copy, usable_scans, walk
+from pniflow.imaging.cat12.gather_surfaces import is_copy, say_flags, usable_scans, walk
 from pniflow.imaging.nifti import header_of
+from pniflow.imaging.ranges import VOXEL, MapCheck
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ MAXIMUM_VOXELS = 2**26
 
 _FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian with a standard deviation of one
 _ENDINGS = (".nii", ".nii.gz")
+_TISSUE = re.compile(r"m0?wp[123]$")  # CAT12's modulated images of a tissue
 
 
 def gather_voxels(
@@ -72,12 +75,15 @@ def gather_voxels(
         raise InputError(f"{scans}: no scan of the table is to be read.")
     paths = images_of(folder, list(table["scan"]), prefix)
     grid, total = None, np.zeros(())
+    look, flags = look_at(prefix), []
     for path in paths:
         image = open_image(path, folder)
         grid = image if grid is None else grid
         check_grid(image, grid, path, paths[0], folder)
         with np.errstate(all="ignore"):
-            total = total + image_values(image, path, folder, smoothing)
+            values = image_values(image, path, folder)
+            flags.append(look.flags(values, path.relative_to(folder).as_posix()))
+            total = total + _smoothed(values, image, smoothing)
     assert grid is not None
     with np.errstate(invalid="ignore"):
         inside = total / len(paths) > threshold
@@ -90,7 +96,8 @@ def gather_voxels(
     with files.atomic_path(voxels) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=(len(paths), count))
         for row, path in enumerate(paths):
-            array[row] = image_values(open_image(path, folder), path, folder, smoothing)[inside]
+            image = open_image(path, folder)
+            array[row] = _smoothed(image_values(image, path, folder), image, smoothing)[inside]
         array.flush()
     _write_mask(mask, inside, grid.affine)
     rows = table[["scan", "participant_id", "session_id"]].reset_index(drop=True)
@@ -99,8 +106,10 @@ def gather_voxels(
         start=np.arange(len(paths)) * count,
         vertices=count,
         source=[path.relative_to(folder).as_posix() for path in paths],
+        flags=flags,
     )
     contracts.write_table(pd.DataFrame(rows), index, "surfaces")
+    say_flags(list(rows["source"]), flags)
     print(f"{len(paths)} scans, {count} voxels with a mean above {threshold:g}.", file=sys.stderr)
 
 
@@ -158,8 +167,19 @@ def check_grid(
         )
 
 
-def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing: float = 0.0) -> np.ndarray:
-    """Read an image, smoothed where asked for."""
+def look_at(prefix: str) -> MapCheck:
+    """Return what looks at the values of images with a prefix: a tissue of CAT12, or anything."""
+    return MapCheck(VOXEL if _TISSUE.search(prefix) else prefix, "voxels")
+
+
+def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path) -> np.ndarray:
+    """Read an image's values.
+
+    Raises
+    ------
+    InputError
+        The file is cut off, or holds an infinite value.
+    """
     source = path.relative_to(folder).as_posix()
     try:
         with np.errstate(all="ignore"):
@@ -168,6 +188,10 @@ def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing
         raise InputError(f"{source}: the image is cut off or damaged.") from None
     if np.isinf(values).any():
         raise InputError(f"{source}: the image holds an infinite value; make it again in CAT12.")
+    return values
+
+
+def _smoothed(values: np.ndarray, image: nibabel.Nifti1Image, smoothing: float) -> np.ndarray:
     if smoothing <= 0:
         return values
     from scipy.ndimage import gaussian_filter

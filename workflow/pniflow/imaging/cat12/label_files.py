@@ -60,8 +60,8 @@ class _Layout:
         Of each atlas: its name, its regions, the texts of its ids and version.
     slots : list of (int, str, str)
         Of each measure: place of its atlas, tag, text of its vector.
-    lengths, minimum, maximum : list of int, ndarray, ndarray, length slots
-        What each vector's length and values must be.
+    lengths, least, most : list of int, ndarray, ndarray, length slots
+        What each vector's length must be and its values usually are.
     """
 
     atlases: list[str] = field(default_factory=list)
@@ -70,8 +70,8 @@ class _Layout:
     versions: list[str] = field(default_factory=list)
     slots: list[tuple[int, str, str]] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
-    minimum: np.ndarray = field(default_factory=lambda: np.empty(0))
-    maximum: np.ndarray = field(default_factory=lambda: np.empty(0))
+    least: np.ndarray = field(default_factory=lambda: np.empty(0))
+    most: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 class LabelReader:
@@ -162,10 +162,10 @@ def _layout(root: Element, source: str) -> _Layout:
                 raise InputError(f"{source}: {what} stands twice in the file; keep one.")
             seen.add((element.tag, child.tag))
             layout.slots.append((number, child.tag, child.text or ""))
-    rules = [metric(tag) for _, tag, _ in layout.slots]
+    ranges = [metric(tag).range for _, tag, _ in layout.slots]
     layout.lengths = [len(layout.names[number]) for number, _, _ in layout.slots]
-    layout.minimum = np.array([-np.inf if one.minimum is None else one.minimum for one in rules])
-    layout.maximum = np.array([np.inf if one.maximum is None else one.maximum for one in rules])
+    layout.least = np.array([max(one.minimum, one.usual_from) for one in ranges])
+    layout.most = np.array([min(one.maximum, one.usual_to) for one in ranges])
     return layout
 
 
@@ -189,7 +189,7 @@ def _filled(layout: _Layout, vectors: list[bytes], source: str) -> list[AtlasVal
             notes[number].append(f"{place} is empty")
             continue
         if not sound:
-            _check(values[start:end], tag, layout.names[number], f"{source}: {place}")
+            notes[number] += _checked(values[start:end], tag, layout.names[number], source, place)
         held[number][tag] = values[start:end]
     return [
         AtlasValues(atlas, names, _version(said(version)), own, tuple([*odd, note] if note else odd))
@@ -215,19 +215,20 @@ def _all_numbers(
 
 
 def _sound(values: np.ndarray, ends: list[int], layout: _Layout) -> bool:
-    """Tell whether all vectors have their names' length and possible values; otherwise each is looked at."""
+    """Tell whether all vectors have their names' length and usual values; otherwise each is looked at."""
     if not layout.slots or [end - start for start, end in itertools.pairwise(ends)] != layout.lengths:
         return False
     if not all(layout.lengths):
         return False
     least, most = np.fmin.reduceat(values, ends[:-1]), np.fmax.reduceat(values, ends[:-1])
-    return not ((least < layout.minimum) | (most > layout.maximum)).any()
+    odd = (least < layout.least) | (most > layout.most) | np.isinf(least) | np.isinf(most)
+    return not odd.any()
 
 
-def _check(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:
+def _checked(vector: np.ndarray, tag: str, names: tuple[str, ...], source: str, place: str) -> list[str]:
     if len(vector) != len(names):
-        raise InputError(f"{place} has {len(vector)} values for {len(names)} names.")
-    in_range(vector, tag, names, place)
+        raise InputError(f"{source}: {place} has {len(vector)} values for {len(names)} names.")
+    return in_range(vector, tag, names, source, place)
 
 
 def _version(text: str) -> str:
@@ -262,19 +263,40 @@ def _by_id(atlas: str, ids: tuple[int, ...], names: tuple[str, ...]) -> tuple[tu
     return names, note, listing(sorted(repeated(names)), 3)
 
 
-def in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], place: str) -> None:
-    """Refuse values that a measure cannot have (`resources/atlases/metrics.tsv`): negative volumes, 25 mm of
-    cortex.
+def in_range(vector: np.ndarray, tag: str, names: tuple[str, ...], source: str, place: str) -> list[str]:
+    """Refuse values that a measure cannot have: negative volumes, 25 mm of cortex.
+
+    Parameters
+    ----------
+    vector : ndarray, shape (n,)
+    tag : str
+        What they measure, CAT12's word.
+    names : tuple of str, length n
+        Regions.
+    source, place : str
+        File, and where in it they stand, for sentences.
+
+    Returns
+    -------
+    list of str
+        What is possible but implausible, in words.
+
+    Raises
+    ------
+    InputError
+        A value is beyond its range, or infinite.
     """
     rule = metric(tag)
-    for limit, beyond, word in (
-        (rule.minimum, np.less, "at least"),
-        (rule.maximum, np.greater, "at most"),
-    ):
-        if limit is not None and beyond(vector, limit).any():
-            first = int(np.flatnonzero(beyond(vector, limit))[0])
-            raise InputError(
-                f"{place} of {names[first]} is {vector[first]:g} {rule.unit}; {word} {limit:g} is"
-                " possible, so the file"
-                " is damaged or the segmentation failed."
-            )
+    impossible = rule.range.impossible(vector)
+    if impossible.any():
+        first = int(np.flatnonzero(impossible)[0])
+        raise InputError(
+            f"{source}: {place} of {names[first]} is {vector[first]:g} {rule.unit};"
+            f" {rule.range.impossible_as(vector[first])}, so the file is damaged or the segmentation failed."
+        )
+    odd = np.flatnonzero(rule.range.implausible(vector))
+    if not len(odd):
+        return []
+    more = f" (and {len(odd) - 1} more)" if len(odd) > 1 else ""
+    said = f"{place} of {names[odd[0]]} is {vector[odd[0]]:g} {rule.unit}{more}"
+    return [f"{said}, {rule.range.implausible_as(vector[odd[0]])}"]

@@ -18,7 +18,7 @@ from pniflow.imaging.cat12 import document, exports, matfile
 from pniflow.imaging.cat12.gather_cat12 import region_writer
 from pniflow.imaging.cat12.index_cat12 import Scan, find_scans
 from pniflow.imaging.cat12.label_files import AtlasValues, LabelReader, read_labels
-from pniflow.imaging.cat12.report_xml import Report, globals_of, quality_of, quirks
+from pniflow.imaging.cat12.report_xml import Report, globals_of, implausible, quality_of, quirks
 from pniflow.imaging.naming import entities
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class _Parser:
                 if unknown:
                     flags.append(f"{atlas.atlas}: {unknown} region names are in no table")
         flags += self._exports(scan, read)
+        flags += implausible(read.globals)
         _refuse_repeated(read.atlases)
         read.quality["flags"] = "; ".join(flags)
         return read

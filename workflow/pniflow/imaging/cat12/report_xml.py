@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -11,9 +12,11 @@ import numpy as np
 
 from pniflow.errors import InputError
 from pniflow.imaging.cat12.document import items, numbers, without_paths
+from pniflow.imaging.ranges import range_of, require_possible
 
 GRADES = ("A+", "A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D+", "D", "D-", "E+", "E", "E-", "F")
 WORST = 10.5  # mark that CAT12 gives at most
+GLOBALS = ("tiv", "gm", "wm", "csf", "wmh", "mean_thickness", "sd_thickness", "stroke_lesion")
 MARKS = {"iqr": "IQR", "siqr": "SIQR", "ncr": "NCR", "icr": "ICR", "res_rms": "res_RMS", "res_ecr": "res_ECR"}
 
 
@@ -87,7 +90,7 @@ def globals_of(report: Report) -> dict[str, Any]:
     Raises
     ------
     InputError
-        A negative volume, fewer volumes than tissues, or a mean thickness outside 0 to 10 mm.
+        Fewer volumes than tissues, or a number that is impossible (`imaging.ranges`).
     """
     tissue = report.vector("subjectmeasures/vol_abs_CGW")
     if 0 < len(tissue) < 3:
@@ -108,13 +111,8 @@ def globals_of(report: Report) -> dict[str, Any]:
         "sd_thickness": sd_thickness,
         "stroke_lesion": lesions,
     }
-    for name in ("tiv", "gm", "wm", "csf", "wmh", "stroke_lesion"):
-        if row[name] < 0:
-            raise InputError(f"{report.source}: {name} is {row[name]:g} ml; a volume cannot be negative.")
-    if not (0 <= row["mean_thickness"] <= 10 or np.isnan(row["mean_thickness"])):
-        raise InputError(
-            f"{report.source}: the mean thickness is {row['mean_thickness']:g} mm; 0 to 10 mm is possible."
-        )
+    for name in GLOBALS:
+        require_possible(row[name], name, f"{report.source}: {name.replace('mean_', 'the mean ')}")
     return row | settings(report)
 
 
@@ -178,6 +176,16 @@ def quirks(report: Report, wmh_handling: str) -> list[str]:
     if len(parts) and abs(float(np.nansum(parts)) - total) > 0.005 * total:
         notes.append("tissue volumes do not add up to the intracranial volume")
     return notes
+
+
+def implausible(globals: Mapping[str, Any]) -> list[str]:
+    """Return which whole-brain numbers of a scan are possible but implausible, in words."""
+    rules = {name: range_of(name) for name in GLOBALS if name in globals}
+    return [
+        f"{name} is {globals[name]:g} {rule.unit}, {rule.implausible_as(globals[name])}"
+        for name, rule in rules.items()
+        if rule.implausible(globals[name])
+    ]
 
 
 def warnings(report: Report) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from pniflow import contracts
 from pniflow.errors import InputError, listing, shown
 from pniflow.imaging.atlases import region
-from pniflow.imaging.cat12.gather_surfaces import usable_scans
-from pniflow.imaging.cat12.gather_voxels import check_grid, image_values, images_of, open_image
+from pniflow.imaging.cat12.gather_surfaces import say_flags, usable_scans
+from pniflow.imaging.cat12.gather_voxels import check_grid, image_values, images_of, look_at, open_image
 from pniflow.imaging.cat12.template import plain_word
+from pniflow.imaging.ranges import refuse_impossible
 from pniflow.raw.text_tables import read_raw
 
 if TYPE_CHECKING:
@@ -77,10 +78,13 @@ def summarize_labels(
     masker.fit()
     voxel = abs(float(np.linalg.det(first.affine[:3, :3]))) / 1000  # ml
     sums = []
+    look, flags = look_at(prefix), []
     for path in paths:
         opened = open_image(path, folder)
         check_grid(opened, first, path, paths[0], folder)
-        values = np.nan_to_num(image_values(opened, path, folder))
+        values = image_values(opened, path, folder)
+        flags.append(look.flags(values, path.relative_to(folder).as_posix()))
+        values = np.nan_to_num(values)
         sums.append(np.asarray(masker.transform(type(opened)(values, opened.affine)), dtype=float).ravel())
     sources = [path.relative_to(folder).as_posix() for path in paths]
     of_scans = listed[["scan", "participant_id", "session_id"]].assign(source=sources)
@@ -88,7 +92,9 @@ def summarize_labels(
     found = found.assign(
         value=np.concatenate(sums) * voxel, atlas=atlas, metric="gm_volume", unit="ml", cat_version=None
     )
+    refuse_impossible(found)
     contracts.write_table(found, regions, "regions")
+    say_flags(sources, flags)
     print(f"{len(paths)} scans, {len(named)} regions of {atlas}.", file=sys.stderr)
 
 

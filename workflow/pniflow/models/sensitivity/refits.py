@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pniflow.imaging.ranges import implausible_measures
 from pniflow.models.analysis import ModelFit, fit_groups, joined
 from pniflow.models.results import Row, all_rows
 from pniflow.models.specification import Model, Plan
@@ -308,6 +309,25 @@ def _qc_failed_included(model: Model, cohort: Cohort, sources: Sources) -> Varia
     together = pd.concat([sources.measures, sources.excluded[columns]])
     everything = read_cohort(together, sources.participants, cohort.sessions[0], cohort.days)
     return Variant(model, everything, note="with scans that failed quality control")
+
+
+def without_implausible(model: Model, cohort: Cohort, plan: Plan, sources: Sources) -> list[Row]:
+    """Refit a model without the numbers that are flagged as implausible; no rows where it has none."""
+    odd = implausible_measures(sources.measures)
+    used = {name.removesuffix(PERSON_MEAN) for name in (*model.outcomes, *model.variables)}
+    odd = odd[odd["measure"].isin(used)]
+    measures, lost = dict(cohort.measures), 0
+    for name, values in odd.groupby("measure", observed=True):
+        rows = cells_of(cohort, values)
+        rows = rows[rows >= 0]
+        measures[str(name)] = measures[str(name)].copy()
+        measures[str(name)][rows] = np.nan
+        lost += len(rows)
+    if not lost:
+        return []
+    note = f"{lost} implausible value{'s' if lost > 1 else ''} left out"
+    variant = Variant(model, replace(cohort, measures=measures), note=note)
+    return variant_rows(variant, "without_implausible", plan, ["without_implausible"])
 
 
 def _batch(model: Model, cohort: Cohort, sources: Sources) -> Variant:

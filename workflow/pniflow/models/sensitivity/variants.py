@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from pniflow.models.sensitivity.refits import (
     refit,
     specification_rows,
     subgroup_rows,
+    without_implausible,
 )
 from pniflow.models.specification import Family, Model, Plan
 from pniflow.models.study_data import SESSION, Cohort
@@ -74,6 +76,8 @@ def of_model(analysis: Prespecified) -> tuple[list[Row], list[Row]]:
             remarks += notes
         except NotPossible as reason:
             remarks.append(_not_possible(model, word, str(reason)))
+    with contextlib.suppress(NotPossible):  # what is left is too little
+        varied += without_implausible(model, cohort, plan, analysis.sources)
     rows, lacking = subgroup_rows(model, cohort, plan)
     varied += rows
     remarks += [_not_possible(model, word, reason) for word, reason in lacking]
