@@ -91,7 +91,8 @@ def test_one_scan_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_versions_of_cat12_are_not_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(tmp_path, capsys, globals=TABLES["globals"].replace("12.8.1_2042", "12.9_2550", 1))
-    assert "The scans mix CAT12 versions" in said and "rsub-A_post" in said and "allow_mixed_versions" in said
+    assert "The scans mix CAT12 versions" in said and "rsub-A_post" in said
+    assert "cat12.allow_mixed: [version]" in said
 
 
 def test_a_covariate_that_is_no_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

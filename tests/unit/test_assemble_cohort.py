@@ -327,7 +327,7 @@ def test_mixed_versions_are_flagged_when_allowed(tmp_path: Path) -> None:
     call(assemble_cohort, **paths, allow_mixed_versions=True)
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
-    assert "MIXED, accepted by cat12.allow_mixed_versions" in note
+    assert "MIXED, accepted by cat12.allow_mixed: " in note
     assert "12.9_2550: rsub-B_post" in note
     assert "lesions before segmentation: none" in note
     assert values(paths["out"], "mean_thickness")[("A", "ses-pre")] == 2.625
@@ -346,6 +346,8 @@ def test_thickness_is_never_compared_across_its_definitions(tmp_path: Path) -> N
     rows = read_table(paths["out"] / "exclusions.tsv", "exclusions")
     listed = rows.loc[rows["rule"] == "thickness not comparable", "item"].tolist()
     assert listed == [f"thickness of scan rsub-{scan}" for scan in ("A_pre", "A_post", "B_pre", "B_post")]
+    call(assemble_cohort, **paths, allow_mixed=["version", "thickness_definition"])
+    assert values(paths["out"], "mean_thickness")[("A", "ses-pre")] == 2.625
 
 
 @pytest.mark.parametrize(
@@ -386,10 +388,12 @@ def test_a_persons_only_scan_does_not_mix_pipelines(tmp_path: Path) -> None:
     rows = read_table(paths["out"] / "exclusions.tsv", "exclusions")
     assert rows.loc[rows["rule"] == "cross-sectional run", "item"].tolist() == ["scan rsub-B_pre"]
     call(assemble_cohort, **paths, allow_mixed_versions=True)
+    assert ("B", "ses-pre") not in values(paths["out"], "tiv")  # the old switch is for versions and scanners
+    call(assemble_cohort, **paths, allow_mixed=["pipeline"])
     assert ("B", "ses-pre") in values(paths["out"], "tiv")
     flow = read_table(paths["out"] / "flow.tsv", "flow")
     note = flow.loc[(flow["step"] == "complete") & (flow["branch"] == "imaging"), "note"].item()
-    assert "MIXED, accepted by cat12.allow_mixed_versions" in note
+    assert "MIXED, accepted by cat12.allow_mixed: " in note
     assert "cross-sectional: rsub-B_pre; longitudinal: rsub-A_post, rsub-A_pre" in note
 
 

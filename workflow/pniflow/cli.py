@@ -34,6 +34,7 @@ COMMANDS = {
     "check-design": "pniflow.models",
     "fit-models": "pniflow.models",
     "fit-lmm": "pniflow.models",
+    "harmonize": "pniflow.models",
     "fit-over-genes": "pniflow.genes",
     "fit-surface": "pniflow.maps",
     "fit-voxels": "pniflow.maps",

@@ -9,7 +9,9 @@ rule assemble_cohort:
         study=plan.study_file,
         participants="<results>/study/participants.tsv",
         sessions="<results>/study/sessions.tsv",
-        knowledge=(known := reads("* study atlases/groups atlases/test_retest atlases/ranges")),
+        knowledge=(
+            known := reads("* study atlases/groups atlases/test_retest atlases/ranges")
+        ),
     output:
         measures="<results>/cohort/measures.parquet",
         excluded="<results>/cohort/excluded_measures.parquet",
@@ -48,7 +50,13 @@ rule assemble_cohort:
         "../../envs/pniflow.yaml"
     params:
         minimum_quality=lookup(dpath="cat12/minimum_quality", within=config),
-        mixed=switch("allow-mixed-versions", config["cat12"]["allow_mixed_versions"]),
+        mixed=switch(
+            "allow-mixed " + " ".join(config["cat12"]["allow_mixed"]),
+            config["cat12"]["allow_mixed"],
+        ),
+        mixed_versions=switch(
+            "allow-mixed-versions", config["cat12"]["allow_mixed_versions"]
+        ),
         out=subpath(output.flow, parent=True),
         code=code_digest("cohort.assemble_cohort", known),
         made_by=[code_digest(stage, []) for stage in MADE_BY],
@@ -59,4 +67,4 @@ rule assemble_cohort:
         " --study {input.study:q}"
         " --participants {input.participants:q} --sessions {input.sessions:q}"
         f"{flags(COHORT)}"
-        " --minimum-quality {params.minimum_quality}{params.mixed} --out {params.out:q} 2> {log:q}"
+        " --minimum-quality {params.minimum_quality}{params.mixed}{params.mixed_versions} --out {params.out:q} 2> {log:q}"

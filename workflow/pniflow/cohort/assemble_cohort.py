@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pniflow.cohort.branches import Branch, Gathered, made
 from pniflow.cohort.roster import PLACE, enrol, with_numbers, without_excluded
 from pniflow.errors import InputError
+from pniflow.imaging.comparability import Kind
 from pniflow.tables import read
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def assemble_cohort(
     sessions: Path,
     tables: Mapping[str, Path],
     minimum_quality: float = 60.0,
+    allow_mixed: list[Kind] | None = None,
     allow_mixed_versions: bool = False,
     out: Path,
 ) -> None:
@@ -41,8 +43,10 @@ def assemble_cohort(
         What the stages made, by the names of `pniflow.tables`; `ctra` needs `samples`.
     minimum_quality : float
         Scans rated lower (SIQR, else IQR, in percent) are left out and listed.
+    allow_mixed : list of str
+        What may be mixed among scans: version, pipeline, scanner, thickness_definition; flagged in flow.tsv.
     allow_mixed_versions : bool
-        Accept scans of different CAT12 versions; flagged in flow.tsv.
+        The same as version and scanner.
     out : path
         Folder for the tables.
 
@@ -50,8 +54,8 @@ def assemble_cohort(
     ------
     InputError
         Nobody is in the study; a row about a participant or session that the records do not know, a
-        participant-session twice, two scans of one participant-session, mixed CAT12 versions, or a table
-        against its contract.
+        participant-session twice, two scans of one participant-session, scans that must not be mixed, or
+        a table against its contract.
     """
     from pniflow import config
     from pniflow.cohort.dictionary import dictionary, dictionary_table
@@ -76,7 +80,8 @@ def assemble_cohort(
             f"{participants}: nobody is in this study: no record, sample or scan names a participant; see "
             "whether the files that study.yaml names have rows."
         )
-    gathered = Gathered(described, roster, held, tables, minimum_quality, allow_mixed_versions)
+    allowed = {*(allow_mixed or ()), *(("version", "scanner") if allow_mixed_versions else ())}
+    gathered = Gathered(described, roster, held, tables, minimum_quality, allowed)
     cohort = _joined(gathered, made(gathered))
     words = dictionary(described, cohort["measures"])
     out = Path(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,8 @@ class Gathered:
         Name (of `pniflow.tables`) -> table, and where it was read.
     minimum_quality : float
         Scans rated lower (in percent) are left out.
-    allow_mixed : bool
-        Go on where versions or analyses are mixed, and say so.
+    allowed : collection of str
+        Kinds of mixture (`imaging.comparability.Kind`) with which to go on and say so.
     """
 
     study: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Gathered:
     tables: Mapping[str, pd.DataFrame]
     paths: Mapping[str, Path]
     minimum_quality: float
-    allow_mixed: bool
+    allowed: Collection[str]
 
     def has(self, name: str, section: str) -> bool:
         """Tell whether a table is there and has rows, or the study declares its section all the same."""
@@ -56,7 +56,7 @@ class Gathered:
         if not any(self.has(name, "cat12") for name in kinds):
             return None
         listed = scanning.scan_list({self.paths[name]: self.tables[name] for name in kinds})
-        return scanning.sorted_out(listed, self.minimum_quality, self.allow_mixed)
+        return scanning.sorted_out(listed, self.minimum_quality, self.allowed)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def imaging(gathered: Gathered) -> Branch | None:
     """
     import pandas as pd
 
-    tables, paths, mixed = gathered.tables, gathered.paths, gathered.allow_mixed
+    tables, paths, allowed = gathered.tables, gathered.paths, gathered.allowed
     listed = gathered.scans
     if listed is None:
         return None
@@ -171,13 +171,13 @@ def imaging(gathered: Gathered) -> Branch | None:
     whole, regions = tables.get("globals"), tables.get("regions")
     if whole is not None:
         scanning.refuse_other_handling(processed, whole, handling, paths["globals"])
-    note = scanning.compared(processed, whole, regions, mixed, paths[kinds[-1]], tables.get("protocol"))
+    note = scanning.compared(processed, whole, regions, allowed, paths[kinds[-1]], tables.get("protocol"))
     numbers = observations.of_scans(processed, regions, whole)
     if "label_regions" in tables:
         labelled = observations.of_labels(processed, tables["label_regions"])
         numbers = pd.concat([numbers, labelled], ignore_index=True)
     excluded = [exclusions.of_scans(listed)]
-    if scanning.thickness_differs(processed):
+    if scanning.thickness_differs(processed) and "thickness_definition" not in allowed:
         numbers = numbers[~numbers["measure"].str.endswith("thickness")]
         excluded.append(exclusions.of_thickness(processed))
     gated = (
@@ -207,7 +207,7 @@ def freesurfer(gathered: Gathered) -> Branch | None:
     """
     import pandas as pd
 
-    from pniflow.imaging.comparability import mixed_versions
+    from pniflow.imaging.comparability import mixtures
 
     if not gathered.has("freesurfer", "freesurfer"):
         return None
@@ -218,9 +218,7 @@ def freesurfer(gathered: Gathered) -> Branch | None:
     given = held[["scan", "atlas", *PLACE]].drop_duplicates()
     for _, same in given.groupby("atlas", observed=True, sort=True):
         refuse_twice(same, "scan", "folders of FreeSurfer", path)
-    mixed = mixed_versions(scans.assign(cat_version=None), held)
-    if mixed and not gathered.allow_mixed:
-        raise InputError(scanning.refusal(mixed, path))
+    mixed = scanning.accepted(mixtures(scans.assign(cat_version=None), held), gathered.allowed, path)
     numbers = observations.of_freesurfer(held)
     rated = (
         scans.iloc[:0].reindex(columns=[*PLACE, "rule", "reason"])
@@ -238,7 +236,7 @@ def freesurfer(gathered: Gathered) -> Branch | None:
         matched[PLACE].drop_duplicates(),
         flagged[flagged["rule"].isna()].drop(columns="rule"),
         exclusions.of_scans(pd.concat([left, lost]), "freesurfer"),
-        scanning.MIXED + " ".join(mixed) if mixed else "",
+        mixed,
         flagged.dropna(subset=["rule"]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from pniflow.errors import InputError, listing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pniflow.imaging.comparability import Kind
+
 from pniflow.cohort.roster import PLACE
 
 GATE = "quality below threshold"
-MIXED = "MIXED, accepted by cat12.allow_mixed_versions: "
+MIXED = "MIXED, accepted by cat12.allow_mixed: "
 
 
 def scan_list(tables: dict[Path, pd.DataFrame]) -> pd.DataFrame:
@@ -68,11 +71,11 @@ def compared(
     scans: pd.DataFrame,
     globals: pd.DataFrame | None,
     regions: pd.DataFrame | None,
-    allow_mixed: bool,
+    allowed: Collection[str],
     path: Path,
     protocol: pd.DataFrame | None = None,
 ) -> str:
-    """Refuse scans that must not be mixed (versions, pipelines, settings) unless allowed; say what is mixed.
+    """Refuse scans that must not be mixed (versions, pipelines, scanners) unless allowed; say what is mixed.
 
     Parameters
     ----------
@@ -80,8 +83,8 @@ def compared(
         The scans that are compared: scan, cat_version, longitudinal.
     globals, regions : DataFrame, optional
         As CAT12's files say, of all scans.
-    allow_mixed : bool
-        Go on, and say what is mixed.
+    allowed : collection of str
+        Kinds of mixture with which to go on and say what is mixed.
     path : path
         Where the sentence says that the scans stand.
     protocol : DataFrame, optional
@@ -90,22 +93,19 @@ def compared(
     Raises
     ------
     InputError
-        Something is mixed and `allow_mixed` is False; the sentence names the scans of each kind.
+        Something is mixed that is not allowed; the sentence names the scans of each kind.
     """
-    from pniflow.imaging.comparability import mixed_images, mixed_versions
+    from pniflow.imaging.comparability import mixtures
 
     about = scans[["scan", "cat_version", "longitudinal"]]
     if globals is not None:  # scans without a report have no row there
         others = globals.drop(columns="longitudinal", errors="ignore")
         about = scans[["scan", "longitudinal"]].merge(others, on="scan", how="left")
     held = None if regions is None else regions[regions["scan"].isin(scans["scan"])]
-    mixed = mixed_versions(about, held)
-    if protocol is not None:
-        mixed += mixed_images(protocol.merge(scans[PLACE].drop_duplicates(), on=PLACE))
-    if mixed and not allow_mixed:
-        raise InputError(refusal(mixed, path))
+    images = None if protocol is None else protocol.merge(scans[PLACE].drop_duplicates(), on=PLACE)
+    mixed = accepted(mixtures(about, held, images), allowed, path)
     if mixed:
-        return MIXED + " ".join(mixed)
+        return mixed
     known = scans["cat_version"].dropna()
     return f"CAT12 {known.iloc[0]}" if len(known) else "CAT12 version not recorded"
 
@@ -128,13 +128,26 @@ def refuse_other_handling(scans: pd.DataFrame, globals: pd.DataFrame, handling: 
         )
 
 
-def refusal(mixed: list[str], path: Path) -> str:
-    """Say what is mixed, and what to do about it."""
-    more = f" ({len(mixed) - 1} more such differences)" if len(mixed) > 1 else ""
-    return (
-        f"{path}: {mixed[0].rstrip('.')}; compare only what was made alike, or set "
-        f"cat12.allow_mixed_versions to true in config.yaml{more}."
-    )
+def accepted(mixed: Mapping[Kind, Sequence[str]], allowed: Collection[str], path: Path) -> str:
+    """Say what is mixed, by kinds that may be; blank where nothing is.
+
+    Scans that mix definitions of thickness are of several versions, and lose their thickness unless the
+    definition may be mixed, so that the version alone decides whether they are refused.
+
+    Raises
+    ------
+    InputError
+        Something is mixed that is not allowed; the sentence says what to do about it.
+    """
+    refused = [kind for kind in mixed if kind not in allowed and kind != "thickness_definition"]
+    if refused:
+        count = sum(len(mixed[kind]) for kind in refused)
+        more = f" ({count - 1} more such differences)" if count > 1 else ""
+        raise InputError(
+            f"{path}: {mixed[refused[0]][0].rstrip('.')}; compare only what was made alike, or set "
+            f"cat12.allow_mixed: [{', '.join(refused)}] in config.yaml{more}."
+        )
+    return MIXED + " ".join(words for some in mixed.values() for words in some) if mixed else ""
 
 
 def thickness_differs(scans: pd.DataFrame) -> bool:
@@ -146,12 +159,12 @@ def thickness_differs(scans: pd.DataFrame) -> bool:
     )
 
 
-def sorted_out(scans: pd.DataFrame, minimum_quality: float, allow_mixed: bool) -> pd.DataFrame:
+def sorted_out(scans: pd.DataFrame, minimum_quality: float, allowed: Collection[str]) -> pd.DataFrame:
     """Give each scan the rule that leaves it out, and the reason; blank for a scan that is used.
 
     The rating is SIQR in percent or, where the report has none, IQR in percent; a scan without is used. In a
     study of longitudinal runs, a person's only scan can but be a cross-sectional run: it is left out unless
-    mixing is allowed. (Cross-sectional runs of people with several scans are refused by `compared`.)
+    pipelines may be mixed. (Cross-sectional runs of people with several scans are refused by `compared`.)
     """
     import pandas as pd
 
@@ -168,7 +181,7 @@ def sorted_out(scans: pd.DataFrame, minimum_quality: float, allow_mixed: bool) -
         ("failed scan", scans["status"] == "failed", scans["reason"].fillna("CAT12 reported a failure")),
         (
             "cross-sectional run",
-            single & alone & (bool(joint.any()) and not allow_mixed),
+            single & alone & (bool(joint.any()) and "pipeline" not in allowed),
             "a person's only scan cannot go through the longitudinal pipeline; levels differ between the two",
         ),
         (GATE, rating < minimum_quality, below),

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 from pniflow.errors import listing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Kind = Literal["version", "pipeline", "scanner", "thickness_definition"]
+"""What may be mixed where a study says so: version with settings and voxel size, pipeline (cross-sectional,
+longitudinal and its model), scanner with field strength and software, definition of cortical thickness.
+"""
+
+_SETTINGS: tuple[tuple[Kind, str, str], ...] = (
+    ("version", "cat_version", "CAT12 versions"),
+    ("pipeline", "longitudinal_model", "longitudinal models"),
+    ("version", "wmh_handling", "settings for white matter hyperintensities (WMHC)"),
+    ("version", "lesion_handling", "settings for stroke lesions (SLC)"),
+    ("version", "voxel_size", "voxel sizes"),
+    ("version", "spm_version", "SPM versions"),
+)
+_FIELDS = (0.055, 0.2, 0.35, 0.5, 1.0, 1.5, 3.0, 4.7, 7.0, 9.4, 10.5, 11.7)  # T, of scanners that are sold
+_OF_NOMINAL = 0.05
 
 
 def thickness_definition(cat_version: str) -> str:
@@ -28,8 +45,10 @@ def thickness_definition(cat_version: str) -> str:
     return "FreeSurfer-like distance" if 1615 <= int(revision[1]) < 3000 else "projection-based"
 
 
-def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -> list[str]:
-    """Say what is mixed among scans that are to be compared.
+def mixtures(
+    globals: pd.DataFrame, regions: pd.DataFrame | None = None, protocol: pd.DataFrame | None = None
+) -> dict[Kind, list[str]]:
+    """Say what is mixed among scans that are to be compared, by what would have to be allowed.
 
     Parameters
     ----------
@@ -38,64 +57,92 @@ def mixed_versions(globals: pd.DataFrame, regions: pd.DataFrame | None = None) -
         `wmh_handling`, `lesion_handling`, `voxel_size`, `spm_version` where present.
     regions : DataFrame, optional
         Contract `regions`; adds the versions that wrote each atlas, for scans that have no report.
+    protocol : DataFrame, optional
+        Contract `protocol`, of the images that are to be compared: scanner, field strength and software of
+        T1w images, however they are spelled.
 
     Returns
     -------
-    list of str
-        One sentence per thing that is mixed, naming the scans of each kind; empty when all is alike.
+    dict of str to list of str
+        Kind (version, pipeline, scanner, thickness_definition) -> one sentence per thing that is mixed,
+        naming the scans of each kind; empty when all is alike or not known.
     """
-    sentences = []
-    for column, what in (
-        ("cat_version", "CAT12 versions"),
-        ("longitudinal_model", "longitudinal models"),
-        ("wmh_handling", "settings for white matter hyperintensities (WMHC)"),
-        ("lesion_handling", "settings for stroke lesions (SLC)"),
-        ("voxel_size", "voxel sizes"),
-        ("spm_version", "SPM versions"),
-    ):
+    found: dict[Kind, list[str]] = {}
+    scans = globals["scan"]
+    for kind, column, what in _SETTINGS:
         if column in globals.columns:
-            sentences += _mixed(globals["scan"], globals[column], what)
+            found.setdefault(kind, []).extend(_mixed(scans, globals[column], what))
     if "longitudinal" in globals.columns:
-        kinds = globals["longitudinal"].map({True: "longitudinal", False: "cross-sectional"})
-        sentences += _mixed(
-            globals["scan"], kinds, "runs of the longitudinal and the cross-sectional pipeline"
+        runs = globals["longitudinal"].map({True: "longitudinal", False: "cross-sectional"})
+        found.setdefault("pipeline", []).extend(
+            _mixed(scans, runs, "runs of the longitudinal and the cross-sectional pipeline")
         )
     definitions = globals["cat_version"].fillna("").map(thickness_definition)
-    sentences += _mixed(
-        globals["scan"], definitions.where(definitions != ""), "definitions of cortical thickness"
+    found["thickness_definition"] = _mixed(
+        scans, definitions.where(definitions != ""), "definitions of cortical thickness"
     )
     if regions is not None and len(regions):
-        for atlas, rows in (
-            regions[["scan", "atlas", "cat_version"]].drop_duplicates().groupby("atlas", observed=True)
-        ):
-            sentences += _mixed(
-                rows["scan"], rows["cat_version"], f"revisions that wrote the values of {atlas}"
-            )
-    return sentences
+        written = regions[["scan", "atlas", "cat_version"]].drop_duplicates()
+        for atlas, rows in written.groupby("atlas", observed=True):
+            what = f"revisions that wrote the values of {atlas}"
+            found["version"] += _mixed(rows["scan"], rows["cat_version"], what)
+    if protocol is not None:
+        found["scanner"] = _mixed_images(protocol)
+    return {kind: sentences for kind, sentences in found.items() if sentences}
 
 
-def mixed_images(protocol: pd.DataFrame) -> list[str]:
-    """Say what is mixed among the scanners that measured T1w images: model, field strength, software.
-
-    Parameters
-    ----------
-    protocol : DataFrame
-        Contract `protocol`, of the images that are to be compared.
-
-    Returns
-    -------
-    list of str
-        One sentence per thing that is mixed, naming the images of each kind; empty when all is alike or not
-        known.
-    """
-    t1w = protocol[protocol["suffix"] == "T1w"]
-    scanner = t1w["manufacturer"].fillna("") + " " + t1w["scanner_model"].fillna("")
+def _mixed_images(protocol: pd.DataFrame) -> list[str]:
+    t1w = one_spelling(protocol[protocol["suffix"] == "T1w"])
+    model = t1w["manufacturer"].fillna("") + " " + t1w["scanner_model"].fillna("")
     kinds = {
-        "scanners": scanner.str.strip().replace("", None),
+        "scanners": model.str.strip().replace("", None),
         "field strengths (T)": t1w["field_strength"],
         "versions of the scanner's software": t1w["software"],
     }
     return [words for what, values in kinds.items() for words in _mixed(t1w["source"], values, what)]
+
+
+def one_spelling(protocol: pd.DataFrame) -> pd.DataFrame:
+    """Write each scanner, and its field strength, in one way: SIEMENS as Siemens, 2.89362 T as 3 T.
+
+    Parameters
+    ----------
+    protocol : DataFrame
+        Contract `protocol`. Of spellings that mean the same, the first stands for all.
+    """
+    same = protocol.copy()
+    for column, letters in _SPELLED.items():
+        words = protocol[column].dropna().astype("str")
+        meant = words.map(letters)
+        first = dict(zip(meant[::-1], words[::-1], strict=True))
+        same[column] = meant.map(first).reindex(protocol.index)
+    field = protocol["field_strength"].astype(float)
+    same["field_strength"] = field.map(_nominal, na_action="ignore")
+    return same
+
+
+def _maker(name: str) -> str:
+    """Return the manufacturer's first word: SIEMENS, Siemens Healthineers and Siemens are one."""
+    first = re.search(r"[^\W_]+", name.casefold().replace("general electric", "ge"))
+    return first[0] if first else ""
+
+
+def _letters(name: str) -> str:
+    """Return the letters and digits of a name, without words of a family (MAGNETOM, syngo MR)."""
+    return re.sub(r"[\W_]+", "", re.sub(r"(?i)magnetom|syngo[\W_]*mr", "", name).casefold())
+
+
+def _nominal(field: float) -> float:
+    """Return the field strength that is meant: the scanner's frequency gives 2.89362 T for 3 T."""
+    nearest = min(_FIELDS, key=lambda nominal: abs(field / nominal - 1))
+    return nearest if abs(field / nearest - 1) < _OF_NOMINAL else field
+
+
+_SPELLED: dict[str, Callable[[str], str]] = {
+    "manufacturer": _maker,
+    "scanner_model": _letters,
+    "software": _letters,
+}
 
 
 def _mixed(scans: pd.Series, values: pd.Series, what: str) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError
+from pniflow.imaging.comparability import one_spelling
 from pniflow.imaging.naming import entities
 from pniflow.imaging.nifti import HEADER, header_of
 from pniflow.raw import gate
@@ -117,6 +118,7 @@ def deviations(table: pd.DataFrame, isotropic: float | None) -> pd.DataFrame:
     """
     import pandas as pd
 
+    spelled = one_spelling(table)
     person: list[list[str]] = [[] for _ in range(len(table))]
     study: list[list[str]] = [[] for _ in range(len(table))]
     voxels = table[["voxel_x", "voxel_y", "voxel_z"]].to_numpy()
@@ -127,7 +129,7 @@ def deviations(table: pd.DataFrame, isotropic: float | None) -> pd.DataFrame:
     places = ("participant_id", "session_id", "suffix", "source")
     compared = [name for name in table.columns if name not in places]
     for name in compared:
-        values = table[name]
+        values = spelled[name]
         first = values.groupby([table["participant_id"], table["suffix"]]).transform("first")
         usual = values.groupby(table["suffix"]).transform(
             lambda group: group.mode().iloc[0] if group.notna().any() else None

@@ -5,4 +5,5 @@ planning : which of it this study can have
 study_data, design : tables to arrays             analysis, results : fits and their rows
 fit_models : the prespecified analyses            sensitivity : the same with other choices
 check_design : what the design can find           fit_lmm : one mixed model of any table
+harmonize : ComBat for repeated scans of any table
 """

@@ -51,13 +51,14 @@ def fit_lmm(
         The file or a column cannot be used.
     """
     fixed, slope = fixed or [], slope or []
-    table = _read(Path(data))
+    table = read_any(Path(data))
     _check_words(data, list(table.columns), response, fixed, group, slope)
     used = list(dict.fromkeys([response, *fixed, *slope, *group]))
     complete = table[used].dropna()
     if complete.empty:
         raise InputError(f"{data}: no row has a value in all of {listing(used)}; nothing can be fitted.")
-    numbers = {name: _numbers(data, complete[name]) for name in dict.fromkeys([response, *fixed, *slope])}
+    names = dict.fromkeys([response, *fixed, *slope])
+    numbers = {name: finite_numbers(data, complete[name]) for name in names}
     columns = {name: numbers[name] for name in fixed}
     slopes = {name: numbers[name] for name in slope}
     _require_slopes(data, slopes)
@@ -74,7 +75,7 @@ def fit_lmm(
     files.write_json(out, result)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_any(path: Path) -> pd.DataFrame:
     """Read a table as text, missing as None."""
     import pandas as pd
 
@@ -123,7 +124,7 @@ def _check_words(
             raise InputError(f"{path}: '{response}' is the response and cannot also be under --{option}.")
 
 
-def _numbers(path: Path, column: pd.Series) -> NDArray[np.float64]:
+def finite_numbers(path: Path, column: pd.Series) -> NDArray[np.float64]:
     """The column as finite numbers."""
     import pandas as pd
 
