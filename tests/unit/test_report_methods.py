@@ -68,9 +68,20 @@ def test_what_was_fitted_is_said_and_cited():
         "variant": "balanced",
     }
     genes = pd.DataFrame({"gene": ["IL6", "MX1"], "component": ["inflammatory", "interferon"]})
-    versions = pd.DataFrame({"cat_version": ["12.9", "12.8.1 r2041", "12.9"]})
+    versions = pd.DataFrame({"cat_version": ["12.9", "12.8.1 r2041", "12.9"]}).assign(
+        longitudinal=[True, False, True],
+        spm_version=["7219", "7771", None],
+        voxel_size="1.5",
+        wmh_handling=None,
+    )
+    rated = pd.DataFrame({"siqr_percent": [81.25, None, 88.0]})
     samples = pd.DataFrame({"format": ["star, reverse", None, "star, reverse"]})
-    tables = {"ctra_genes": genes.assign(status="used"), "globals": versions, "sample_quality": samples}
+    tables = {
+        "ctra_genes": genes.assign(status="used"),
+        "globals": versions,
+        "sample_quality": samples,
+        "quality": rated,
+    }
     texts, bibliography = written(tables=tables, documents=documents)
     assert re.match(
         r"Scored from items: Perceived Stress Scale, 10 items \[1, 2, 3\] and Gen", texts["Questionnaires"]
@@ -85,6 +96,10 @@ def test_what_was_fitted_is_said_and_cited():
     assert "inflammatory genes minus the mean z of all its other genes" in texts["Gene expression"]
     assert "CAT12 (12.8.1 r2041, 12.9)" in texts["MRI"]
     assert "Lesions were filled with LST before segmentation." in texts["MRI"]
+    assert (
+        "As the reports say: cross-sectional and longitudinal pipeline; SPM 7219 and 7771; normalized voxels"
+        " of 1.5 mm; image quality (SIQR) 81.2 to 88.0 %." in texts["MRI"]
+    )
     assert "Atlases: Destrieux (a2009s) [" in texts["MRI"]
     assert "fitted by REML, Kenward-Roger" in texts["Statistics"]
     for key in ("kenward_roger", "reml", "ctra53", "reference_genes", "cat12", "aparc_a2009s"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pniflow.report.blocks import Heading, Link, Listing, Number, Paragraph, Text, joined, plain
 from pniflow.report.run_results import Results
 from pniflow.report.sections import statistics
 from pniflow.text import labels, numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NORMALIZED = {
     "reference_genes": "by the mean of stable reference genes",
@@ -35,6 +38,14 @@ _PROTOCOL = {  # column of the images' protocol -> its unit, None for a name
     "flip_angle": "°",
 }
 _BELOW = {"half_limit": "half of it", "limit_over_sqrt2": "the limit over √2", "missing": "missing"}
+_SETTINGS = {  # column of the whole-brain numbers -> how the methods say it
+    "longitudinal": "{} pipeline",
+    "longitudinal_model": "longitudinal model {}",
+    "spm_version": "SPM {}",
+    "voxel_size": "normalized voxels of {} mm",
+    "wmh_handling": "white matter hyperintensities by WMHC {}",
+}
+_RUNS = {True: "longitudinal", False: "cross-sectional"}
 _LESIONS = {
     "none": "Lesions were not treated before segmentation",
     "not recorded": "How lesions were handled before segmentation is not recorded",
@@ -223,6 +234,7 @@ def _imaging(results: Results) -> Text:
             *cite("cat12"),
             "; within-person averages are never used as a time point."
             f" {_lesions(study['cat12']['lesion_handling'])}.",
+            _run_of(scans, tables.get("quality")),
         ]
     text += _freesurfer(results, " " if text else "")
     regions = [labels.region_of(row.outcome) for row in results.rows]
@@ -236,6 +248,21 @@ def _imaging(results: Results) -> Text:
         source = "the output of LST-AI" if tool else "a table"
         text += [f"{' ' if text else ''}Lesion volumes were read from {source}", *tool, "."]
     return [part for part in text if part]
+
+
+def _run_of(scans: pd.DataFrame | None, quality: pd.DataFrame | None) -> str:
+    """Say how the scans were processed, each setting in all its values, and how they were rated."""
+    said = []
+    if scans is not None:
+        for column, words in _SETTINGS.items():
+            values = scans[column].dropna() if column in scans else scans.iloc[:0, 0]
+            values = values.map(_RUNS) if column == "longitudinal" else values
+            kinds = sorted(values.astype("str").unique())
+            said += [words.format(_listed(kinds))] if kinds else []
+    rated = None if quality is None else quality["siqr_percent"].dropna()
+    if rated is not None and len(rated):
+        said.append(f"image quality (SIQR) {min(rated):.1f} to {max(rated):.1f} %")
+    return f" As the reports say: {'; '.join(said)}." if said else ""
 
 
 def _lesions(handling: str) -> str:
