@@ -57,9 +57,15 @@ def _number(row: dict[str, str], column: str) -> float:
 @resources.cached
 def _metrics() -> dict[str, Metric]:
     return {
-        row["tag"]: Metric(row["metric"], row["unit"], range_of(row["metric"]))
+        row["tag"]: Metric(row["metric"], row["unit"], _range(row))
         for row in resources.rows("atlases", "metrics")
     }
+
+
+def _range(row: dict[str, str]) -> Range:
+    """Return a measure's range; limits beside a measure of one's own go before those of the table of ranges."""
+    own = {limit: _number(row, limit) for limit in ("minimum", "maximum") if row[limit]}
+    return replace(range_of(row["metric"]), **own)
 
 
 @resources.cached
