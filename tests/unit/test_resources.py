@@ -76,7 +76,7 @@ def test_an_atlas_and_a_metric_of_ones_own_are_known(tmp_path: Path) -> None:
     assert not region("ours", "lX", surface=False).known
     with searched(tmp_path):
         assert region("ours", "lX", surface=False).name == "x"
-        assert (metric("Vmyelin").name, metric("Vmyelin").maximum) == ("myelin", 2)
+        assert (metric("Vmyelin").name, metric("Vmyelin").range.maximum) == ("myelin", 2)
         assert metric("Vgm").name == "gm_volume"
     assert metric("Vmyelin").unit == "unknown"
 

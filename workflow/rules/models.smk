@@ -9,7 +9,8 @@ rule fit_models:
         models=plan.models_file,
         knowledge=(
             known := reads(
-                contracts(FITTED), f"estimates sensitivity diagnostics atlases/ranges {PLANNED}"
+                contracts(FITTED),
+                f"estimates sensitivity diagnostics atlases/ranges {PLANNED}",
             )
         ),
     output:

@@ -63,9 +63,11 @@ def _metrics() -> dict[str, Metric]:
 
 
 def _range(row: dict[str, str]) -> Range:
-    """Return a measure's range; limits beside a measure of one's own go before those of the table of ranges."""
-    own = {limit: _number(row, limit) for limit in ("minimum", "maximum") if row[limit]}
-    return replace(range_of(row["metric"]), **own)
+    """Return a measure's range; limits beside a measure of one's own go before the table of ranges."""
+    known = range_of(row["metric"])
+    least = _number(row, "minimum") if row["minimum"] else known.minimum
+    most = _number(row, "maximum") if row["maximum"] else known.maximum
+    return replace(known, minimum=least, maximum=most)
 
 
 @resources.cached
