@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pniflow import files
 from pniflow.errors import InputError, listing
 from pniflow.expression.matrix import first_lines
 from pniflow.raw import gate
@@ -37,7 +36,6 @@ SUFFIXES = re.compile(
     r"\.isoforms|\.results|\.counts?|\.featureCounts|\.htseq)$"
 )
 STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
-HOUSEKEEPING = "Housekeeping"
 
 
 class Quantified(NamedTuple):
@@ -82,10 +80,11 @@ def detect(path: Path) -> str:
 
 
 def _only_last_is_count(row: list[str]) -> bool:
-    return row[-1].isdigit() and not any(_number(cell) for cell in row[:-1])
+    return row[-1].isdigit() and not any(is_number(cell) for cell in row[:-1])
 
 
-def _number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a decimal number."""
     return re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", cell) is not None
 
 
@@ -141,9 +140,6 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
         The format has no such unit, or the file is not of the format.
     """
     form, _, strand = form.partition(":")
-    if form == "rcc":
-        _only(path, "nanoString RCC", unit, ("counts",))
-        return _read_rcc(path)
     if form in HEADERS:
         column = HEADERS[form][1].get(unit)
         if column is None:
@@ -157,14 +153,15 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
             return _quantified(path, frame.iloc[:, 0], frame[column])
         sample = _quantified(path, frame["gene_id"], frame[column])
         return sample if frame["gene_id"].is_unique else summed(sample.labels, sample.values)
-    _only(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
+    require_unit(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
     frame = _star_rows(path) if form == "star" else read_rows(path, sep="\t", header=None)
     if form == "htseq" and not str(frame.iloc[0, -1]).isdigit():
         frame = frame.iloc[1:]
     return _quantified(path, frame.iloc[:, 0], frame.iloc[:, STRANDS[strand] if form == "star" else -1])
 
 
-def _only(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
+def require_unit(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
+    """Refuse a unit that a program does not write."""
     if unit not in units:
         raise InputError(f"{path}: {program} gives {' and '.join(units)}; the unit {unit} was declared.")
 
@@ -254,39 +251,6 @@ def _strand_of(forward: float, reverse: float, path: Path) -> str:
         f"{path}: {share:.0%} of the reads are in STAR's forward column, which fits neither a stranded"
         " nor an unstranded library; say which with --strand (strandedness in study.yaml)."
     )
-
-
-def _read_rcc(path: Path) -> Quantified:
-    """Read a nanoString file: counts of the endogenous and housekeeping probes of <Code_Summary>."""
-    lines = first_lines(path, 100_000)
-    try:
-        first, last = lines.index("<Code_Summary>"), lines.index("</Code_Summary>")
-    except ValueError:
-        raise InputError(f"{path}: the RCC file has no complete <Code_Summary>; export it again.") from None
-    return _probes(path, [line.split(",") for line in lines[first + 2 : last] if line], 3)
-
-
-def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
-    """Take one sample's column of rows CodeClass, Name, Accession, counts..."""
-    genes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
-    bad = next((row for row in genes if len(row) <= column or not _number(row[column])), None)
-    if bad is not None or not genes:
-        raise InputError(
-            f"{path}: probe '{bad[1][:80] if bad and bad[1:] else ''}' has no count; a number was expected."
-        )
-    labels = np.array([row[1] for row in genes], dtype=object)
-    values = np.array([float(row[column]) for row in genes])
-    return Quantified(labels, values, tuple(row[1] for row in genes if row[0] == HOUSEKEEPING))
-
-
-def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
-    """Read the table of RCC files that the collector tool exports; return samples and their counts."""
-    rows = [row for row in files.cells(first_lines(path, 100_000, None), ",", path) if row]
-    named = {place: sample_name(Path(cell)) for place, cell in enumerate(rows[0]) if place > 2 and cell}
-    if not named:
-        raise InputError(f"{path}: the first line names no sample's file; export the table again.")
-    probes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
-    return list(named.values()), [_probes(path, probes, place) for place in named]
 
 
 def summed(labels: Sequence[str] | np.ndarray, values: np.ndarray) -> Quantified:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError, listing, repeated
-from pniflow.expression import formats
+from pniflow.expression import formats, nanostring
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
@@ -204,9 +204,13 @@ def _from_samples(
         form = f"star:{strand}"
     source = paths[0] if len(paths) == 1 else paths[0].parent
     if form == "rcc_export":
-        exports = [formats.read_rcc_export(path) for path in paths]
+        exports = [nanostring.read_rcc_export(path) for path in paths]
         names = [name for some, _ in exports for name in some]
         quantified = [sample for _, some in exports for sample in some]
+    elif form == "rcc":
+        formats.require_unit(paths[0], "nanoString RCC", wanted.unit, ("counts",))
+        names = [formats.sample_name(path) for path in paths]
+        quantified = [nanostring.read_rcc(path) for path in paths]
     elif form == "matrix":
         names, quantified = _tables(paths, wanted.unit)
     else:
