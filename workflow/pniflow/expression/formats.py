@@ -56,7 +56,7 @@ def detect(path: Path) -> str:
     """
     if gate.read_head(path, 4, str(path)) == b"\x89HDF":
         raise InputError(f"{path}: this is HDF5; give abundance.tsv, which kallisto writes beside it.")
-    lines = first_lines(path, 60)
+    lines = _first_lines(path)
     if not lines:
         raise InputError(f"{path}: the file is empty.")
     for name, (headers, _) in HEADERS.items():
@@ -77,6 +77,23 @@ def detect(path: Path) -> str:
     if len(widths) == 1 and max(widths) >= 2 and all(_only_last_is_count(row) for row in rows[headed:]):
         return "htseq"
     return "matrix"
+
+
+def _first_lines(path: Path) -> list[str]:
+    """Return a file's first lines in whatever encoding; the format's reader says which it takes."""
+    try:
+        lines = first_lines(path, 60)
+        if "\0" not in "".join(lines[:1]):
+            return lines
+        refusal = None
+    except InputError as error:
+        refusal = error
+    try:
+        return [line.rstrip("\r") for line in gate.read_text(path, str(path)).split("\n")[:60]]
+    except InputError:
+        if refusal is None:
+            raise
+        raise refusal from None
 
 
 def _only_last_is_count(row: list[str]) -> bool:

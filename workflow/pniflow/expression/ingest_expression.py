@@ -16,7 +16,7 @@ from pniflow.expression import formats, nanostring
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
-from pniflow.expression.qpcr import is_long_table, read_long_table
+from pniflow.expression.qpcr import read_wells
 from pniflow.expression.transcripts import by_gene
 from pniflow.expression.units import LINEAR
 
@@ -159,11 +159,10 @@ def _format(paths: Sequence[Path], asked: str) -> str:
 
 def _from_matrix(path: Path, wanted: Wanted, samples_are_rows: bool) -> tuple[Accumulator, str]:
     """Read a matrix block by block."""
-    if wanted.unit == "ct" and is_long_table(path):
-        samples, block = read_long_table(path)
-        gathered = wanted.accumulator(path, samples)
-        gathered.add(block)
-        return gathered, "qPCR, a row per well"
+    if wanted.unit == "ct" and (wells := read_wells(path)) is not None:
+        gathered = wanted.accumulator(path, wells.samples)
+        gathered.add(wells.block)
+        return gathered, wells.said()
     layout = read_layout(path, samples_are_rows)
     if layout.genes_are_rows:
         gathered = wanted.accumulator(path, samples_of(layout))
