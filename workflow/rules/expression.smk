@@ -15,7 +15,11 @@ rule ingest_expression:
     input:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
-        knowledge=(known := reads(f"samples levels gene_match {GENE_MAP}")),
+        knowledge=(
+            known := reads(
+                f"samples levels gene_match lane_checks genes/lane_checks {GENE_MAP}"
+            )
+        ),
     output:
         **WHOLE,
         levels="<results>/expression/levels.parquet",
@@ -137,7 +141,7 @@ rule assess_samples:
         sessions="<results>/study/sessions.tsv",
         knowledge=(
             known := reads(
-                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks lane_checks genes/lane_checks {GENE_MAP}"
             )
         ),
     output:

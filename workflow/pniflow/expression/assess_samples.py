@@ -16,6 +16,7 @@ from pniflow.contracts import read_table, write_table
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest_expression import read_levels
 from pniflow.expression.log2_table import Expression, read_expression
+from pniflow.expression.nanostring import QUALITY, lane_checks
 from pniflow.expression.normalize_expression import MINIMUM_REFERENCES
 from pniflow.expression.people import of_samples, read_people, read_visits
 
@@ -71,7 +72,8 @@ def assess_samples(
     table = sheet.merge(read_levels(levels), on="sample_id", how="inner", validate="1:1")
     values = _aligned(read_expression(expression), list(table["sample_id"]))
     people, visits = read_people(participants), read_visits(sessions)
-    result = table[[*sheet.columns, *_CARRIED]].copy()
+    lane = [name for name in QUALITY if name in table]
+    result = table[[*sheet.columns, *_CARRIED, *lane]].copy()
     if table["unit"].iloc[0] != "counts":
         result["library_size"] = np.nan  # the sum of TPM is no depth
     result["globin_share"] = _globin_share(table)
@@ -228,8 +230,27 @@ def _flags(table: pd.DataFrame, between: float) -> list[str | None]:
             # Of few people an exchange makes most samples outlying: then the distance between people tells.
             "nearer to another participant": (own > column["other_distance"])
             & ((own > between / 2) | (robust_z(own) > OUTLYING)),
-        }
+        } | _lane_marks(table)
     return ["; ".join(text for text, flag in marks.items() if flag[row]) or None for row in range(len(table))]
+
+
+def _lane_marks(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Tell which samples' nanoString lanes are outside the bounds of resources/genes/lane_checks.tsv."""
+    marks = {}
+    for check in lane_checks():
+        if check["measure"] not in table:
+            continue
+        value = table[check["measure"]]
+        low, high = check["low"], check["high"]
+        if check["measure"] == "limit_of_detection":
+            outside = table["positive_e"] < value
+        else:
+            outside = (value < low) | (value > high)
+        if isinstance(check["instrument"], str):
+            # A lane whose instrument nobody says is judged as most are.
+            outside &= table["instrument"].fillna("nCounter MAX or FLEX") == check["instrument"]
+        marks[str(check["flag"])] = outside.to_numpy(dtype=bool)
+    return marks
 
 
 def _log2_level(table: pd.DataFrame) -> np.ndarray:

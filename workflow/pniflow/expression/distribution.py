@@ -9,7 +9,12 @@ import numpy as np
 from pniflow.contracts import read_table
 from pniflow.errors import InputError
 
-UNITS = {"cpm": ("counts", "tpm"), "tmm": ("counts",), "quantile": ("counts", "tpm", "log2")}
+UNITS = {
+    "cpm": ("counts", "tpm"),
+    "tmm": ("counts",),
+    "quantile": ("counts", "tpm", "log2"),
+    "positive_controls": ("counts",),
+}
 
 
 def read_whole(whole: Path | None, samples: list[str], method: str, unit: str, source: Path) -> np.ndarray:

@@ -66,8 +66,7 @@ def detect(path: Path) -> str:
         return "star"
     if lines[0].strip() == "<Header>":
         return "rcc"
-    bare = [line.replace('"', "") for line in lines]
-    if bare[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in bare):
+    if rcc_columns(lines).samples:
         return "rcc_export"
     if lines[0].startswith("^"):
         return "soft"
@@ -77,6 +76,51 @@ def detect(path: Path) -> str:
     if len(widths) == 1 and max(widths) >= 2 and all(_only_last_is_count(row) for row in rows[headed:]):
         return "htseq"
     return "matrix"
+
+
+class RccColumns(NamedTuple):
+    """Where a table of nanoString lanes has its header, the probes' class and name, and the first sample."""
+
+    header: int
+    delimiter: str
+    kind: int
+    name: int
+    samples: int
+
+
+def rcc_columns(lines: Sequence[str]) -> RccColumns:
+    """Find the columns of a table of nanoString lanes; `samples` is 0 where the lines are none.
+
+    The collector tool's first line names the files, above the lanes' attributes and the probes' class, name
+    and accession. nSolver heads its columns, and writes the samples behind those that describe the probes.
+    """
+    bare = [line.replace('"', "").rstrip("\r") for line in lines[:60]]
+    if bare and bare[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in bare):
+        return RccColumns(0, ",", 0, 1, 3)
+    for number, line in enumerate(bare):
+        for delimiter in ",\t;":
+            cells = [cell.strip() for cell in line.split(delimiter)]
+            kind, name = (
+                next((place for place, cell in enumerate(cells) if pattern.fullmatch(cell)), -1)
+                for pattern in (_PROBE_CLASS, _PROBE_NAME)
+            )
+            below = [row.split(delimiter) for row in bare[number + 1 :]]
+            if min(kind, name) >= 0 and any(
+                len(row) > kind and _PROBE_KIND.match(row[kind].strip()) for row in below
+            ):
+                described = [place for place, cell in enumerate(cells) if _DESCRIBED.fullmatch(cell)]
+                return RccColumns(number, delimiter, kind, name, max(kind, name, *described) + 1)
+    return RccColumns(0, ",", 0, 1, 0)
+
+
+_PROBE_CLASS = re.compile(r"(?i)(code|probe)?[ ._]?class([ ._]?name)?")
+_PROBE_NAME = re.compile(r"(?i)((probe|gene|target)[ ._]?)?name")
+_PROBE_KIND = re.compile(r"Endogenous|Housekeeping|Positive|Negative")
+# What nSolver writes of a probe.
+_DESCRIBED = re.compile(
+    r"(?i)accession.*|annotations?|nsid|(probe|target)[ ._]?(id|label)|analyte.*|species.*|control[ ._]?type|"
+    r".*above[ ._]threshold.*|(codeset|rlf|gene[ ._]rlf).*"
+)
 
 
 def _first_lines(path: Path) -> list[str]:

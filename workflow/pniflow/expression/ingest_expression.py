@@ -18,7 +18,7 @@ from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, Layout, read_blocks, read_layout, samples_of
 from pniflow.expression.qpcr import read_wells
 from pniflow.expression.transcripts import by_gene
-from pniflow.expression.units import LINEAR
+from pniflow.expression.units import LARGEST_LOG2, LINEAR, fractions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,15 +202,9 @@ def _from_samples(
         said = f"star, {strand}{share}"
         form = f"star:{strand}"
     source = paths[0] if len(paths) == 1 else paths[0].parent
-    if form == "rcc_export":
-        exports = [nanostring.read_rcc_export(path) for path in paths]
-        names = [name for some, _ in exports for name in some]
-        quantified = [sample for _, some in exports for sample in some]
-    elif form == "rcc":
-        formats.require_unit(paths[0], "nanoString RCC", wanted.unit, ("counts",))
-        names = [formats.sample_name(path) for path in paths]
-        quantified = [nanostring.read_rcc(path) for path in paths]
-    elif form == "matrix":
+    if form in ("rcc", "rcc_export"):
+        return _from_lanes(paths, form, wanted)
+    if form == "matrix":
         names, quantified = _tables(paths, wanted.unit)
     else:
         names = [formats.sample_name(path) for path in paths]
@@ -223,6 +217,27 @@ def _from_samples(
     wanted = wanted._replace(housekeeping=wanted.housekeeping or list(quantified[0].housekeeping))
     gathered = wanted.accumulator(source, names, estimated=form in formats.HEADERS)
     gathered.add(Block(labels, values))
+    return gathered, said
+
+
+def _from_lanes(paths: Sequence[Path], form: str, wanted: Wanted) -> tuple[Accumulator, str]:
+    """Read nanoString's lanes."""
+    if form == "rcc":
+        formats.require_unit(paths[0], "nanoString RCC", wanted.unit, ("counts",))
+    read = nanostring.read_rcc if form == "rcc" else nanostring.read_rcc_export
+    lanes = [lane for path in paths for lane in read(path)]
+    names = [lane.sample for lane in lanes]
+    _once(paths[0].parent, names, "file")
+    source = paths[0] if len(paths) == 1 else paths[0].parent
+    labels, values = formats.stack([lane.counts for lane in lanes], source)
+    wanted = wanted._replace(housekeeping=wanted.housekeeping or list(lanes[0].counts.housekeeping))
+    # nSolver's normalized counts are no whole numbers.
+    normalized = form == "rcc_export" and bool(fractions(values).any() and values.max() > LARGEST_LOG2)
+    gathered = wanted.accumulator(source, names, estimated=normalized)
+    gathered.add(Block(labels, values))
+    gathered.further = nanostring.table(lanes, gathered.samples)
+    plexed = len(names) > len({formats.sample_name(path) for path in paths}) and form == "rcc"
+    said = f"{form}{', normalized' if normalized else ''}{', eight samples a lane' if plexed else ''}"
     return gathered, said
 
 
