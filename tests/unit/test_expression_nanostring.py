@@ -55,10 +55,10 @@ def test_the_quality_of_a_lane_is_that_of_its_controls(tmp_path):
     found = levels(tmp_path, A1=rcc(), A2=rcc(positive=doubled))
     lane = found.loc["A1"]
     assert lane["instrument"] == "nCounter MAX or FLEX"
-    assert [lane["fov_share"], lane["binding_density"], lane["positive_e"]] == [270 / 280, 0.66, 50]
+    assert [lane["fov_share"], lane["binding_density"]] == [270 / 280, 0.66]
     x, y = np.log2([128, 32, 8, 2, 0.5]), np.log2(np.array([12800, 3200, 800, 200, 50]) + 1)
     assert lane["positive_linearity"] == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2, rel=1e-12)
-    assert lane["limit_of_detection"] == pytest.approx(5 + 2 * np.std(NEGATIVE, ddof=1), rel=1e-12)
+    assert lane["detection_margin"] == pytest.approx(50 - 5 - 2 * np.std(NEGATIVE, ddof=1), rel=1e-12)
     # The lanes' geometric means of POS_A to POS_E are 800 and 1600, their mean is 1200.
     np.testing.assert_allclose(found["positive_factor"], [1.5, 0.75], rtol=1e-12)
 

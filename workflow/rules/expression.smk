@@ -15,11 +15,7 @@ rule ingest_expression:
     input:
         [raw[key] for key in DELIVERED + FOLDERS],
         samples="<results>/study/samples.tsv",
-        knowledge=(
-            known := reads(
-                f"samples levels gene_match lane_checks genes/lane_checks {GENE_MAP}"
-            )
-        ),
+        knowledge=(known := reads(f"samples levels gene_match {GENE_MAP}")),
     output:
         **WHOLE,
         levels="<results>/expression/levels.parquet",

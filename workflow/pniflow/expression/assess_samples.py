@@ -241,11 +241,7 @@ def _lane_marks(table: pd.DataFrame) -> dict[str, np.ndarray]:
         if check["measure"] not in table:
             continue
         value = table[check["measure"]]
-        low, high = check["low"], check["high"]
-        if check["measure"] == "limit_of_detection":
-            outside = table["positive_e"] < value
-        else:
-            outside = (value < low) | (value > high)
+        outside = (value < check["low"]) | (value > check["high"])
         if isinstance(check["instrument"], str):
             # A lane whose instrument nobody says is judged as most are.
             outside &= table["instrument"].fillna("nCounter MAX or FLEX") == check["instrument"]

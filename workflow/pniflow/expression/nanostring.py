@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 QUALITY = (
-    *("instrument", "fov_share", "binding_density", "positive_linearity", "positive_factor", "positive_e"),
-    "limit_of_detection",
+    *("instrument", "fov_share", "binding_density", "positive_linearity", "positive_factor"),
+    "detection_margin",
 )
 """Columns of the levels that tell of a sample's lane."""
 _CLASS = re.compile(r"(Endogenous\d*|Housekeeping|Positive|Negative)([1-8]s)?")
@@ -167,7 +167,8 @@ def _quality(probes: list[_Probe], about: Mapping[str, str], plexed: bool) -> di
     positive = {} if plexed else _positives(probes)
     used = {conc: count for conc, count in positive.items() if conc >= _LOWEST}
     negative = np.array([] if plexed else [probe.value for probe in probes if probe.kind == "Negative"])
-    spread = next(row["low"] for row in lane_checks() if row["measure"] == "limit_of_detection")
+    # The limit of detection (nSolver): mean of the negative controls and two standard deviations.
+    limit = negative.mean() + 2 * negative.std(ddof=1) if negative.size > 2 else np.nan
     return {
         # The fifth letter of a SPRINT's number is P (NanoStringNCTools).
         "instrument": (
@@ -180,10 +181,7 @@ def _quality(probes: list[_Probe], about: Mapping[str, str], plexed: bool) -> di
         "positive_factor": float(np.exp(np.log([*used.values()]).mean()))
         if used and min(used.values()) > 0
         else np.nan,
-        "positive_e": positive.get(_LOWEST, np.nan),
-        "limit_of_detection": negative.mean() + spread * negative.std(ddof=1)
-        if negative.size > 2
-        else np.nan,
+        "detection_margin": positive.get(_LOWEST, np.nan) - limit,
     }
 
 
@@ -197,7 +195,7 @@ def _positives(probes: list[_Probe]) -> dict[float, float]:
         if named:
             told = named[2] if named[2] and is_number(named[2]) else None
             found[float(told) if told else _CONCENTRATION[named[1]]] = probe.value
-    return {conc: count for conc, count in found.items() if conc > 0}
+    return {conc: count for conc, count in found.items() if conc > 0 and 0 <= count < np.inf}
 
 
 def _linearity(counts: Mapping[float, float]) -> float:
