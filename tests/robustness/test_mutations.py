@@ -256,8 +256,23 @@ RSEM = rows(
     "{0}\tt\t9\t9\t{1}\t{2}\t1",
     "gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n",
 )
-RCC_HEAD = "<Header>\nFileVersion,1.7\n</Header>\n<Code_Summary>\nCodeClass,Name,Accession,Count\n"
-RCC = rows("Endogenous,{0},NM_1,{1}", RCC_HEAD) + "Housekeeping,TBP,NM_2,90\n</Code_Summary>\n"
+RCC_HEAD = (
+    "<Header>\nFileVersion,1.7\n</Header>\n<Lane_Attributes>\nFovCount,280\nFovCounted,270\n"
+    "ScannerID,1504C0267\nBindingDensity,0.66\n</Lane_Attributes>\n"
+    "<Code_Summary>\nCodeClass,Name,Accession,Count\n"
+)
+CONTROLS = "Positive,POS_A(128),E,9000\nPositive,POS_C(8),E,600\nPositive,POS_E(0.5),E,40\n" + "".join(
+    f"Negative,NEG_{n},E,{n}\n" for n in range(4)
+)
+RCC = rows("Endogenous,{0},NM_1,{1}", RCC_HEAD) + f"Housekeeping,TBP,NM_2,90\n{CONTROLS}</Code_Summary>\n"
+PLEXSET = (
+    RCC_HEAD
+    + "".join(rows(f"Endogenous{well}s,{{0}},NM_1,{{1}}") for well in range(1, 9))
+    + f"{CONTROLS}</Code_Summary>\n"
+)
+NSOLVER = rows(
+    "{0},NM_1,Endogenous,50,{1},{2}", "Probe Name,Accession #,Class Name,% Samples above Threshold,A,B\n"
+)
 GDC = rows(
     "{0}\t{0}\tprotein_coding\t{1}\t{1}\t0\t{2}\t1\t1",
     "# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\tstranded_first\tstranded_second\t"
@@ -280,6 +295,15 @@ EXPORT = rows(
 )
 WELLS = "Block Type\t96\n\nWell\tSample Name\tTarget Name\tCT\n" + "".join(
     f"{n}\t{sample}\t{gene}\t{20 + n % 9}.5\n" for n, gene in enumerate(GENES[:30]) for sample in "AB"
+)
+PLATE = "[Sample Setup]\nWell\tSample Name\tTarget Name\tTask\n1\tA\tIL6\tUNKNOWN\n\n[Results]\n" + (
+    "Well\tOmit\tSample Name\tTarget Name\tTask\tCT\n"
+    + "".join(
+        f"{n}\tfalse\t{sample}\t{gene}\tUNKNOWN\t{20 + n % 9}.5\n"
+        for n, gene in enumerate(GENES[:30])
+        for sample in "AB"
+    )
+    + "99\ttrue\tA\tIL6\tUNKNOWN\t40\n100\tfalse\twater\tIL6\tNTC\t39\n\nAnalysis Type\tSingleplex\n"
 )
 SERIES = (
     '!Series_title\t"blood"\n!series_matrix_table_begin\n'
@@ -471,8 +495,11 @@ KINDS: dict[str, Made] = {
     "STAR": levels("{}ReadsPerGene.out.tab", rows("{0}\t{1}\t0\t{1}", "N_unmapped\t1\t2\t3\n"), many=True),
     "htseq": levels("{}.counts.txt", rows("{0}\t{1}") + "__no_feature\t9\n", many=True),
     "RCC": levels("{}.RCC", RCC, many=True),
+    "PlexSet": levels("{}.RCC", PLEXSET, many=True),
     "RCC export": levels("export.csv", EXPORT),
+    "nSolver export": levels("export.csv", NSOLVER),
     "wells": levels("wells.txt", WELLS, unit="ct"),
+    "plate": levels("plate.txt", PLATE, unit="ct"),
     "CAT12 report": parsed(GOOD, "report/cat_sub-1_ses-a.xml"),
     "CAT12 report (.mat)": parsed({"report/cat_sub-1_ses-a.mat": mat()}, "report/cat_sub-1_ses-a.mat"),
     "CAT12 volumes": parsed(GOOD, "label/catROI_sub-1_ses-a.xml"),

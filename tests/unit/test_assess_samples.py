@@ -33,10 +33,10 @@ def blood(seed=5):
     return table
 
 
-def assessed(table, folder, people=None):
+def assessed(table, folder, people=None, unit="counts"):
     path = write_matrix(folder / "m.tsv", list(table.index), SAMPLES, table.to_numpy())
     sheet = write_samples(folder / "samples.tsv", SAMPLES)
-    ingest_expression(matrix=path, unit="counts", out=folder / "l.parquet", samples=sheet)
+    ingest_expression(matrix=path, unit=unit, out=folder / "l.parquet", samples=sheet)
     normalize_expression(levels=folder / "l.parquet", out=folder / "n.parquet")
     options = {}
     if people is not None:
@@ -92,6 +92,53 @@ def test_a_mans_blood_recorded_as_a_womans_is_marked(tmp_path):
     quality = assessed(table, tmp_path, people)
     assert flagged(quality, "sex differs from the record") == ["s6"]
     assert quality.loc["s6", "sex_expressed"] == "male"
+
+
+def array(men=()):
+    """Log2 intensities of women's blood and some men's: of the Y-linked genes only RPS4Y1 tells them apart.
+
+    The others lie at the background; the probe of DDX3Y answers to DDX3X in everybody.
+    """
+    rng = np.random.default_rng(3)
+    table = np.log2(blood() + 64)
+    table.loc[["RPS4Y1", "KDM5D", "UTY", "EIF1AY"]] = rng.normal(6.9, 0.1, (4, len(SAMPLES)))
+    table.loc["DDX3Y"] = rng.normal(11, 0.2, len(SAMPLES))
+    table.loc["XIST"] = rng.normal(11, 0.2, len(SAMPLES))
+    table.loc["XIST", list(men)] = rng.normal(7, 0.1, len(men))
+    table.loc["RPS4Y1", list(men)] = rng.normal(12, 0.1, len(men))
+    return table
+
+
+def test_on_arrays_a_y_linked_gene_that_differs_tells_a_mans_tube(tmp_path):
+    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(PEOPLE)], "sex": "female"})
+    quality = assessed(array(["s6"]), tmp_path, people, "log2")
+    assert flagged(quality, "sex") == ["s6"]
+    assert quality.loc["s6", "sex_expressed"] == "male"
+    assert set(quality["sex_expressed"].drop("s6")) == {"female"}
+
+
+def test_on_an_array_of_one_sex_no_probe_makes_another_of_it(tmp_path):
+    people = pd.DataFrame({"participant_id": [f"sub-{n}" for n in range(PEOPLE)], "sex": "female"})
+    assert flagged(assessed(array(), tmp_path, people, "log2"), "sex") == []
+
+
+def test_a_persons_samples_of_two_sexes_are_marked_without_a_record(tmp_path):
+    assert flagged(assessed(array(["s6"]), tmp_path, unit="log2"), "between the person's samples") == [
+        "s6",
+        "s7",
+    ]
+    couple = array(["s6", "s7"])
+    assert flagged(assessed(couple, tmp_path, unit="log2"), "between the person's samples") == []
+
+
+def test_a_library_of_globin_is_marked_by_that_name(tmp_path):
+    table = blood()
+    assert flagged(assessed(table, tmp_path), "globin") == []
+    table.loc["HBB", "s7"] = int(table["s7"].sum() * 4)
+    table.loc["HBA1", "s8"] = int(table["s8"].sum() * 0.4)
+    quality = assessed(table, tmp_path)
+    assert flagged(quality, "globin above half of the library") == ["s7"]
+    assert flagged(quality, "outlying share of globin") == ["s7", "s8"]
 
 
 def test_b_cells_in_spite_of_depletion_are_marked(tmp_path):

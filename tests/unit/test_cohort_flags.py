@@ -130,8 +130,68 @@ def test_a_letter_grade_between_scans_of_a_person_is_flagged() -> None:
     ],
 )
 def test_batches_that_hold_one_session_each_are_flagged(batches: list[str | None], tied: bool) -> None:
-    samples = pd.DataFrame({"session_id": ["ses-pre", "ses-post", "ses-pre", "ses-post"], "batch": batches})
-    assert len(flags.of_batches(samples)) == int(tied)
+    samples = pd.DataFrame(
+        {
+            "participant_id": ["p1", "p1", "p2", "p2"],
+            "session_id": ["ses-pre", "ses-post", "ses-pre", "ses-post"],
+            "batch": batches,
+        }
+    )
+    flagged = flags.of_batches(samples, "blood samples", pd.DataFrame({"participant_id": ["p1", "p2"]}))
+    assert len(flagged) == int(tied)
+
+
+def plated(counts: list[list[int]]) -> pd.DataFrame:
+    """Samples of people at two sessions (columns) on batches (rows)."""
+    cells = [
+        (f"b{b}", f"ses-{s}") for b, row in enumerate(counts) for s, n in enumerate(row) for _ in range(n)
+    ]
+    samples = pd.DataFrame(cells, columns=["batch", "session_id"])
+    return samples.assign(participant_id=[f"p{n:02}" for n in samples.groupby("session_id").cumcount()])
+
+
+@pytest.mark.parametrize(
+    ("counts", "tied"),
+    [
+        ([[16, 4], [4, 16]], True),
+        ([[10, 10], [10, 10]], False),
+        ([[11, 9], [9, 11]], False),
+        ([[10, 1], [5, 7], [5, 12]], True),
+        ([[3, 2], [2, 3]], False),
+    ],
+)
+def test_batches_that_go_together_with_sessions_in_part_are_flagged(
+    counts: list[list[int]], tied: bool
+) -> None:
+    samples = plated(counts)
+    people = pd.DataFrame({"participant_id": sorted(set(samples["participant_id"]))})
+    flagged = flags.of_batches(samples, "blood samples", people)
+    assert flagged["rule"].tolist() == ["batch tied to session"] * tied
+    if counts == [[16, 4], [4, 16]]:
+        # Chi-squared of 14.4 is 0.36 of 40 samples; less 1/39, over 1 - 1/39.
+        assert flagged["value"].tolist() == [pytest.approx(math.sqrt((0.36 - 1 / 39) / (1 - 1 / 39)))]
+        assert flagged["reason"].iloc[0].startswith("2 batches and session go together (Cramér's V 0.59;")
+
+
+def test_batches_of_one_arm_are_flagged_by_people_not_by_samples() -> None:
+    """Both samples of a person lie on one batch, and count once."""
+    people = pd.DataFrame({"participant_id": [f"p{n:02}" for n in range(20)], "age": 40.0 + np.arange(20)})
+    samples = pd.concat(
+        [people[["participant_id"]].assign(session_id=name) for name in ("ses-pre", "ses-post")]
+    )
+    number = samples["participant_id"].str[1:].astype(int)
+    samples["batch"] = np.where(number < 10, "A", "B")
+    alternating = people.assign(arm=["course", "waiting"] * 10)
+    assert flags.of_batches(samples, "blood samples", alternating).empty
+    # 7 of 10 on one batch, 3 of 10 on the other: chi-squared of 20 people is 3.2, of 40 samples 6.4.
+    arms = ["course"] * 7 + ["waiting"] * 3 + ["course"] * 3 + ["waiting"] * 7
+    assert flags.of_batches(samples, "blood samples", people.assign(arm=arms)).empty
+    apart = people.assign(arm=["course"] * 10 + ["waiting"] * 10)
+    flagged = flags.of_batches(samples, "log_crp", apart)
+    assert flagged[["item", "rule", "value"]].to_numpy().tolist() == [
+        ["batches of log_crp, arm", "batch tied to group", 1.0]
+    ]
+    assert flagged["reason"].iloc[0] == "each of 2 batches holds samples of one arm only"
 
 
 def test_duplicates_that_vary_are_flagged_where_used_and_listed_where_left_blank() -> None:

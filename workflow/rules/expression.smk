@@ -137,7 +137,7 @@ rule assess_samples:
         sessions="<results>/study/sessions.tsv",
         knowledge=(
             known := reads(
-                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks {GENE_MAP}"
+                f"levels samples participants sessions sample_quality genes/reference11 genes/sample_checks lane_checks genes/lane_checks {GENE_MAP}"
             )
         ),
     output:

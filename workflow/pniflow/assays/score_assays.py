@@ -107,7 +107,14 @@ def score_assay(rows: pd.DataFrame, name: str, rule: Mapping[str, Any], source: 
         result[["value", "limit"]] = _LOGARITHMS[rule["log"]](result[["value", "limit"]])
     result["unit"] = _UNITS[rule["log"]].format(rule["unit"])
     result["measure"] = name if rule["log"] == "none" else f"log_{name}"
-    return result[[*keys, *_COLUMNS]]
+    if "batch" not in rows or rows["batch"].isna().all():
+        return result[[*keys, *_COLUMNS]]
+    # Duplicates of one sample may stand on two plates.
+    plates = rows.groupby(keys, sort=False)["batch"].agg(
+        lambda cells: " and ".join(sorted(set(cells.dropna())))
+    )
+    result["batch"] = plates.where(plates != "", None).to_numpy(dtype=object)
+    return result[[*keys, *_COLUMNS, "batch"]]
 
 
 def substituted(

@@ -114,8 +114,19 @@ def assays(gathered: Gathered) -> Branch | None:
         measured[PLACE],
         observations.of_assays(scores),
         exclusions.of_assays(scores),
-        flags=[second_look.of_assays(scores)],
+        flags=[second_look.of_assays(scores), *_assay_batches(scores, gathered.roster)],
     )
+
+
+def _assay_batches(scores: pd.DataFrame, roster: Roster) -> list[pd.DataFrame]:
+    """Flag each laboratory measure whose plates go together with sessions or groups."""
+    if "batch" not in scores:
+        return []
+    given = scores[scores["value"].notna()]
+    return [
+        second_look.of_batches(rows, str(name), roster.participants)
+        for name, rows in given.groupby("measure", sort=False)
+    ]
 
 
 def expression(gathered: Gathered) -> Branch | None:
@@ -145,7 +156,10 @@ def expression(gathered: Gathered) -> Branch | None:
         samples[PLACE],
         observations.of_ctra(scores, samples),
         exclusions.of_samples(samples, scores),
-        flags=[second_look.of_batches(noted), second_look.of_scores(noted)],
+        flags=[
+            second_look.of_batches(noted, "blood samples", gathered.roster.participants),
+            second_look.of_scores(noted),
+        ],
     )
 
 

@@ -18,6 +18,8 @@ RATING_STEP = 10.0  # percent points of CAT12's rating: one letter grade
 ODD = 5.0  # robust z of a change: 3.5 would mark an outlier of one measure, here there are hundreds
 DUPLICATES = 20.0  # percent: the precision that ICH M10 (2022) asks of ligand-binding assays
 FEWEST_ALIKE = 3  # numbers that two scans share by copying, not by chance
+TIED = 0.3  # Cramér's V of a medium association (Cohen 1988)
+GROUPS = 6  # levels of a covariate that is a group; more are places or dates
 FEWEST = 8  # changes below which a spread says little
 
 
@@ -178,14 +180,59 @@ def of_scores(samples: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 
 
-def of_batches(samples: pd.DataFrame) -> pd.DataFrame:
-    """Flag batches of blood samples that are tied to sessions, so that a change could be the batch's."""
+def of_batches(rows: pd.DataFrame, what: str, people: pd.DataFrame) -> pd.DataFrame:
+    """Flag batches that go together with sessions or groups, so that a difference could be the batches'.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        participant_id, session_id, batch of each sample that is used.
+    what : str
+        What the samples are, for the item.
+    people : DataFrame
+        participant_id and covariates; those in words (arm, sex) make groups.
+
+    Returns
+    -------
+    DataFrame
+        A row per tie; `value` is Cramér's V without its bias (Bergsma 2013, J Korean Stat Soc 42:323).
+    """
     import pandas as pd
 
-    known = samples.dropna(subset=["batch"])
-    several = known["session_id"].nunique() > 1 and 1 < known["batch"].nunique() < len(known)
-    if not several or (known.groupby("batch")["session_id"].nunique() > 1).any():
-        return pd.DataFrame(columns=COLUMNS, dtype=object)
-    reason = f"each of {known['batch'].nunique()} batches holds samples of one session only"
-    row = (None, None, "batches of blood samples", "batch tied to session", None, reason)
-    return pd.DataFrame([row], columns=COLUMNS, dtype=object)
+    known = rows.dropna(subset=["batch"])
+    ties = [("batch tied to session", "session", known["batch"], known["session_id"])]
+    # A person's samples on one batch say once which group the batch holds.
+    persons = known.drop_duplicates(["participant_id", "batch"])
+    for name, column in people.set_index("participant_id").items():
+        if column.dtype.kind in "OU" or isinstance(column.dtype, pd.StringDtype):
+            group = persons["participant_id"].map(column)
+            if group.nunique() <= GROUPS:
+                ties.append(("batch tied to group", str(name), persons["batch"], group))
+    found = [
+        (None, None, f"batches of {what}{'' if name == 'session' else f', {name}'}", rule, *tie)
+        for rule, name, batch, group in ties
+        if (tie := _tie(batch, group, name)) is not None
+    ]
+    return pd.DataFrame(found, columns=COLUMNS, dtype=object)
+
+
+def _tie(batch: pd.Series, group: pd.Series, name: str) -> tuple[float, str] | None:
+    """Return how closely batches and a grouping go together, and in words; None where they do not."""
+    import pandas as pd
+    from scipy.stats import chi2_contingency
+
+    counts = pd.crosstab(batch, group)
+    size, (batches, groups) = int(counts.to_numpy().sum()), counts.shape
+    if groups < 2 or not 1 < batches < size:
+        return None
+    test = chi2_contingency(counts, correction=False)
+    freedom = (batches - 1) * (groups - 1)
+    effect = max(0.0, test.statistic / size - freedom / (size - 1))
+    most = min(k - (k - 1) ** 2 / (size - 1) for k in counts.shape) - 1
+    strength = min(1.0, float(np.sqrt(effect / most))) if most > 0 else 0.0
+    by_chance = test.pvalue >= 0.05
+    if ((counts > 0).sum(axis=1) == 1).all() and not (by_chance and name != "session"):
+        return 1.0, f"each of {batches} batches holds samples of one {name} only"
+    if strength < TIED or by_chance:
+        return None
+    return strength, f"{batches} batches and {name} go together (Cramér's V {strength:.2f}; 1 is complete)"

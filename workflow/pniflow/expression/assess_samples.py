@@ -16,6 +16,7 @@ from pniflow.contracts import read_table, write_table
 from pniflow.expression.genes import checks, symbols
 from pniflow.expression.ingest_expression import read_levels
 from pniflow.expression.log2_table import Expression, read_expression
+from pniflow.expression.nanostring import QUALITY, lane_checks
 from pniflow.expression.normalize_expression import MINIMUM_REFERENCES
 from pniflow.expression.people import of_samples, read_people, read_visits
 
@@ -28,6 +29,8 @@ LOW_CORRELATION = 0.85
 # Of the robust z (Iglewicz & Hoaglin 1993); and a tenth, as of samples that are all alike some are far.
 OUTLYING, TENTH = 3.5, 0.1
 SEX_MARGIN = 2.0
+Y_RANGE = 3.0  # log2: a Y-linked gene that differs more over samples tells the sexes apart
+MOSTLY_GLOBIN = 0.5
 B_CELLS_LOST = 1.0  # log2: depleted, and less below the others' median than this
 B_CELLS_FEW = 3.0  # log2: not depleted, and more below it than this
 GENOTYPE_GENES = 3
@@ -71,12 +74,13 @@ def assess_samples(
     table = sheet.merge(read_levels(levels), on="sample_id", how="inner", validate="1:1")
     values = _aligned(read_expression(expression), list(table["sample_id"]))
     people, visits = read_people(participants), read_visits(sessions)
-    result = table[[*sheet.columns, *_CARRIED]].copy()
+    lane = [name for name in QUALITY if name in table]
+    result = table[[*sheet.columns, *_CARRIED, *lane]].copy()
     if table["unit"].iloc[0] != "counts":
         result["library_size"] = np.nan  # the sum of TPM is no depth
     result["globin_share"] = _globin_share(table)
     result["reference_level"] = _reference_level(table)
-    result["female_minus_male_genes"] = _mean_of(values, "female") - _mean_of(values, "male")
+    result["female_minus_male_genes"] = _mean_of(values, "female") - _male_level(values)
     result["sex_expressed"] = _sex(result["female_minus_male_genes"])
     result["sex_recorded"] = of_samples("sex", table, people, pd.DataFrame())
     result["b_cell_level"] = _mean_of(values, "b_cell")
@@ -114,6 +118,18 @@ def _aligned(table: Expression, samples: list[str]) -> pd.DataFrame:
 def _mean_of(values: pd.DataFrame, role: str) -> np.ndarray:
     """Return each sample's mean log2 expression of the genes of a check; nan without any."""
     return values.loc[[gene for gene in checks(role) if gene in values.index]].mean().to_numpy(dtype=float)
+
+
+def _male_level(values: pd.DataFrame) -> np.ndarray:
+    """Return the mean of the Y-linked genes, or the highest of those that tell men from women in this study.
+
+    On arrays some of them lie at the background in men, too, and some probes answer to the gene's twin on the
+    X chromosome in women.
+    """
+    genes = values.loc[[gene for gene in checks("male") if gene in values.index]]
+    telling = genes[genes.max(axis=1) - genes.min(axis=1) > Y_RANGE]
+    mean = genes.mean().to_numpy(dtype=float)
+    return np.asarray(np.fmax(mean, telling.max().to_numpy(dtype=float)) if len(telling) else mean)
 
 
 def _globin_share(table: pd.DataFrame) -> pd.Series:
@@ -215,6 +231,8 @@ def _flags(table: pd.DataFrame, between: float) -> list[str | None]:
             "outlying library size": _outlying(np.log(column["library_size"]), TENTH) != 0,
             "outlying number of detected genes": _outlying(np.log(column["detected_genes"]), TENTH) != 0,
             "outlying share of one gene": _outlying(np.log(column["top_gene_share"]), TENTH) > 0,
+            "globin above half of the library": column["globin_share"] > MOSTLY_GLOBIN,
+            "outlying share of globin": _outlying(column["globin_share"], TENTH) > 0,
             "outlying reference genes": _outlying(_log2_level(table), TENTH) != 0,
             "outlying profile": _outlying(column["profile_correlation"], TENTH**2) < 0,
             "sex differs from the record": np.array(
@@ -223,13 +241,41 @@ def _flags(table: pd.DataFrame, between: float) -> list[str | None]:
                     for a, b in zip(table["sex_expressed"], table["sex_recorded"], strict=True)
                 ]
             ),
+            "sex differs between the person's samples": _sexes_differ(table),
             "B cells in spite of depletion": _b_cells(table, "yes"),
             "few B cells without a record of depletion": _b_cells(table, "no"),
             # Of few people an exchange makes most samples outlying: then the distance between people tells.
             "nearer to another participant": (own > column["other_distance"])
             & ((own > between / 2) | (robust_z(own) > OUTLYING)),
-        }
+        } | _lane_marks(table)
     return ["; ".join(text for text, flag in marks.items() if flag[row]) or None for row in range(len(table))]
+
+
+def _sexes_differ(table: pd.DataFrame) -> np.ndarray:
+    """Tell which samples express another sex than most of the person's, where the sex is not recorded.
+
+    Of a person with as many samples of either sex all are marked.
+    """
+    clear = table["sex_expressed"].isin(["female", "male"]) & table["sex_recorded"].isna()
+    female = (table["sex_expressed"] == "female")[clear].astype(float)
+    share = female.groupby(table["participant_id"][clear]).transform("mean").reindex(table.index)
+    own = share.where(table["sex_expressed"] == "female", 1 - share)
+    return (own <= 0.5).to_numpy(dtype=bool)
+
+
+def _lane_marks(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Tell which samples' nanoString lanes are outside the bounds of resources/genes/lane_checks.tsv."""
+    marks = {}
+    for check in lane_checks():
+        if check["measure"] not in table:
+            continue
+        value = table[check["measure"]]
+        outside = (value < check["low"]) | (value > check["high"])
+        if isinstance(check["instrument"], str):
+            # A lane whose instrument nobody says is judged as most are.
+            outside &= table["instrument"].fillna("nCounter MAX or FLEX") == check["instrument"]
+        marks[str(check["flag"])] = outside.to_numpy(dtype=bool)
+    return marks
 
 
 def _log2_level(table: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ UNITS = {
     "cpm": ("counts", "tpm", "cpm"),
     "tmm": ("counts",),
     "quantile": ("counts", "tpm", "cpm", "intensity", "log2"),
+    "positive_controls": ("counts",),
 }
 
 

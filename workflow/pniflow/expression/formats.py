@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pniflow import files
 from pniflow.errors import InputError, listing, repeated
 from pniflow.expression.opened import as_text, first_lines
 from pniflow.raw import gate
@@ -45,7 +44,6 @@ SUFFIXES = re.compile(
     r"\.rna_seq|augmented_star_gene_counts|\.isoforms|\.results|\.counts?|\.featureCounts|\.htseq)$"
 )
 STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}
-HOUSEKEEPING = "Housekeeping"
 
 
 class Quantified(NamedTuple):
@@ -79,8 +77,7 @@ def detect(path: Path) -> str:
         return "star"
     if lines[0].strip() == "<Header>":
         return "rcc"
-    bare = [line.replace('"', "") for line in lines]
-    if bare[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in bare):
+    if rcc_columns(lines).samples:
         return "rcc_export"
     if lines[0].startswith("^"):
         return "soft"
@@ -92,11 +89,57 @@ def detect(path: Path) -> str:
     return "matrix"
 
 
+class RccColumns(NamedTuple):
+    """Where a table of nanoString lanes has its header, the probes' class and name, and the first sample."""
+
+    header: int
+    delimiter: str
+    kind: int
+    name: int
+    samples: int
+
+
+def rcc_columns(lines: Sequence[str]) -> RccColumns:
+    """Find the columns of a table of nanoString lanes; `samples` is 0 where the lines are none.
+
+    The collector tool's first line names the files, above the lanes' attributes and the probes' class, name
+    and accession. nSolver heads its columns, and writes the samples behind those that describe the probes.
+    """
+    bare = [line.replace('"', "").rstrip("\r") for line in lines[:60]]
+    if bare and bare[0].startswith("File Name,") and any(line.startswith("Gene RLF,") for line in bare):
+        return RccColumns(0, ",", 0, 1, 3)
+    for number, line in enumerate(bare):
+        for delimiter in ",\t;":
+            cells = [cell.strip() for cell in line.split(delimiter)]
+            kind, name = (
+                next((place for place, cell in enumerate(cells) if pattern.fullmatch(cell)), -1)
+                for pattern in (_PROBE_CLASS, _PROBE_NAME)
+            )
+            below = [row.split(delimiter) for row in bare[number + 1 :]]
+            if min(kind, name) >= 0 and any(
+                len(row) > kind and _PROBE_KIND.match(row[kind].strip()) for row in below
+            ):
+                described = [place for place, cell in enumerate(cells) if _DESCRIBED.fullmatch(cell)]
+                return RccColumns(number, delimiter, kind, name, max(kind, name, *described) + 1)
+    return RccColumns(0, ",", 0, 1, 0)
+
+
+_PROBE_CLASS = re.compile(r"(?i)(code|probe)?[ ._]?class([ ._]?name)?")
+_PROBE_NAME = re.compile(r"(?i)((probe|gene|target)[ ._]?)?name")
+_PROBE_KIND = re.compile(r"Endogenous|Housekeeping|Positive|Negative")
+# What nSolver writes of a probe.
+_DESCRIBED = re.compile(
+    r"(?i)accession.*|annotations?|nsid|(probe|target)[ ._]?(id|label)|analyte.*|species.*|control[ ._]?type|"
+    r".*above[ ._]threshold.*|(codeset|rlf|gene[ ._]rlf).*"
+)
+
+
 def _only_last_is_count(row: list[str]) -> bool:
-    return row[-1].isdigit() and not any(_number(cell) for cell in row[:-1])
+    return row[-1].isdigit() and not any(is_number(cell) for cell in row[:-1])
 
 
-def _number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a decimal number."""
     return re.fullmatch(r"[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?", cell) is not None
 
 
@@ -173,9 +216,6 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
         The format has no such unit, the file is not of the format, or names a gene twice.
     """
     form, _, strand = form.partition(":")
-    if form == "rcc":
-        _only(path, "nanoString RCC", unit, ("counts",))
-        return _read_rcc(path)
     if form in HEADERS:
         column = HEADERS[form][1].get(unit)
         if column is None:
@@ -194,7 +234,7 @@ def read_quantification(path: Path, form: str, unit: str) -> Quantified:
             return _quantified(path, frame.iloc[:, 0], frame[column])
         sample = _quantified(path, frame["gene_id"], frame[column])
         return sample if frame["gene_id"].is_unique else summed(sample.labels, sample.values)
-    _only(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
+    require_unit(path, {"star": "STAR ReadsPerGene", "htseq": "htseq-count"}[form], unit, ("counts",))
     frame = _star_rows(path) if form == "star" else read_rows(path, sep="\t", header=None)
     if form == "htseq" and not str(frame.iloc[0, -1]).isdigit():
         frame = frame.iloc[1:]
@@ -211,7 +251,8 @@ def require_once(path: Path, labels: Sequence[str]) -> None:
         )
 
 
-def _only(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
+def require_unit(path: Path, program: str, unit: str, units: tuple[str, ...]) -> None:
+    """Refuse a unit that a program does not write."""
     if unit not in units:
         raise InputError(f"{path}: {program} gives {' and '.join(units)}; the unit {unit} was declared.")
 
@@ -301,39 +342,6 @@ def _strand_of(forward: float, reverse: float, path: Path) -> str:
         f"{path}: {share:.0%} of the reads are in STAR's forward column, which fits neither a stranded"
         " nor an unstranded library; say which with --strand (strandedness in study.yaml)."
     )
-
-
-def _read_rcc(path: Path) -> Quantified:
-    """Read a nanoString file: counts of the endogenous and housekeeping probes of <Code_Summary>."""
-    lines = first_lines(path, 100_000)
-    try:
-        first, last = lines.index("<Code_Summary>"), lines.index("</Code_Summary>")
-    except ValueError:
-        raise InputError(f"{path}: the RCC file has no complete <Code_Summary>; export it again.") from None
-    return _probes(path, [line.split(",") for line in lines[first + 2 : last] if line], 3)
-
-
-def _probes(path: Path, rows: list[list[str]], column: int) -> Quantified:
-    """Take one sample's column of rows CodeClass, Name, Accession, counts..."""
-    genes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
-    bad = next((row for row in genes if len(row) <= column or not _number(row[column])), None)
-    if bad is not None or not genes:
-        raise InputError(
-            f"{path}: probe '{bad[1][:80] if bad and bad[1:] else ''}' has no count; a number was expected."
-        )
-    labels = np.array([row[1] for row in genes], dtype=object)
-    values = np.array([float(row[column]) for row in genes])
-    return Quantified(labels, values, tuple(row[1] for row in genes if row[0] == HOUSEKEEPING))
-
-
-def read_rcc_export(path: Path) -> tuple[list[str], list[Quantified]]:
-    """Read the table of RCC files that the collector tool exports; return samples and their counts."""
-    rows = [row for row in files.cells(first_lines(path, 100_000, None), ",", path) if row]
-    named = {place: sample_name(Path(cell)) for place, cell in enumerate(rows[0]) if place > 2 and cell}
-    if not named:
-        raise InputError(f"{path}: the first line names no sample's file; export the table again.")
-    probes = [row for row in rows if row[0] == HOUSEKEEPING or row[0].startswith("Endogenous")]
-    return list(named.values()), [_probes(path, probes, place) for place in named]
 
 
 def summed(labels: Sequence[str] | np.ndarray, values: np.ndarray) -> Quantified:

@@ -13,13 +13,13 @@ import numpy as np
 
 from pniflow.contracts import read_table, write_table
 from pniflow.errors import InputError, listing, repeated
-from pniflow.expression import formats
+from pniflow.expression import formats, nanostring
 from pniflow.expression.genes import gene_map, match_table
 from pniflow.expression.levels import Accumulator
 from pniflow.expression.matrix import Block, read_blocks, read_layout, samples_of, transposed
-from pniflow.expression.qpcr import is_long_table, read_long_table
+from pniflow.expression.qpcr import read_wells
 from pniflow.expression.transcripts import by_gene
-from pniflow.expression.units import LINEAR
+from pniflow.expression.units import LARGEST_LOG2, LINEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,11 +170,10 @@ def _format(paths: Sequence[Path], asked: str) -> str:
 
 def _from_matrix(path: Path, wanted: Wanted, samples_are_rows: bool) -> tuple[Accumulator, str]:
     """Read a matrix block by block."""
-    if wanted.unit == "ct" and is_long_table(path):
-        samples, block = read_long_table(path)
-        gathered = wanted.accumulator(path, samples)
-        gathered.add(block)
-        return gathered, "qPCR, a row per well"
+    if wanted.unit == "ct" and (wells := read_wells(path)) is not None:
+        gathered = wanted.accumulator(path, wells.samples)
+        gathered.add(wells.block)
+        return gathered, wells.said()
     layout = read_layout(path, samples_are_rows, wanted.unit)
     if layout.genes_are_rows:
         gathered = wanted.accumulator(path, samples_of(layout))
@@ -209,11 +208,9 @@ def _from_samples(
     elif form == "gdc":
         form = f"gdc:{'unstranded' if strand == 'auto' else strand}"
     source = paths[0] if len(paths) == 1 else paths[0].parent
-    if form == "rcc_export":
-        exports = [formats.read_rcc_export(path) for path in paths]
-        names = [name for some, _ in exports for name in some]
-        quantified = [sample for _, some in exports for sample in some]
-    elif form == "matrix":
+    if form in ("rcc", "rcc_export"):
+        return _from_lanes(paths, form, wanted)
+    if form == "matrix":
         names, quantified = _tables(paths, wanted.unit)
     else:
         names = [formats.sample_name(path) for path in paths]
@@ -226,6 +223,27 @@ def _from_samples(
     wanted = wanted._replace(housekeeping=wanted.housekeeping or list(quantified[0].housekeeping))
     gathered = wanted.accumulator(source, names, estimated=form in formats.HEADERS)
     gathered.add(Block(labels, values))
+    return gathered, said
+
+
+def _from_lanes(paths: Sequence[Path], form: str, wanted: Wanted) -> tuple[Accumulator, str]:
+    """Read nanoString's lanes."""
+    if form == "rcc":
+        formats.require_unit(paths[0], "nanoString RCC", wanted.unit, ("counts",))
+    read = nanostring.read_rcc if form == "rcc" else nanostring.read_rcc_export
+    lanes = [lane for path in paths for lane in read(path)]
+    names = [lane.sample for lane in lanes]
+    _once(paths[0].parent, names, "file")
+    source = paths[0] if len(paths) == 1 else paths[0].parent
+    labels, values = formats.stack([lane.counts for lane in lanes], source)
+    wanted = wanted._replace(housekeeping=wanted.housekeeping or list(lanes[0].counts.housekeeping))
+    # nSolver's normalized counts are no whole numbers.
+    normalized = form == "rcc_export" and bool((values % 1 != 0).any() and values.max() > LARGEST_LOG2)
+    gathered = wanted.accumulator(source, names, estimated=normalized)
+    gathered.add(Block(labels, values))
+    gathered.further = nanostring.table(lanes, gathered.samples)
+    plexed = len(names) > len({formats.sample_name(path) for path in paths}) and form == "rcc"
+    said = f"{form}{', normalized' if normalized else ''}{', eight samples a lane' if plexed else ''}"
     return gathered, said
 
 

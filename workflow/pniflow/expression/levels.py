@@ -89,6 +89,7 @@ class Accumulator:
         self.top, self.top_label = np.full(count, -np.inf), np.full(count, "", dtype=object)
         self.left: list[str] = []
         self.seen: dict[str, Match] = {}
+        self.further: pd.DataFrame | None = None  # columns on the samples that only their format has
         self.rows: list[np.ndarray] | None = [] if whole else None
         # Sums over genes for the correlation with the mean of the others: y, y², y·t; n, t, t² (t: sum over
         # samples).
@@ -274,8 +275,9 @@ class Accumulator:
             "profile_correlation": self.profile_correlation(),
             "housekeeping": self.housekeeping_level(),
         }
+        further = {} if self.further is None else {name: self.further[name] for name in self.further}
         found = {gene: self.genes[gene] for gene in self.known.genes if gene in self.genes}
-        return pd.DataFrame(head | found)
+        return pd.DataFrame(head | further | found)
 
     def whole_table(self, sample_ids: Sequence[str]) -> pd.DataFrame:
         """Return all rows as they are: label, then one column per sample."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MINIMUM_REFERENCES = 6
-Method = Literal["reference_genes", "cpm", "tmm", "quantile", "none"]
+Method = Literal["reference_genes", "cpm", "tmm", "quantile", "positive_controls", "none"]
 
 
 def normalize_expression(
@@ -56,8 +56,9 @@ def normalize_expression(
         Normalized log2 expression: column `gene`, then one column per sample.
     method : str, optional
         reference_genes: by the mean of eleven stable genes; cpm: by library size (TPM and counts per million
-        stay as they are); tmm:
-        by the trimmed mean of M-values (counts); quantile: to the mean distribution over samples; none.
+        stay as they are); tmm: by the trimmed mean of M-values (counts); quantile: to the mean distribution
+        over samples; positive_controls: nanoString's counts by the lane's positive controls, as nSolver
+        does; none.
         Without it log2 values are left as they are and all others get reference_genes.
     mean : str
         How a sample's reference genes are averaged; of log2 values and cycles the mean is taken on the log2
@@ -96,14 +97,19 @@ def normalize_expression(
     names = [gene for gene in gene_map().genes if gene in table.columns]
     values = table[names].to_numpy(dtype=float).T
     library = table["library_size"].to_numpy(dtype=float)
-    per_read = 1e6 / library if unit == "counts" and used != "none" else np.ones(len(table))
+    by_library = unit == "counts" and used not in ("none", "positive_controls")
+    per_read = 1e6 / library if by_library else np.ones(len(table))
     level = None if reference is None else reference.level
     factors, shifts = None, None
     floored = np.zeros(values.shape, dtype=bool)
     if used == "quantile":
         result = distribution.to_mean_distribution(values * per_read, all_rows * per_read)
     elif unit in LINEAR:
-        factors = _factors(used, level, library, per_read, all_rows, scale)
+        factors = (
+            _lane_factors(table, str(levels))
+            if used == "positive_controls"
+            else _factors(used, level, library, per_read, all_rows, scale)
+        )
         result = values * (per_read * factors)
     else:
         shifts = np.zeros(len(table)) if level is None else _target(level, scale) - level
@@ -150,6 +156,17 @@ def _factors(
     if used == "tmm":
         return distribution.tmm_factors(all_rows)
     return np.ones(len(library))
+
+
+def _lane_factors(table: pd.DataFrame, source: str) -> np.ndarray:
+    """Return what nSolver multiplies nanoString's lanes by."""
+    factors = table["positive_factor"] if "positive_factor" in table else table["library_size"] * np.nan
+    if factors.isna().any():
+        raise InputError(
+            f"{source}: sample {listing(list(table['sample_id'][factors.isna()]))} has no positive controls;"
+            " normalization by positive_controls needs nanoString's raw files: use another method."
+        )
+    return factors.to_numpy(dtype=float)
 
 
 def _target(level: np.ndarray, scale: str) -> float:

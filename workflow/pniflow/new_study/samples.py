@@ -64,15 +64,19 @@ class Sheet:
         return ["\t".join(row) for row in [tuple(_COLUMNS.values()), *rows]]
 
 
+_LARGEST_PLATE = 16 << 20  # bytes; a table with a row per well is small
+
+
 def guess_unit(matrix: Path) -> tuple[str | None, list[str]]:
     """Guess what a matrix holds from all its numbers; return the unit (or None) and the samples' names."""
     from pniflow.expression.levels import genes_of
     from pniflow.expression.matrix import read_blocks, read_layout, samples_of, transposed
-    from pniflow.expression.qpcr import is_long_table, read_long_table
+    from pniflow.expression.qpcr import read_wells
     from pniflow.expression.units import Evidence
 
-    if is_long_table(matrix):
-        return "ct", read_long_table(matrix)[0]
+    plate = matrix.stat().st_size <= _LARGEST_PLATE and matrix.suffix != ".xlsx"
+    if plate and (wells := read_wells(matrix)) is not None:
+        return "ct", wells.samples
     layout = read_layout(matrix)
     if layout.genes_are_rows:
         blocks, samples = read_blocks(layout), samples_of(layout)

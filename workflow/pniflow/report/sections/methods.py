@@ -20,6 +20,7 @@ _NORMALIZED = {
     "tmm": "by trimmed means of M values (TMM)",
     "quantile": "to the mean distribution over samples (quantile)",
     "housekeeping": "by the panel's own housekeeping genes",
+    "positive_controls": "by nanoString's positive controls (geometric mean of POS_A to POS_E)",
     "none": "not at all (the data came normalized)",
 }
 _VARIANTS = {
