@@ -99,15 +99,17 @@ def gather_surfaces(
     wall = {side: template.medial_wall(side) for side in template.HALVES} if mesh == "32k" else {}
     if wall:
         wall["both"] = np.concatenate([wall["left"], wall["right"]])
+    blank: dict[str, int] = {}
     with files.atomic_path(surfaces) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
         flat = array.reshape(-1)
-        for (_, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
+        for (scan, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
             source = path.relative_to(folder).as_posix()
             values = read_curv(path, source) if mesh == "native" else read_gifti(path, source, size)
             if wall:
                 values[wall[side]] = np.nan
             flat[start : start + size] = values
+            blank[scan] = blank.get(scan, 0) + int(np.isnan(values).sum())
         array.flush()
     columns = ["scan", "participant_id", "session_id", "hemisphere", "source"]
     rows = pd.DataFrame(
@@ -120,6 +122,19 @@ def gather_surfaces(
             np.save(stream, found_triangles.astype(np.int32))
     note = "medial wall NaN" if wall else "medial wall not masked: no mask of this mesh is at hand"
     print(f"{len(table)} scans, {_kind(measure, mesh, smoothing)}, {note}.", file=sys.stderr)
+    say_blank(blank, "vertices")
+
+
+def say_blank(blank: dict[str, int], what: str) -> None:
+    """Name on standard error the scans without a value where others have one: nobody's counts there."""
+    fewest = min(blank.values())
+    lacking = [f"{scan} ({number})" for scan, number in blank.items() if number > fewest]
+    if lacking:
+        print(
+            f"{len(lacking)} of {len(blank)} scans have more {what} without a value (NaN) than the others"
+            f" ({listing(lacking, 3)}); no model uses these {what} of any scan.",
+            file=sys.stderr,
+        )
 
 
 def _kind(measure: str, mesh: str, smoothing: int) -> str:

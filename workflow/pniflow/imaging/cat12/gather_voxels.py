@@ -11,7 +11,7 @@ import numpy as np
 
 from pniflow import contracts, files
 from pniflow.errors import InputError, listing
-from pniflow.imaging.cat12.gather_surfaces import is_copy, usable_scans, walk
+from pniflow.imaging.cat12.gather_surfaces import is_copy, say_blank, usable_scans, walk
 from pniflow.imaging.nifti import header_of
 from pniflow.raw import gate
 
@@ -72,12 +72,15 @@ def gather_voxels(
         raise InputError(f"{scans}: no scan of the table is to be read.")
     paths = images_of(folder, list(table["scan"]), prefix)
     grid, total = None, np.zeros(())
-    for path in paths:
+    blank: dict[str, int] = {}
+    for scan, path in zip(table["scan"], paths, strict=True):
         image = open_image(path, folder)
         grid = image if grid is None else grid
         check_grid(image, grid, path, paths[0], folder)
         with np.errstate(all="ignore"):
-            total = total + image_values(image, path, folder, smoothing)
+            values = image_values(image, path, folder, smoothing)
+            total = total + values
+        blank[scan] = int(np.isnan(values).sum())
     assert grid is not None
     with np.errstate(invalid="ignore"):
         inside = total / len(paths) > threshold
@@ -102,6 +105,7 @@ def gather_voxels(
     )
     contracts.write_table(pd.DataFrame(rows), index, "surfaces")
     print(f"{len(paths)} scans, {count} voxels with a mean above {threshold:g}.", file=sys.stderr)
+    say_blank(blank, "voxels")
 
 
 def images_of(folder: Path, scans: list[str], prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
@@ -166,8 +170,9 @@ def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path, smoothing
             values = np.asarray(image.dataobj, dtype=np.float32)
     except (OSError, ValueError):
         raise InputError(f"{source}: the image is cut off or damaged.") from None
-    if np.isinf(values).any():
-        raise InputError(f"{source}: the image holds an infinite value; make it again in CAT12.")
+    if np.isinf(values).any() or np.isnan(values).all():
+        what = "an infinite value" if np.isinf(values).any() else "no number"
+        raise InputError(f"{source}: the image holds {what}; make it again in CAT12.")
     if smoothing <= 0:
         return values
     from scipy.ndimage import gaussian_filter
