@@ -18,7 +18,7 @@ from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
 from pniflow.imaging.freesurfer_wide import head, is_wide, read_wide
-from pniflow.imaging.naming import by_pattern, entities
+from pniflow.imaging.naming import by_pattern, entities, unjoined
 from pniflow.raw import gate
 
 _STATS = re.compile(r"(?:(?P<side>lh|rh)\.)?(?P<atlas>aseg|aparc(?:\.[\w.]+?)?)\.stats")
@@ -114,9 +114,14 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     held = {_key(row) for row in rows if not row["wide"]}
     rows = [row for row in rows if not row["wide"] or _key(row) not in held]
     subjects = sorted({row["subject"] for row in rows})
-    templates = {subject.partition(".long.")[2] for subject in subjects} | {"fsaverage"}
-    section = read_study(study).get("freesurfer", {}) if study else None
-    whose = {subject: _whose(subject, section) for subject in subjects if subject not in templates}
+    templates = {"fsaverage"}
+    for subject in subjects:
+        point, _, template = subject.partition(".long.")
+        templates |= {template, f"{point.rpartition('_')[0]}_{template}"} if template else set()
+    described = read_study(study) if study else {}
+    section = described.get("freesurfer", {}) if study else None
+    known = list(described.get("sessions", ()))
+    whose = {subject: _whose(subject, section, known) for subject in subjects if subject not in templates}
     kept = [row | whose[row["subject"]] for row in rows if row["subject"] in whose]
     if not kept:
         raise InputError(
@@ -125,8 +130,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     lost = [subject for subject, place in whose.items() if None in place.values()]
     if study and len(lost) == len(whose):
         raise InputError(
-            f"{folder}: none of the {len(whose)} folders of FreeSurfer (first: {lost[0]}) could be joined to"
-            f" a participant and session; give freesurfer.pattern (and freesurfer.session) in {study}."
+            f"{folder}: none of the {len(whose)} folders of FreeSurfer (first: {lost[0]})"
+            f" {unjoined(whose.values(), section or {}, 'freesurfer')} in {study}."
         )
     print(
         f"{len(whose)} folders of FreeSurfer, {len(subjects) - len(whose)} templates left out,"
@@ -140,7 +145,7 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     contracts.write_table(table.sort_values(order, kind="stable"), regions, "regions")
 
 
-def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | None]:
+def _whose(subject: str, section: Mapping[str, Any] | None, sessions: list[str]) -> dict[str, str | None]:
     """Return participant and session of a subject's folder (`sub-01_ses-pre.long.sub-01`).
 
     `section` is what study.yaml says of FreeSurfer; without a study the folder is the participant.
@@ -149,7 +154,7 @@ def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | N
     participant, session = entities(point)
     if section is None:
         return {"participant_id": participant or subject, "session_id": session}
-    person, visit = by_pattern(section.get("pattern"), point)
+    person, visit = by_pattern(section.get("pattern"), point, sessions)
     participant = participant or person
     session = session or visit or (section.get("session") if participant else None)
     return {"participant_id": participant, "session_id": session}
@@ -188,8 +193,7 @@ def _numbers(path: Path, source: str) -> Iterator[Number]:
     if stats:
         yield from _stats(text, source, stats["atlas"], _SIDES.get(stats["side"] or "", ""), path)
     elif subfields:
-        inside = path.parent.name in ("mri", "stats")
-        subject = path.parent.parent.name if inside else path.parent.name
+        subject = _subject(path, source)
         atlas = _ATLASES[subfields["atlas"]] + (LONGITUDINAL if subfields["long"] else "")
         analysis = f"{subfields['analysis'] or 'T1'} {subfields['version']}"
         for line in text.splitlines():
@@ -226,6 +230,19 @@ def _named(atlas: str, subject: str) -> str:
     return f"freesurfer_{atlas.replace('.', '_')}" + (LONGITUDINAL if ".long." in subject else "")
 
 
+def _subject(path: Path, source: str) -> str:
+    """Return the subject that a file is about: the folder above `stats` or `mri`, after the folders that tell
+    the person where that one does not (`sub-01/ses-1/stats`: sub-01_ses-1).
+    """
+    inside = path.parent.name in ("mri", "stats")
+    name = path.parent.parent.name if inside else path.parent.name
+    above = source.split("/")[: -3 if inside else -2]
+    if entities(f"{'/'.join(above)}/{name}") == entities(name):
+        return name
+    start = next(place for place, part in enumerate(above) if entities(part) != (None, None))
+    return "_".join([*above[start:], name])
+
+
 def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterator[Number]:
     """Read a statistics file by the columns that its header names."""
     header = re.search(r"^# ColHeaders\s+(.+)$", text, re.MULTILINE)
@@ -235,9 +252,8 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
         )
     columns = header[1].split()
     named = re.search(r"^# subjectname\s+(\S+)", text, re.MULTILINE)
-    subject = (
-        path.parent.parent.name if path.parent.name == "stats" else (named[1] if named else path.parent.name)
-    )
+    alone = named and path.parent.name != "stats"
+    subject = named[1] if named and alone else _subject(path, source)
     atlas = _named(atlas, subject)
     version = re.search(r"^# cvs_version (?:\$Id: \S+ )?(\d[\w.]*)", text, re.MULTILINE)
     analysis = version[1] if version else ""

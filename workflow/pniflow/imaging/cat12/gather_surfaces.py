@@ -18,6 +18,7 @@ from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12 import template
 from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.imaging.cat12.template import VERTICES
+from pniflow.imaging.naming import home
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def gather_surfaces(
         raise InputError(
             f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
         )
-    found = _find(folder, measure, mesh, smoothing)
+    found = _find(folder, measure, mesh, smoothing, shared_stems(table))
     absent = [scan for scan in table["scan"] if not found.get(scan)]
     if absent:
         raise InputError(
@@ -109,7 +110,7 @@ def gather_surfaces(
             if wall:
                 values[wall[side]] = np.nan
             flat[start : start + size] = values
-            blank[scan] = blank.get(scan, 0) + int(np.isnan(values).sum())
+            blank[str(scan)] = blank.get(str(scan), 0) + int(np.isnan(values).sum())
         array.flush()
     columns = ["scan", "participant_id", "session_id", "hemisphere", "source"]
     rows = pd.DataFrame(
@@ -145,7 +146,22 @@ def _kind(measure: str, mesh: str, smoothing: int) -> str:
     )
 
 
-def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, list[tuple[str, Path]]]:
+def shared_stems(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the scans whose files are told from others' of the same name by their folder alone: folder and
+    stem -> scan.
+    """
+    sources = table[["report", "label_volume", "label_surface"]].bfill(axis=1).iloc[:, 0].fillna("")
+    found = {}
+    for scan, source in zip(table["scan"], sources, strict=True):
+        stem = re.sub(r"^cat(ROIs?)?_|\.(xml|mat)$", "", source.rpartition("/")[2])
+        if source and stem != scan:
+            found[home(source), stem] = scan
+    return found
+
+
+def _find(
+    folder: Path, measure: str, mesh: str, smoothing: int, shared: dict[tuple[str, str], str]
+) -> dict[str, list[tuple[str, Path]]]:
     """Return scan -> its files with their side: one of both hemispheres, or left and right."""
     resampled = "resampled_32k" if mesh == "32k" else "resampled"
     start = f"s{smoothing}." if smoothing else ""
@@ -158,7 +174,8 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
     for path in walk(folder):
         match = name.fullmatch(path.name)
         if match and not (mesh == "native" and path.suffix in (".gii", ".dat")):
-            other = found.setdefault(match["stem"], {}).setdefault(SIDES.get(match["side"], "both"), path)
+            stem = shared.get((home(path.relative_to(folder).as_posix()), match["stem"]), match["stem"])
+            other = found.setdefault(stem, {}).setdefault(SIDES.get(match["side"], "both"), path)
             if not is_copy(path, other):
                 raise InputError(
                     f"{folder}: {path.name} is there twice ({other.parent.name}, {path.parent.name}); keep"

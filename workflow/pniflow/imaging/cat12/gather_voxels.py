@@ -11,12 +11,14 @@ import numpy as np
 
 from pniflow import contracts, files
 from pniflow.errors import InputError, listing
-from pniflow.imaging.cat12.gather_surfaces import is_copy, say_blank, usable_scans, walk
+from pniflow.imaging.cat12.gather_surfaces import is_copy, say_blank, shared_stems, usable_scans, walk
+from pniflow.imaging.naming import home
 from pniflow.imaging.nifti import header_of
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import nibabel
+    import pandas as pd
 
 MAXIMUM_VOXELS = 2**26
 """The most voxels of an image that is read; CAT12's have some two million."""
@@ -70,7 +72,7 @@ def gather_voxels(
     table = usable_scans(contracts.read_table(scans, "scans"), quality)
     if table.empty:
         raise InputError(f"{scans}: no scan of the table is to be read.")
-    paths = images_of(folder, list(table["scan"]), prefix)
+    paths = images_of(folder, table, prefix)
     grid, total = None, np.zeros(())
     blank: dict[str, int] = {}
     for scan, path in zip(table["scan"], paths, strict=True):
@@ -108,12 +110,16 @@ def gather_voxels(
     say_blank(blank, "voxels")
 
 
-def images_of(folder: Path, scans: list[str], prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
-    """Return each scan's image, wherever it lies below the folder."""
+def images_of(folder: Path, table: pd.DataFrame, prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
+    """Return the image of each scan of a table of scans, wherever it lies below the folder."""
+    scans, shared = list(table["scan"]), shared_stems(table)
     wanted = {f"{prefix}{scan}{ending}": scan for scan in scans for ending in _ENDINGS}
+    placed = {(at, f"{prefix}{stem}{end}"): scan for (at, stem), scan in shared.items() for end in _ENDINGS}
     found: dict[str, Path] = {}
     for path in walk(folder):
         scan = wanted.get(path.name)
+        if scan is None and placed:
+            scan = placed.get((home(path.relative_to(folder).as_posix()), path.name))
         if scan is not None and not is_copy(path, found.setdefault(scan, path)):
             raise InputError(f"{folder}: the image of scan {scan} is there twice ({prefix}*); keep one.")
     absent = [scan for scan in scans if scan not in found]
