@@ -69,7 +69,8 @@ def _told(part: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for key, value in _ENTITY.findall(part):
         values.setdefault(key[-3:], value)
-    whole = _LONG.search(part) if "sub" in values else None
+    plain = "sub" not in values or f"sub-{values['sub']}_ses-" in part
+    whole = None if plain else _LONG.search(part)
     if whole and _LONG_ID.fullmatch(whole[1]):
         values["sub"] = whole[1]
     return values
@@ -99,8 +100,13 @@ def by_folders(source: str, sessions: Iterable[str]) -> tuple[str | None, str | 
     """Return participant and session as plain folders tell (`K01/T0/report/cat_T1w.xml`): one is named as a
     session of the study, the one beside it as the participant; None where two could be.
     """
+    return _beside(unicodedata.normalize("NFC", home(source)), tuple(sessions))
+
+
+@functools.lru_cache(maxsize=4096)
+def _beside(folder: str, sessions: tuple[str, ...]) -> tuple[str | None, str | None]:
     names = {word: session for session in sessions for word in (session, session.removeprefix("ses-"))}
-    parts = [part for part in unicodedata.normalize("NFC", home(source)).split("/") if part]
+    parts = [part for part in folder.split("/") if part]
     places = [place for place, part in enumerate(parts) if part in names]
     if len(places) != 1:
         return None, None

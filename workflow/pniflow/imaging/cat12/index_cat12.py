@@ -92,9 +92,8 @@ def _match(
             meant = scan.name if scan.name in listed or bare in found.scans else bare
             scan.participant, scan.session = listed.get(meant, (None, None))
             continue
-        scan.participant, scan.session = entities(scan.source)
-        for source in scan.sources.values():
-            entities(source)  # refused where a folder says another person
+        for source in reversed(scan.sources.values() or [scan.stem]):
+            scan.participant, scan.session = entities(source)  # refused where a folder says another person
         person, visit = by_pattern(pattern, f"{home(scan.source)}/{bare}", sessions)
         _, lies = by_folders(scan.source, sessions)
         if scan.folder and not pattern:
