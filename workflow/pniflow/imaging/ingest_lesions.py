@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pniflow import contracts, files
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing
-from pniflow.imaging.naming import entities
+from pniflow.imaging.naming import entities, say_misplaced
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def ingest_lesions(*, folder: Path, study: Path | None = None, lesions: Path) ->
     table = pd.DataFrame(
         rows, columns=["participant_id", "session_id", "lesion_volume", "lesion_count", "source"]
     )
+    say_misplaced(dict(zip(table["source"], table["session_id"], strict=True)))
     again = table[table.duplicated(["participant_id", "session_id"], keep=False)]
     if len(again):
         raise InputError(

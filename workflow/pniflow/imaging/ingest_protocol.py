@@ -16,7 +16,7 @@ import numpy as np
 from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing, shown
-from pniflow.imaging.naming import entities
+from pniflow.imaging.naming import entities, say_misplaced
 from pniflow.imaging.nifti import HEADER, header_of
 from pniflow.raw import gate
 
@@ -95,6 +95,7 @@ def ingest_protocol(
             f"{folder}: there are no images named sub-*_T1w.nii.gz or sub-*_FLAIR.nii.gz in this folder."
         )
     table = pd.DataFrame(rows)
+    say_misplaced({row["source"]: row["session_id"] for row in rows})
     texts = table.loc[table["header_texts"].notna(), "source"]
     if len(texts):
         print(
