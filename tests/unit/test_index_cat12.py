@@ -345,9 +345,7 @@ def test_a_file_in_another_persons_folder_is_refused(tmp_path: Path) -> None:
     ):
         index(tmp_path)
     made.write(tmp_path / "b/cat12/K02", made.good_scan("K01_pre") | made.good_scan("K02_pre"))
-    with pytest.raises(
-        InputError, match=r"K02/report/cat_K01_pre.xml: the name says K01, but a folder says K02"
-    ):
+    with pytest.raises(InputError, match=r"K02/.*_K01_pre.xml: the name says K01, but a folder says K02"):
         index(tmp_path / "b", 'pattern: "{participant}_{session}"')
 
 
