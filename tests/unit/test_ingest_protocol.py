@@ -172,7 +172,7 @@ def test_of_several_echoes_the_first_counts(tmp_path: Path) -> None:
     }
     image(tmp_path / "bids", "sub-1/anat/sub-1_T1w", said=said)
     row = read(tmp_path / "bids").iloc[0]
-    assert row[["echo_time", "flip_angle", "software"]].tolist() == [0.0017, 7, "a"]
+    assert row[["echo_time", "flip_angle", "software"]].tolist() == [0.0017, 7, "a b"]
 
 
 @pytest.mark.parametrize(
