@@ -506,6 +506,10 @@ KINDS: dict[str, Made] = {
     "CAT12 surfaces": parsed(GOOD, "label/catROIs_sub-1_ses-a.xml"),
     "CAT12 table of regions": parsed({"ROI_hammers_Vgm.csv": REGIONS}, "ROI_hammers_Vgm.csv"),
     "CAT12 table of tissues": parsed({"TIV.txt": "/d/cat_a.xml\t1400.5\t650\t500\t250\t0.25\n"}, "TIV.txt"),
+    "CAT12 reports of one name": parsed(
+        {f"sub-1/ses-{visit}/report/cat_T1w.xml": cat12.report(tiv=f"140{n}") for visit, n in ("a1", "b2")},
+        "sub-1/ses-b/report/cat_T1w.xml",
+    ),
     "CAT12 time points": parsed(GOOD | {"report/catlong_x.xml": POINTS}, "report/catlong_x.xml"),
     "list of scans": scans_listed,
     "NIfTI": image("smwp1{}.nii"),
@@ -517,6 +521,7 @@ KINDS: dict[str, Made] = {
     "image": protocol("sub-1_ses-a_T1w.nii.gz"),
     "sidecar": protocol("sub-1_ses-a_T1w.json"),
     "aseg": freesurfer("sub-1_ses-a/stats/aseg.stats", ASEG),
+    "aseg below the person": freesurfer("sub-1/ses-a/stats/aseg.stats", ASEG),
     "aparc": freesurfer("sub-1_ses-a/stats/lh.aparc.stats", APARC),
     "wide table": freesurfer("aseg.txt", WIDE),
     "subfields": freesurfer("sub-1_ses-a/mri/lh.hippoSfVolumes-T1.v21.txt", "CA1-head 520.0\nCA3 5.5\n"),

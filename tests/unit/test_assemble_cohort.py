@@ -253,11 +253,11 @@ def test_freesurfers_versions_are_not_mixed_and_two_folders_of_one_scan_are_refu
 
 PROTOCOL = """participant_id session_id suffix voxel_x voxel_y voxel_z orientation handedness \
 repetition_time echo_time inversion_time flip_angle field_strength manufacturer scanner_model software \
-receive_coil source within_person in_study
-        A ses-pre T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma VE11C . A_pre . .
-        A ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma {} . A_post {} .
-        A ses-post FLAIR 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Skyra VE11C . A_flair . larger_voxels
-        C ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 1.5 GE Other old . C_post . ."""
+receive_coil header_texts source within_person in_study
+        A ses-pre T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma VE11C . . A_pre . .
+        A ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Prisma {} . . A_post {} .
+        A ses-post FLAIR 1 1 1 RAS right 2.3 0.003 . . 3 Siemens Skyra VE11C . . A_flair . larger_voxels
+        C ses-post T1w 1 1 1 RAS right 2.3 0.003 . . 1.5 GE Other old . . C_post . ."""
 
 
 def test_images_measured_in_another_way_are_flagged(tmp_path: Path) -> None:

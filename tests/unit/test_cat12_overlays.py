@@ -39,6 +39,24 @@ def test_gifti_with_values_in_a_file_beside_it(tmp_path: Path, endian: str) -> N
     np.testing.assert_array_equal(read_gifti(tmp_path / "a.gii", "a.gii", 5), expected)
 
 
+def test_gifti_stored_as_a_row_has_the_same_values(tmp_path: Path) -> None:
+    text = gifti("1 2 3 4 5", Dim0="1", Dim1="5", Dimensionality="2")
+    (tmp_path / "a.gii").write_text(text)
+    assert read_gifti(tmp_path / "a.gii", "a.gii", 5).tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(InputError, match="the array has the shape 1 x 5; 4 was expected"):
+        read_gifti(tmp_path / "a.gii", "a.gii", 4)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_surface_of_no_or_infinite_values_is_refused(tmp_path: Path, value: str) -> None:
+    content = np.full(4, float(value), ">f4").tobytes()
+    (tmp_path / "lh.thickness.a").write_bytes(
+        b"\xff\xff\xff" + np.array([4, 2, 1], ">i4").tobytes() + content
+    )
+    with pytest.raises(InputError, match=r"lh.thickness.a: the surface holds (an infinite value|no number)"):
+        read_curv(tmp_path / "lh.thickness.a", "lh.thickness.a")
+
+
 def test_a_real_overlay_and_a_real_curv_file_are_nibabels() -> None:
     """The t1prep package carries both, written by CAT12's own tools."""
     spec = importlib.util.find_spec("t1prep")

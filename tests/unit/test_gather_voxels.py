@@ -32,6 +32,19 @@ def test_images_are_gathered_where_their_mean_is_grey_matter(tmp_path: Path) -> 
     assert {name: files[name].read_bytes() for name in again} == again
 
 
+def test_a_scan_without_values_where_others_have_them_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = np.full(made.SHAPE, 0.5)
+    made.image(tmp_path / "cat12/smwp1sub-1_ses-a.nii", good)
+    made.image(tmp_path / "cat12/smwp1sub-1_ses-b.nii", np.where(np.arange(8) == 3, np.nan, good))
+    out = {"voxels": tmp_path / "v.npy", "index": tmp_path / "v.tsv", "mask": tmp_path / "m.nii.gz"}
+    listed = made.scans(tmp_path, "sub-1_ses-a", "sub-1_ses-b")
+    gather_voxels(folder=tmp_path / "cat12", scans=listed, **out)
+    assert "1 of 2 scans have more voxels without a value (NaN)" in (said := capsys.readouterr().err)
+    assert "sub-1_ses-b (" in said
+
+
 def test_smoothing_is_a_gaussian_of_that_width(tmp_path: Path) -> None:
     """A point spreads to half its height at half the full width: 6 mm are two voxels of 3 mm."""
     values = np.zeros((15, 15, 15))

@@ -10,9 +10,12 @@ import pytest
 from scipy.io import savemat
 
 import cat12_files as made
+import map_studies
 from cat12_files import index
 from pniflow.contracts import read_table
 from pniflow.errors import InputError
+from pniflow.imaging import naming
+from pniflow.imaging.cat12.gather_voxels import gather_voxels
 from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.imaging.cat12.parse_cat12 import parse_cat12
 
@@ -214,9 +217,7 @@ def test_a_table_of_scans_tells_the_two_runs_of_one_image_apart(tmp_path: Path) 
 def test_one_file_in_the_folders_of_two_people_is_no_copy(tmp_path: Path) -> None:
     for person in ("1", "2"):
         made.write(tmp_path / "cat12" / f"sub-{person}" / "ses-pre", made.good_scan("T1"))
-    with pytest.raises(
-        InputError, match=r"sub-2/ses-pre/.*: a different file of this name is in sub-1/ses-pre/"
-    ):
+    with pytest.raises(InputError, match=r"sub-2/ses-pre/.*: the same file is in sub-1/ses-pre/"):
         index(tmp_path)
 
 
@@ -287,3 +288,104 @@ def test_what_cannot_be_indexed_is_one_sentence(
     with pytest.raises(InputError, match=says):
         index(tmp_path, more)
     assert not (tmp_path / "scans.tsv").exists()
+
+
+SESSIONS = ["ses-T0", "ses-T1"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "whose"),
+    [
+        ("{participant}_{session}", "MS_001_T0", ("MS_001", "ses-T0")),
+        ("{participant}-{session}", "A-17-T1", ("A-17", "ses-T1")),
+        ("{participant}_{session}", "011_S_0002_T0", ("011_S_0002", "ses-T0")),
+        ("{participant}_{session}_mpr", "OAS1_0001_ses-T1_mpr", ("OAS1_0001", "ses-T1")),
+        ("{participant}_{session}", "Mu\u0308ller_T0", ("M\u00fcller", "ses-T0")),
+        ("{participant}-T1", "A-17-T1", ("A-17", None)),
+        ("IXI{participant}-*-T1", "IXI002-Guys-0828-T1", ("002", None)),
+        ("{participant}/{session}/*", "raw/MS_001/T1/T1w", ("MS_001", "ses-T1")),
+        ("{participant}_{session}", "P7_x", ("P7", "ses-x")),
+        ("S{participant}", "P7", (None, None)),
+    ],
+)
+def test_a_pattern_splits_a_name_by_the_sessions_of_the_study(
+    pattern: str, name: str, whose: tuple[str | None, str | None]
+) -> None:
+    assert naming.by_pattern(pattern, name, SESSIONS) == whose
+
+
+def test_a_name_that_a_pattern_splits_in_two_ways_is_refused() -> None:
+    with pytest.raises(InputError, match=r"MS_001_x: .* the participant could be 'MS' or 'MS_001'"):
+        naming.by_pattern("{participant}_{session}", "MS_001_x", SESSIONS)
+
+
+@pytest.mark.parametrize(
+    ("source", "whose"),
+    [
+        ("sub-01/ses-1/report/cat_T1w.xml", ("sub-01", "ses-1")),
+        ("sub-MS_001/ses-1/anat/sub-MS_001_ses-1_T1w.nii", ("sub-MS_001", "ses-1")),
+        ("sub-MS_001/cat_sub-MS_001_T1w.xml", ("sub-MS_001", None)),
+        ("cat_sub-A-17_ses-1.xml", ("sub-A-17", "ses-1")),
+        ("cat_rsub-Mu\u0308ller_ses-1.xml", ("sub-M\u00fcller", "ses-1")),
+        ("sub-01_T1w/cat_sub-01_T1w.xml", ("sub-01", None)),
+        ("sub-01_acq-2_ses-1.xml", ("sub-01", "ses-1")),
+        ("sub-1/ses-01/cat_sub-01_ses-1.xml", ("sub-01", "ses-1")),
+    ],
+)
+def test_bids_names_and_folders_tell_whose_a_file_is(
+    source: str, whose: tuple[str | None, str | None]
+) -> None:
+    assert naming.entities(source) == whose
+
+
+def test_a_file_in_another_persons_folder_is_refused(tmp_path: Path) -> None:
+    made.write(tmp_path / "cat12" / "sub-1", made.good_scan("sub-2_ses-pre"))
+    with pytest.raises(
+        InputError, match=r"sub-1/.*_sub-2_ses-pre.xml: the name says sub-2, but a folder says sub-1"
+    ):
+        index(tmp_path)
+    made.write(tmp_path / "b/cat12/K02", made.good_scan("K01_pre") | made.good_scan("K02_pre"))
+    with pytest.raises(InputError, match=r"K02/.*_K01_pre.xml: the name says K01, but a folder says K02"):
+        index(tmp_path / "b", 'pattern: "{participant}_{session}"')
+
+
+def test_a_file_in_another_sessions_folder_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.write(tmp_path / "cat12" / "sub-1" / "ses-post", made.good_scan("sub-1_ses-pre"))
+    assert index(tmp_path)["session_id"].tolist() == ["ses-pre"]
+    assert "1 files lie in the folder of another session" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("places", [("sub-1/ses-pre", "sub-1/ses-post"), ("K01/pre", "K01/post"),
+                                    ("pre/K01", "post/K01")])  # fmt: skip
+def test_scans_of_one_name_are_told_by_their_folders(tmp_path: Path, places: tuple[str, str]) -> None:
+    """Each keeps its own report, label files and maps."""
+    for place, tiv in zip(places, ("1400", "1410"), strict=True):
+        files = made.good_scan("T1w") | {"report/cat_T1w.xml": made.report(tiv=tiv)}
+        made.write(tmp_path / "cat12" / place, files)
+        map_studies.image(tmp_path / "cat12" / place / "mri/smwp1T1w.nii", np.full(map_studies.SHAPE, 0.5))
+    scans = index(tmp_path)
+    named = [place.replace("/", "_") + "_T1w" for place in places]
+    person = "sub-1" if "sub-1" in places[0] else "K01"
+    assert scans.loc[named, "participant_id"].tolist() == [person, person]
+    assert scans.loc[named, "session_id"].tolist() == ["ses-pre", "ses-post"]
+    out = {"regions": tmp_path / "r.parquet", "globals": tmp_path / "g.tsv", "quality": tmp_path / "q.tsv"}
+    parse_cat12([tmp_path / "cat12"], scans=tmp_path / "scans.tsv", **out)
+    globals_ = read_table(out["globals"], "globals").set_index("session_id")["tiv"]
+    assert globals_.to_dict() == {"ses-pre": 1400, "ses-post": 1410}
+    maps = {"voxels": tmp_path / "v.npy", "index": tmp_path / "v.tsv", "mask": tmp_path / "m.nii.gz"}
+    gather_voxels(folder=tmp_path / "cat12", scans=tmp_path / "scans.tsv", **maps)
+    sources = read_table(maps["index"], "surfaces").set_index("session_id")["source"]
+    assert sources["ses-pre"] == f"{places[0]}/mri/smwp1T1w.nii"
+
+
+def test_what_is_missing_to_join_scans_is_said(tmp_path: Path) -> None:
+    made.write(tmp_path / "cat12", made.good_scan("sub-1_T1w"))
+    with pytest.raises(
+        InputError, match=r"none of the 1 scans .* has a session, though participants are told"
+    ):
+        index(tmp_path)
+    made.write(tmp_path / "b" / "cat12", made.good_scan("K01"))
+    with pytest.raises(InputError, match=r"cat12.pattern 'S\{participant\}' fits no name: correct it"):
+        index(tmp_path / "b", 'pattern: "S{participant}"')

@@ -150,6 +150,25 @@ def test_a_pattern_tells_whose_a_folder_is(tmp_path: Path) -> None:
         )
 
 
+def test_a_subjects_folder_below_the_person_is_the_persons(tmp_path: Path) -> None:
+    """What the subject's own name does not tell, the folders above it do."""
+    places = ["sub-1/ses-pre", "sub-1/ses-post", "sub-2/ses-pre/freesurfer", "sub-3/ses-pre.long.base"]
+    files = {f"{place}/stats/aseg.stats": ASEG for place in [*places, "sub-3/base"]}
+    made.write(tmp_path / "fs", files | {"sub-1/ses-pre/mri/lh.hippoSfVolumes-T1.v21.txt": "CA1 520.0\n"})
+    whose = read(tmp_path / "fs")[["scan", "participant_id", "session_id"]].drop_duplicates()
+    assert whose.to_numpy().tolist() == [
+        ["sub-1_ses-post", "sub-1", "ses-post"],
+        ["sub-1_ses-pre", "sub-1", "ses-pre"],
+        ["sub-2_ses-pre_freesurfer", "sub-2", "ses-pre"],
+        ["sub-3_ses-pre.long.base", "sub-3", "ses-pre"],
+    ]
+    made.write(tmp_path / "fs", {"sub-1/sub-2_ses-pre/stats/aseg.stats": ASEG})
+    with pytest.raises(
+        InputError, match=r"sub-1/sub-2_ses-pre: the name says sub-2, but a folder says sub-1"
+    ):
+        read(tmp_path / "fs")
+
+
 def test_cross_sectional_subfields_are_not_taken_for_longitudinal_ones(root: Path, tmp_path: Path) -> None:
     """The shipped model of the hippocampal head is left out, with its reason; the others go on."""
     random = np.random.default_rng(1)

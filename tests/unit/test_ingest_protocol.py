@@ -121,14 +121,10 @@ def test_a_sidecar_in_a_folder_above_holds_and_the_nearer_goes_before(tmp_path: 
 @pytest.mark.parametrize(
     ("header", "said", "says"),
     [
-        ({"descrip": b"Doe^Jane"}, {}, "the header's descrip holds text that could identify a person"),
-        ({"descrip": b"Jane Doe"}, {}, "the header's descrip holds text that could identify a person"),
-        ({"aux_file": b"FSL 1980-02-28"}, {}, "the header's aux_file holds text"),
-        ({"db_name": b"19800228"}, {}, "the header's db_name holds text"),
         ({}, {"PatientName": "Doe"}, "T1w.json: the key PatientName could identify a person"),
         ({}, {"PatientBirthDate": "1980"}, "T1w.json: the key PatientBirthDate could identify"),
         ({}, {"PatientSex": "F"}, "T1w.json: the key PatientSex could identify"),
-        ({"descrip": b"6.0.5 Jane"}, {}, "the header's descrip holds text"),
+        ({}, {"EchoTime": [0.002, "short"]}, "EchoTime is '.0.002, 'short'.'; a number was expected"),
         ({}, {"EchoTime": "short"}, "T1w.json: EchoTime is 'short'; a number was expected"),
     ],
 )
@@ -143,14 +139,55 @@ def test_text_that_could_identify_a_person_is_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        {"descrip": b"Doe^Jane"},
+        {"descrip": b"Jane Doe"},
+        {"descrip": b"6.0.5 Jane"},
+        {"aux_file": b"FSL 1980-02-28"},
+        {"db_name": b"19800228"},
+        {"intent_name": b"Jane"},
+    ],
+    ids=str,
+)
+def test_a_header_text_that_could_identify_a_person_is_flagged_by_its_place(
+    tmp_path: Path, header: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing copies it, so it stops no study."""
+    image(tmp_path / "bids", "sub-1/anat/sub-1_T1w", **header)
+    table = read(tmp_path / "bids")
+    assert table["header_texts"].tolist() == list(header)
+    said = capsys.readouterr().err
+    assert "1 images have header texts that could identify a person (sub-1/anat/sub-1_T1w.nii.gz)" in said
+    for text in (said, (tmp_path / "protocol.tsv").read_text()):
+        assert not any(word in text for word in ("Doe", "Jane", "1980"))
+
+
+def test_of_several_echoes_the_first_counts(tmp_path: Path) -> None:
+    """BIDS lets EchoTime and FlipAngle be arrays."""
+    said: dict[str, object] = {
+        "EchoTime": [0.0017, 0.0036],
+        "FlipAngle": [7, 7],
+        "SoftwareVersions": ["a", "b"],
+    }
+    image(tmp_path / "bids", "sub-1/anat/sub-1_T1w", said=said)
+    row = read(tmp_path / "bids").iloc[0]
+    assert row[["echo_time", "flip_angle", "software"]].tolist() == [0.0017, 7, "a b"]
+
+
+@pytest.mark.parametrize(
     "descrip",
     [
+        b"?TR:2300.000 TE:2.980",
+        b"Time=204815.847",
+        b"GRAPPA 2",
+        b"bet2",
         b"TE=2.98;Time=204815.847;phase=1",
         b"6.0.5:9e026117",
         b"3T 3D GR\\IR TR=2300ms/TE=2.98ms/FA=9deg 09-Mar-2019 10:22:11 ",
         b"SPM12 - 3D normalized",
     ],
-    ids=["dcm2niix", "FSL 6", "SPM's DICOM import", "SPM"],
+    ids=["TR and TE", "time", "GRAPPA", "bet", "dcm2niix", "FSL 6", "SPM's DICOM import", "SPM"],
 )
 def test_what_converters_write_of_every_image_identifies_nobody(tmp_path: Path, descrip: bytes) -> None:
     """dcm2niix writes where the patient lay, and of the institution what BIDS recommends."""
@@ -161,6 +198,7 @@ def test_what_converters_write_of_every_image_identifies_nobody(tmp_path: Path, 
     image(tmp_path / "bids", "sub-1/anat/sub-1_T1w", said=said, descrip=descrip)
     table = read(tmp_path / "bids")
     assert table["field_strength"].tolist() == [3]
+    assert table["header_texts"].isna().all()
     assert "Main Street" not in (tmp_path / "protocol.tsv").read_text()
 
 

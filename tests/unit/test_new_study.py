@@ -16,8 +16,10 @@ import pytest
 import yaml
 
 from pniflow.config import read_study
+from pniflow.contracts import read_table
 from pniflow.demo.simulate_study import simulate_study
 from pniflow.errors import InputError
+from pniflow.imaging.cat12.index_cat12 import index_cat12
 from pniflow.models.specification import read_models
 from pniflow.new_study.covariates import levels as levels_of
 from pniflow.new_study.new_study import new_study
@@ -610,6 +612,26 @@ def test_scans_get_a_pattern_their_session_and_their_images(
     assert study["cat12"]["pattern"] == ("{participant}" if only else "{participant}_{session}")
     assert study["cat12"]["session"] == ("ses-pre" if only else None)
     assert study["cat12"]["voxels"]["prefix"] == "s6mwp1"
+
+
+def test_scans_of_one_name_get_a_pattern_of_their_folders(tmp_path: Path) -> None:
+    for person in ("MS_001", "MS_002"):
+        for session in ("T1", "T2"):
+            place = tmp_path / "cat12" / person / session
+            for name in ("report/cat_T1w.xml", "mri/s6mwp1T1w.nii"):
+                (place / name).parent.mkdir(parents=True)
+                (place / name).write_text(f"<S>{place}</S>")
+    rows = [[person, time, *[1] * 7] for person in ("MS_001", "MS_002") for time in ("T1", "T2")]
+    (tmp_path / "s.csv").write_text(text_of(["id", "visit", *GAD], rows))
+    new_study(tables=[tmp_path / "s.csv"], cat12=tmp_path / "cat12", out=tmp_path / "mine")
+    study = read_study(tmp_path / "mine/study.yaml")
+    assert study["cat12"]["pattern"] == "{participant}/{session}/*"
+    assert study["cat12"]["voxels"]["prefix"] == "s6mwp1"
+    index_cat12(folder=tmp_path / "cat12", study=tmp_path / "mine/study.yaml", batches=1,
+                scans=tmp_path / "scans.tsv")  # fmt: skip
+    scans = read_table(tmp_path / "scans.tsv", "scans")
+    assert scans["participant_id"].tolist() == ["MS_001", "MS_001", "MS_002", "MS_002"]
+    assert set(scans["session_id"]) == set(study["sessions"])
 
 
 @pytest.mark.parametrize("times", [("T1",), ("T1", "T2"), ("T1", "T2", "T3")])

@@ -151,7 +151,11 @@ def of_protocol(protocol: pd.DataFrame) -> pd.DataFrame:
     """Flag images measured in another way than the person's first one, or than the study's others."""
     import pandas as pd
 
-    kinds = {"within_person": "image changes between sessions", "in_study": "image unlike the others"}
+    kinds = {
+        "within_person": "image changes between sessions",
+        "in_study": "image unlike the others",
+        "header_texts": "header text could identify a person",
+    }
     parts = [protocol.assign(rule=rule, reason=protocol[column]) for column, rule in kinds.items()]
     flagged = pd.concat(parts).dropna(subset=["reason"])
     return flagged.assign(item="image " + flagged["source"], value=None)[COLUMNS]

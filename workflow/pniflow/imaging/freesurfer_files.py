@@ -175,7 +175,7 @@ def _of_samseg(text: str) -> dict[str, str]:
 def _of_volumes(held: dict[str, str], path: Path, source: str, analysis: str, rank: int) -> Iterator[Number]:
     """Return the volumes of one person's file: whose they are says its folder, the side its own name."""
     name = path.name
-    subject = person_of(path)
+    subject = person_of(path, source)
     known = regions_of(tuple(held))
     common = most_common(known.values())
     longitudinal = ".long." in name or (".long." in subject and common not in _SUBFIELDS)
@@ -207,11 +207,21 @@ def _program(text: str) -> str:
     return version[1] if version else ""
 
 
-def person_of(path: Path) -> str:
-    """Return the folder that a person's own file lies in, else the person that its own name tells."""
-    if path.parent.name in ("mri", "stats"):
-        return path.parent.parent.name
-    return path.name.partition(".")[0] if entities(path.name)[0] else path.parent.name
+def person_of(path: Path, source: str) -> str:
+    """Return the folder that a person's own file lies in, else the person that its own name tells.
+
+    Where that folder does not tell the person, the folders above it that do stand before it
+    (`sub-01/ses-1/stats`: sub-01_ses-1).
+    """
+    inside = path.parent.name in ("mri", "stats")
+    if not inside and entities(path.name)[0]:
+        return path.name.partition(".")[0]
+    name = path.parent.parent.name if inside else path.parent.name
+    above = source.split("/")[: -3 if inside else -2]
+    if entities(f"{'/'.join(above)}/{name}") == entities(name):
+        return name
+    start = next(place for place, part in enumerate(above) if entities(part) != (None, None))
+    return "_".join([*above[start:], name])
 
 
 def _named(atlas: str, subject: str) -> str:
@@ -240,9 +250,8 @@ def _stats(text: str, source: str, atlas: str, side: str, path: Path) -> Iterato
     kinds = _APARC if side else {"Volume_mm3": ("volume", "ml", 1000.0)}
     _require_columns(columns, ("StructName", *kinds), source)
     named = re.search(r"^# subjectname\s+(\S+)", text, re.MULTILINE)
-    subject = (
-        path.parent.parent.name if path.parent.name == "stats" else (named[1] if named else path.parent.name)
-    )
+    alone = named and path.parent.name != "stats"
+    subject = named[1] if named and alone else person_of(path, source)
     atlas = _named(atlas, subject)
     analysis = _program(text)
     for name, (cell, unit) in _measures(text).items():

@@ -28,7 +28,7 @@ from pniflow.imaging.freesurfer_files import (
     read_file,
 )
 from pniflow.imaging.freesurfer_tables import ENDINGS, atlases_of, kind_of, read_table
-from pniflow.imaging.naming import by_pattern, entities
+from pniflow.imaging.naming import by_pattern, entities, unjoined
 from pniflow.imaging.ranges import refuse_impossible
 
 _OWN = {"mri", "stats", "surf", "label", "scripts", "touch", "tmp", "trash", "src"}
@@ -80,9 +80,14 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
 
     rows = _settled(_read(folder))
     subjects = sorted({row["subject"] for row in rows})
-    templates = {subject.partition(".long.")[2] for subject in subjects} | {"fsaverage"}
-    section = read_study(study).get("freesurfer", {}) if study else None
-    whose = {subject: _whose(subject, section) for subject in subjects if subject not in templates}
+    templates = {"fsaverage"}
+    for subject in subjects:
+        point, _, template = subject.partition(".long.")
+        templates |= {template, f"{point.rpartition('_')[0]}_{template}"} if template else set()
+    described = read_study(study) if study else {}
+    section = described.get("freesurfer", {}) if study else None
+    known = list(described.get("sessions", ()))
+    whose = {subject: _whose(subject, section, known) for subject in subjects if subject not in templates}
     kept = [row | whose[row["subject"]] for row in rows if row["subject"] in whose]
     if not kept:
         raise InputError(
@@ -91,8 +96,8 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     lost = [subject for subject, place in whose.items() if None in place.values()]
     if study and len(lost) == len(whose):
         raise InputError(
-            f"{folder}: none of the {len(whose)} folders of FreeSurfer (first: {lost[0]}) could be joined to"
-            f" a participant and session; give freesurfer.pattern (and freesurfer.session) in {study}."
+            f"{folder}: none of the {len(whose)} folders of FreeSurfer (first: {lost[0]})"
+            f" {unjoined(whose.values(), section or {}, 'freesurfer')} in {study}."
         )
     print(
         f"{len(whose)} folders of FreeSurfer, {len(subjects) - len(whose)} templates left out,"
@@ -107,7 +112,7 @@ def ingest_freesurfer(*, folder: Path, study: Path | None = None, regions: Path)
     contracts.write_table(table.sort_values(order, kind="stable"), regions, "regions")
 
 
-def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | None]:
+def _whose(subject: str, section: Mapping[str, Any] | None, sessions: list[str]) -> dict[str, str | None]:
     """Return participant and session of a subject's folder (`sub-01_ses-pre.long.sub-01`).
 
     `section` is what study.yaml says of FreeSurfer; without a study the folder is the participant.
@@ -116,7 +121,7 @@ def _whose(subject: str, section: Mapping[str, Any] | None) -> dict[str, str | N
     participant, session = entities(point)
     if section is None:
         return {"participant_id": participant or subject, "session_id": session}
-    person, visit = by_pattern(section.get("pattern"), point)
+    person, visit = by_pattern(section.get("pattern"), point, sessions)
     participant = participant or person
     session = session or visit or (section.get("session") if participant else None)
     return {"participant_id": participant, "session_id": session}
@@ -172,7 +177,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _of_table(path: Path, source: str, kind: str) -> Iterator[Number]:
     """Read a table of several people as the files that it was made of."""
-    for cell in read_table(path, source, kind, person_of(path)):
+    for cell in read_table(path, source, kind, person_of(path, source)):
         region = cell.region
         atlas = region.atlas + (LONGITUDINAL if ".long." in cell.subject else "")
         metric, unit, divisor = ("volume", "ml", 1000.0)

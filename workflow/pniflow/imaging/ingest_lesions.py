@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pniflow import contracts
 from pniflow.config import read_study
 from pniflow.errors import InputError, listing, shown
-from pniflow.imaging.naming import by_pattern, entities
+from pniflow.imaging.naming import by_pattern, entities, say_misplaced
 from pniflow.imaging.ranges import require_possible
 from pniflow.raw.text_tables import RawTable, numbers, read_raw
 
@@ -81,6 +81,7 @@ def _of_folder(folder: Path, section: Mapping[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame(
         rows, columns=["participant_id", "session_id", "lesion_volume", "lesion_count", "source"]
     )
+    say_misplaced(dict(zip(table["source"], table["session_id"], strict=True)))
     again = table[table.duplicated(["participant_id", "session_id"], keep=False)]
     if len(again):
         raise InputError(

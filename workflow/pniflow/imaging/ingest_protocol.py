@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,9 @@ import numpy as np
 
 from pniflow import contracts
 from pniflow.config import read_study
-from pniflow.errors import InputError
+from pniflow.errors import InputError, listing, shown
 from pniflow.imaging.comparability import one_spelling
-from pniflow.imaging.naming import entities
+from pniflow.imaging.naming import entities, say_misplaced
 from pniflow.imaging.nifti import HEADER, header_of
 from pniflow.raw import gate
 
@@ -47,16 +48,14 @@ _IMAGE = re.compile(r"sub-.+_(?P<suffix>T1w|FLAIR)\.nii(?:\.gz)?")
 _IDENTIFYING = re.compile(
     r"^(Patient(?!Position$)|Physician|Operator|Referring|Performing|Requesting|Other)|BirthDate"
 )
-# Header texts that converters and toolboxes write; anything else is taken for a person's.
+# Header texts that converters and toolboxes write; anything else may be a person's.
 _TOOLS = (
     "FSL|SPM|CAT|FreeSurfer|dcm2niix?|mri_convert|ANTs|ITK|AFNI|nibabel|NIfTI|4D|3D|MRIcro|Philips|GE|Siemens"
 )
 _SPM_DICOM = r"[\d.]+T \w+ [\w\\]+ TR=[\d.]+ms/TE=[\d.]+ms/FA=[\d.]+deg( \d\d-\w{3}-\d{4} [\d:.]+( Mosaic)?)?"
 _FSL_6 = r"\d+\.\d+\.\d+(\.\d+)?(:[0-9a-f]+)?"
-_HARMLESS = re.compile(
-    rf"|({_TOOLS})[\w .:;=/()+-]*|TE=[\d.]+(;(Time|phase|mb|dwell|TR|TI)=[\d.]+)*|{_SPM_DICOM}|{_FSL_6}",
-    re.IGNORECASE,
-)
+_MEASURED = r"\??((TR|TE|TI|FA|Time|phase|mb|dwell|GRAPPA|SENSE|iPAT|bet)[=: ]?[\d.]*(ms|s|deg)?[;:,/ ]*)+"
+_HARMLESS = re.compile(rf"|({_TOOLS})[\w .:;=/()+-]*|{_MEASURED}|{_SPM_DICOM}|{_FSL_6}", re.IGNORECASE)
 _DATE = re.compile(r"(19|20)\d\d[-./]?(0[1-9]|1[0-2])[-./]?(0[1-9]|[12]\d|3[01])|\^|@")
 _LARGEST_EXTENSION = 2**20
 
@@ -66,8 +65,8 @@ def ingest_protocol(
 ) -> None:
     """Read how each T1w and FLAIR image of a BIDS folder was measured, and flag what deviates.
 
-    Headers only: no voxel is read. Text in a header or sidecar that could identify a person is refused, not
-    copied.
+    Headers only: no voxel is read. Nothing copies a header's texts; one that could identify a person is
+    flagged by its place, not repeated. A sidecar's key that could is refused.
 
     Parameters
     ----------
@@ -84,7 +83,8 @@ def ingest_protocol(
     Raises
     ------
     InputError
-        No images, a file that is no NIfTI image, a header or sidecar with text that could identify a person.
+        No images, a file that is no NIfTI image, a header extension or a sidecar's key that could identify
+        a person, a folder and a file name that say two people or sessions.
     """
     import pandas as pd
 
@@ -96,6 +96,14 @@ def ingest_protocol(
             f"{folder}: there are no images named sub-*_T1w.nii.gz or sub-*_FLAIR.nii.gz in this folder."
         )
     table = pd.DataFrame(rows)
+    say_misplaced({row["source"]: row["session_id"] for row in rows})
+    texts = table.loc[table["header_texts"].notna(), "source"]
+    if len(texts):
+        print(
+            f"{len(texts)} images have header texts that could identify a person ({listing(list(texts), 3)});"
+            " nothing copies them, but clear them before images are shared.",
+            file=sys.stderr,
+        )
     table["session_id"] = table["session_id"].fillna(section.get("session"))
     order = {name: place for place, name in enumerate(described["sessions"])}
     table = table.assign(place=table["session_id"].map(order)).sort_values(
@@ -126,7 +134,7 @@ def deviations(table: pd.DataFrame, isotropic: float | None) -> pd.DataFrame:
     for row in np.flatnonzero(unlike.any(axis=1)):
         size = " x ".join(f"{size:.3g}" for size in voxels[row])
         study[row].append(f"voxels of {size} mm, not {isotropic:g} mm isotropic")
-    places = ("participant_id", "session_id", "suffix", "source")
+    places = ("participant_id", "session_id", "suffix", "header_texts", "source")
     compared = [name for name in table.columns if name not in places]
     for name in compared:
         values = spelled[name]
@@ -164,7 +172,7 @@ def _images(folder: Path) -> Iterator[tuple[Path, str, str]]:
 def _row(path: Path, source: str, suffix: str, folder: Path) -> dict[str, Any]:
     import nibabel
 
-    header = _header(path, source)
+    header, texts = _header(path, source)
     shape = header.get_data_shape()
     if len(shape) < 3 or any(size != 1 for size in shape[3:]):
         raise InputError(f"{source}: the image has {len(shape)} dimensions; three were expected.")
@@ -176,7 +184,7 @@ def _row(path: Path, source: str, suffix: str, folder: Path) -> dict[str, Any]:
         "orientation": "".join(code or "?" for code in nibabel.orientations.aff2axcodes(affine)),
         "handedness": "right" if np.linalg.det(affine[:3, :3]) > 0 else "left",
     }
-    return row | _sidecar(path, suffix, folder) | {"source": source}
+    return row | _sidecar(path, suffix, folder) | {"header_texts": texts, "source": source}
 
 
 def _geometry(header: Any, source: str) -> tuple[np.ndarray, list[float]]:
@@ -198,21 +206,21 @@ def _geometry(header: Any, source: str) -> tuple[np.ndarray, list[float]]:
     return affine, sizes.tolist()
 
 
-def _header(path: Path, source: str) -> Any:
-    """Read a NIfTI-1 header and look through its texts; nothing beyond header and extensions is unpacked."""
+def _header(path: Path, source: str) -> tuple[Any, str | None]:
+    """Read a NIfTI-1 header, and which of its texts could identify a person; nothing beyond header and
+    extensions is unpacked.
+    """
     content = gate.read_head(path, HEADER, source)
     header = header_of(content, source)
     offset = float(header["vox_offset"])
+    texts = []
     for name in ("descrip", "aux_file", "db_name", "intent_name"):
         text = bytes(header[name]).split(b"\0")[0].decode("latin-1").strip()
         if not _HARMLESS.fullmatch(text) or _DATE.search(text):
-            raise InputError(
-                f"{source}: the header's {name} holds text that could identify a person; clear it before"
-                " the image is used."
-            )
+            texts.append(name)
     if content[348] != 0 and offset > HEADER:
         _check_extensions(path, source, offset, header.endianness)
-    return header
+    return header, ", ".join(texts) or None
 
 
 def _check_extensions(path: Path, source: str, offset: float, order: str) -> None:
@@ -262,11 +270,12 @@ def _said(path: Path, name: str) -> dict[str, Any]:
         value = said.get(key)
         if value is None:
             continue
-        if isinstance(value, list):
-            value = " ".join(map(str, value))
         if column in TEXTS:
-            value = str(value)
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{name}: {key} is '{str(value)[:40]}'; a number was expected.")
-        row[column] = value
+            row[column] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            continue
+        # BIDS lets the images of several echoes have an array; the first echo stands for them.
+        several = value if isinstance(value, list) else [value]
+        if any(isinstance(one, bool) or not isinstance(one, int | float) for one in several):
+            raise InputError(f"{name}: {key} is {shown(str(value))}; a number was expected.")
+        row[column] = several[0] if several else None
     return row

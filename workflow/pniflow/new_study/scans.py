@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pniflow.imaging.naming import by_pattern, entities
+from pniflow.errors import InputError
+from pniflow.imaging.naming import by_pattern, entities, home
 
 
 @dataclass
@@ -58,7 +59,7 @@ def guess_scans(folder: Path, name: str, people: Collection[str]) -> Scans:
     people : collection of str
         Participants that other tables know.
     """
-    found: dict[str, str] = {}
+    placed: dict[str, dict[str, str]] = {}
     result = Scans(name)
     paths = sorted(path for path in folder.rglob("cat*") if path.suffix in (".xml", ".mat"))
     for path in paths:
@@ -66,15 +67,27 @@ def guess_scans(folder: Path, name: str, people: Collection[str]) -> Scans:
         if match:
             result.labels |= match[1] == "ROI"
             result.surfaces |= match[1] == "ROIs"
-            found.setdefault(match[2], path.relative_to(folder).as_posix())
+            source = path.relative_to(folder).as_posix()
+            placed.setdefault(match[2], {}).setdefault(home(source), source)
+    # Of one stem in several folders each is a scan; files of a stem that is a person's own may lie anywhere.
+    apart = len(placed) == 1 and len(placed[next(iter(placed))]) > 1
+    found = {
+        f"{at}/{stem}" if apart else stem: source
+        for stem, folders in placed.items()
+        for at, source in folders.items()
+    }
     result.names = list(found)
     if not found:
         result.open.append(f"there are no CAT12 reports or label files (cat_*.xml, catROI_*.xml) in {name}.")
         return result
-    told = [entities(place) for place in found.values()]
+    try:
+        told = [entities(place) for place in found.values()]
+    except InputError as error:
+        result.open.append(str(error))
+        told = [(None, None)]
     result.bids = all(person for person, _ in told)
     if not result.bids:
-        result.pattern = _pattern(result.names, people)
+        result.pattern = _of_folders(result.names, people) if apart else _pattern(result.names, people)
         told = [by_pattern(result.pattern, one) for one in result.names] if result.pattern else told
     result.sessions = sorted({session for _, session in told if session})
     if not result.bids and not result.pattern:
@@ -87,6 +100,20 @@ def guess_scans(folder: Path, name: str, people: Collection[str]) -> Scans:
         )
     result.voxels = _voxels(folder, result)
     return result
+
+
+def _of_folders(names: list[str], people: Collection[str]) -> str:
+    """Return a pattern of folders of which one is always a known participant; blank without one."""
+    rows = [name.split("/") for name in names]
+    if len({len(row) for row in rows}) > 1:
+        return ""
+    columns = list(zip(*rows, strict=True))[:-1]
+    persons = [place for place, column in enumerate(columns) if set(column) <= set(people)]
+    others = [place for place, column in enumerate(columns) if place not in persons and len(set(column)) > 1]
+    if len(persons) != 1 or len(others) > 1:
+        return ""
+    words = {persons[0]: "{participant}"} | dict.fromkeys(others, "{session}")
+    return "/".join([words.get(place, "*") for place in range(min(words), len(columns))] + ["*"])
 
 
 def _pattern(names: list[str], people: Collection[str]) -> str:
@@ -115,9 +142,11 @@ def _pattern(names: list[str], people: Collection[str]) -> str:
 def _voxels(folder: Path, scans: Scans) -> dict[str, Any]:
     """Offer the normalized grey-matter images where every scan has one; smoothed ones first."""
     images: dict[str, set[str]] = {}
+    apart = any("/" in name for name in scans.names)
     for path in folder.rglob("*mw*p1*.nii*"):
         if match := re.fullmatch(r"((?:s\d*)?mw(?:mw)?p1)(.+?)\.nii(?:\.gz)?", path.name):
-            images.setdefault(match[1], set()).add(match[2])
+            at = f"{home(path.relative_to(folder).as_posix())}/" if apart else ""
+            images.setdefault(match[1], set()).add(at + match[2])
     for prefix in sorted(images, key=lambda one: (not one.startswith("s"), one)):
         if set(scans.names) <= images[prefix]:
             return {"prefix": prefix} | ({} if prefix.startswith("s") else {"smoothing": 8})

@@ -14,8 +14,8 @@ from pniflow import contracts, files
 from pniflow.contracts import contract
 from pniflow.errors import InputError
 from pniflow.imaging.atlases import metric, region
-from pniflow.imaging.cat12.index_cat12 import Scan
 from pniflow.imaging.cat12.label_files import AtlasValues
+from pniflow.imaging.cat12.scan_files import Scan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,7 @@ class Regions:
         """
         code = self._code
         whose = (
-            code("scan", scan.stem),
+            code("scan", scan.name),
             code("participant_id", scan.participant),
             code("session_id", scan.session),
         )

@@ -18,6 +18,7 @@ from pniflow.errors import InputError, listing
 from pniflow.imaging.cat12 import template
 from pniflow.imaging.cat12.overlays import read_curv, read_gifti, read_triangles
 from pniflow.imaging.cat12.template import VERTICES
+from pniflow.imaging.naming import home
 from pniflow.imaging.ranges import VERTEX, MapCheck
 from pniflow.raw import gate
 
@@ -78,7 +79,7 @@ def gather_surfaces(
         raise InputError(
             f"measure: '{measure}' is no name of a surface measure; thickness, for example, is one."
         )
-    found = _find(folder, measure, mesh, smoothing)
+    found = _find(folder, measure, mesh, smoothing, shared_stems(table))
     absent = [scan for scan in table["scan"] if not found.get(scan)]
     if absent:
         raise InputError(
@@ -101,16 +102,18 @@ def gather_surfaces(
     wall = {side: template.medial_wall(side) for side in template.HALVES} if mesh == "32k" else {}
     if wall:
         wall["both"] = np.concatenate([wall["left"], wall["right"]])
+    blank: dict[str, int] = {}
     with files.atomic_path(surfaces) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
         flat = array.reshape(-1)
-        for (_, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
+        for (scan, _, _, side, path), start, size in zip(parts, starts, sizes, strict=True):
             source = path.relative_to(folder).as_posix()
             values = read_curv(path, source) if mesh == "native" else read_gifti(path, source, size)
             if wall:
                 values[wall[side]] = np.nan
             flags.append(look.flags(values, source))
             flat[start : start + size] = values
+            blank[str(scan)] = blank.get(str(scan), 0) + int(np.isnan(values).sum())
         array.flush()
     columns = ["scan", "participant_id", "session_id", "hemisphere", "source"]
     rows = pd.DataFrame(
@@ -124,6 +127,19 @@ def gather_surfaces(
     say_flags(list(rows["source"]), flags)
     note = "medial wall NaN" if wall else "medial wall not masked: no mask of this mesh is at hand"
     print(f"{len(table)} scans, {_kind(measure, mesh, smoothing)}, {note}.", file=sys.stderr)
+    say_blank(blank, "vertices")
+
+
+def say_blank(blank: dict[str, int], what: str) -> None:
+    """Name on standard error the scans without a value where others have one: nobody's counts there."""
+    fewest = min(blank.values())
+    lacking = [f"{scan} ({number})" for scan, number in blank.items() if number > fewest]
+    if lacking:
+        print(
+            f"{len(lacking)} of {len(blank)} scans have more {what} without a value (NaN) than the others"
+            f" ({listing(lacking, 3)}); no model uses these {what} of any scan.",
+            file=sys.stderr,
+        )
 
 
 def _kind(measure: str, mesh: str, smoothing: int) -> str:
@@ -134,7 +150,22 @@ def _kind(measure: str, mesh: str, smoothing: int) -> str:
     )
 
 
-def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, list[tuple[str, Path]]]:
+def shared_stems(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the scans whose files are told from others' of the same name by their folder alone: folder and
+    stem -> scan.
+    """
+    sources = table[["report", "label_volume", "label_surface"]].bfill(axis=1).iloc[:, 0].fillna("")
+    found = {}
+    for scan, source in zip(table["scan"], sources, strict=True):
+        stem = re.sub(r"^cat(ROIs?)?_|\.(xml|mat)$", "", source.rpartition("/")[2])
+        if source and stem != scan:
+            found[home(source), stem] = scan
+    return found
+
+
+def _find(
+    folder: Path, measure: str, mesh: str, smoothing: int, shared: dict[tuple[str, str], str]
+) -> dict[str, list[tuple[str, Path]]]:
     """Return scan -> its files with their side: one of both hemispheres, or left and right."""
     resampled = "resampled_32k" if mesh == "32k" else "resampled"
     start = f"s{smoothing}." if smoothing else ""
@@ -147,7 +178,8 @@ def _find(folder: Path, measure: str, mesh: str, smoothing: int) -> dict[str, li
     for path in walk(folder):
         match = name.fullmatch(path.name)
         if match and not (mesh == "native" and path.suffix in (".gii", ".dat")):
-            other = found.setdefault(match["stem"], {}).setdefault(SIDES.get(match["side"], "both"), path)
+            stem = shared.get((home(path.relative_to(folder).as_posix()), match["stem"]), match["stem"])
+            other = found.setdefault(stem, {}).setdefault(SIDES.get(match["side"], "both"), path)
             if not is_copy(path, other):
                 raise InputError(
                     f"{folder}: {path.name} is there twice ({other.parent.name}, {path.parent.name}); keep"

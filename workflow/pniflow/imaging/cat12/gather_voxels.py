@@ -12,13 +12,22 @@ import numpy as np
 
 from pniflow import contracts, files
 from pniflow.errors import InputError, listing
-from pniflow.imaging.cat12.gather_surfaces import is_copy, say_flags, usable_scans, walk
+from pniflow.imaging.cat12.gather_surfaces import (
+    is_copy,
+    say_blank,
+    say_flags,
+    shared_stems,
+    usable_scans,
+    walk,
+)
+from pniflow.imaging.naming import home
 from pniflow.imaging.nifti import header_of
 from pniflow.imaging.ranges import VOXEL, MapCheck
 from pniflow.raw import gate
 
 if TYPE_CHECKING:
     import nibabel
+    import pandas as pd
 
 MAXIMUM_VOXELS = 2**26
 """The most voxels of an image that is read; CAT12's have some two million."""
@@ -73,10 +82,11 @@ def gather_voxels(
     table = usable_scans(contracts.read_table(scans, "scans"), quality)
     if table.empty:
         raise InputError(f"{scans}: no scan of the table is to be read.")
-    paths = images_of(folder, list(table["scan"]), prefix)
+    paths = images_of(folder, table, prefix)
     grid, total = None, np.zeros(())
     look, flags = look_at(prefix), []
-    for path in paths:
+    blank: dict[str, int] = {}
+    for scan, path in zip(table["scan"], paths, strict=True):
         image = open_image(path, folder)
         grid = image if grid is None else grid
         check_grid(image, grid, path, paths[0], folder)
@@ -84,6 +94,7 @@ def gather_voxels(
             values = image_values(image, path, folder)
             flags.append(look.flags(values, path.relative_to(folder).as_posix()))
             total = total + _smoothed(values, image, smoothing)
+        blank[scan] = int(np.isnan(values).sum())
     assert grid is not None
     with np.errstate(invalid="ignore"):
         inside = total / len(paths) > threshold
@@ -111,14 +122,19 @@ def gather_voxels(
     contracts.write_table(pd.DataFrame(rows), index, "surfaces")
     say_flags(list(rows["source"]), flags)
     print(f"{len(paths)} scans, {count} voxels with a mean above {threshold:g}.", file=sys.stderr)
+    say_blank(blank, "voxels")
 
 
-def images_of(folder: Path, scans: list[str], prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
-    """Return each scan's image, wherever it lies below the folder."""
+def images_of(folder: Path, table: pd.DataFrame, prefix: str, key: str = "cat12.voxels.prefix") -> list[Path]:
+    """Return the image of each scan of a table of scans, wherever it lies below the folder."""
+    scans, shared = list(table["scan"]), shared_stems(table)
     wanted = {f"{prefix}{scan}{ending}": scan for scan in scans for ending in _ENDINGS}
+    placed = {(at, f"{prefix}{stem}{end}"): scan for (at, stem), scan in shared.items() for end in _ENDINGS}
     found: dict[str, Path] = {}
     for path in walk(folder):
         scan = wanted.get(path.name)
+        if scan is None and placed:
+            scan = placed.get((home(path.relative_to(folder).as_posix()), path.name))
         if scan is not None and not is_copy(path, found.setdefault(scan, path)):
             raise InputError(f"{folder}: the image of scan {scan} is there twice ({prefix}*); keep one.")
     absent = [scan for scan in scans if scan not in found]
@@ -186,8 +202,9 @@ def image_values(image: nibabel.Nifti1Image, path: Path, folder: Path) -> np.nda
             values = np.asarray(image.dataobj, dtype=np.float32)
     except (OSError, ValueError):
         raise InputError(f"{source}: the image is cut off or damaged.") from None
-    if np.isinf(values).any():
-        raise InputError(f"{source}: the image holds an infinite value; make it again in CAT12.")
+    if np.isinf(values).any() or np.isnan(values).all():
+        what = "an infinite value" if np.isinf(values).any() else "no number"
+        raise InputError(f"{source}: the image holds {what}; make it again in CAT12.")
     return values
 
 

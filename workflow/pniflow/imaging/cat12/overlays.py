@@ -50,7 +50,7 @@ def read_curv(path: Path, source: str) -> np.ndarray:
             f" {len(content)} bytes;"
             f" {15 + 4 * max(vertices, 0)} were expected."
         )
-    return np.frombuffer(content, dtype=">f4", offset=15).astype(np.float32)
+    return require_finite(np.frombuffer(content, dtype=">f4", offset=15).astype(np.float32), source)
 
 
 def read_gifti(path: Path, source: str, vertices: int) -> np.ndarray:
@@ -81,7 +81,22 @@ def read_gifti(path: Path, source: str, vertices: int) -> np.ndarray:
         raise InputError(
             f"{source}: the file has {len(arrays)} data arrays; one with a value per vertex was expected."
         )
-    return _values(root, arrays[0], path, source, (vertices,), "FLOAT32").astype(np.float32)
+    values = _values(root, arrays[0], path, source, (vertices,), "FLOAT32").astype(np.float32)
+    return require_finite(values, source)
+
+
+def require_finite(values: np.ndarray, source: str) -> np.ndarray:
+    """Return a surface's values.
+
+    Raises
+    ------
+    InputError
+        One is infinite, or none is a number.
+    """
+    if np.isinf(values).any() or np.isnan(values).all():
+        what = "an infinite value" if np.isinf(values).any() else "no number"
+        raise InputError(f"{source}: the surface holds {what}; make it again in CAT12.")
+    return values
 
 
 def read_triangles(path: Path, source: str, vertices: int) -> np.ndarray | None:
@@ -145,6 +160,8 @@ def _values(
 def _check_shape(array: Element, source: str, shape: tuple[int, ...], kind: str) -> None:
     said = array.attrib
     found = [said.get(f"Dim{place}", "") for place in range(2)]
+    if len(shape) == 1 and found == ["1", str(shape[0])]:
+        found.reverse()  # CAT12 writes some overlays as a row
     if said.get("DataType") != f"NIFTI_TYPE_{kind}":
         raise InputError(f"{source}: the values are {said.get('DataType')}; NIFTI_TYPE_{kind} was expected.")
     if said.get("Endian") not in _ENDIAN:

@@ -16,9 +16,9 @@ from pniflow.errors import InputError, listing
 from pniflow.imaging.atlases import metric, unknown_names
 from pniflow.imaging.cat12 import document, exports, matfile
 from pniflow.imaging.cat12.gather_cat12 import region_writer
-from pniflow.imaging.cat12.index_cat12 import Scan, find_scans
 from pniflow.imaging.cat12.label_files import AtlasValues, LabelReader, read_labels
 from pniflow.imaging.cat12.report_xml import Report, globals_of, implausible, quality_of, quirks
+from pniflow.imaging.cat12.scan_files import Scan, find_scans
 from pniflow.imaging.naming import entities
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def parse_cat12(
     refused: list[str] = []
     with region_writer(regions) as writer:
         for scan in wanted:
-            who = {"scan": scan.stem, "participant_id": scan.participant, "session_id": scan.session}
+            who = {"scan": scan.name, "participant_id": scan.participant, "session_id": scan.session}
             try:
                 read = parser.read(scan)
             except InputError as error:
@@ -197,10 +197,10 @@ def _found(paths: Sequence[Path]) -> Iterator[Scan]:
         raise InputError(
             f"{listing(paths, 3)}: there are no CAT12 files (cat_*.xml, catROI_*.xml, catROIs_*.xml)."
         )
-    for stem, scan in found.scans.items():
+    for scan in found.scans.values():
         if not scan.average:
-            participant, scan.session = entities(next(iter(scan.sources.values()), stem))
-            scan.participant = participant or stem
+            participant, scan.session = entities(next(iter(scan.sources.values()), scan.stem))
+            scan.participant = participant or scan.stem
             yield scan
 
 

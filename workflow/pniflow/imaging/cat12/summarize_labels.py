@@ -71,7 +71,7 @@ def summarize_labels(
     if listed.empty:
         raise InputError(f"{scans}: no scan of the table is to be read.")
     named = _regions(table, atlas)
-    paths = images_of(folder, list(listed["scan"]), prefix, "cat12.labels.prefix")
+    paths = images_of(folder, listed, prefix, "cat12.labels.prefix")
     first = open_image(paths[0], folder)
     labels = _on_grid(image, first, named)
     masker = NiftiLabelsMasker(labels, strategy="sum", resampling_target=None, standardize=None)
