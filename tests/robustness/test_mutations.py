@@ -39,7 +39,7 @@ from study_files import small_redcap, text_of, write_study
 from workflow.listening.sitecustomize import module
 
 COUNT = 2300 if LONG else 20
-LIMIT = 10  # seconds that one file may take
+LIMIT = 10  # seconds of processor time that one file may take
 
 
 class Kind(NamedTuple):
@@ -575,7 +575,7 @@ def test_a_changed_file_is_read_or_refused_in_one_sentence(
             left.unlink()
         content = mutated(path.name, original, random.Random(f"{name} {seed} {number}"))
         path.write_bytes(content)
-        began = time.monotonic()
+        began = time.process_time()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
@@ -587,6 +587,6 @@ def test_a_changed_file_is_read_or_refused_in_one_sentence(
             assert list(out.iterdir()) == [], (seed, number, sentence)
         except Exception as error:
             raise AssertionError(f"{name}, seed {seed}, number {number}: {content[:300]!r}") from error
-        assert time.monotonic() - began < LIMIT, (seed, number)
+        assert time.process_time() - began < LIMIT, (seed, number)
         if number % 100 == 0:
             capsys.readouterr()

@@ -17,7 +17,7 @@ from workflow.runs import BIN, ROOT, in_clone, knowledge_named, knowledge_opened
 ELSEWHERE = {
     "check_design": {"instruments", "groups"},  # where the study lacks a planned outcome
     "fit_models": {"groups"},
-    "index_cat12": {"metrics"},  # where a study has CAT12's exported tables
+    "index_cat12": {"metrics", "ranges"},  # where a study has CAT12's exported tables
     "plot_gene_forest": {"instruments", "measures"},  # of predictors that are no session
     "plot_regions": {"instruments"},
 }
