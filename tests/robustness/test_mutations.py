@@ -314,13 +314,15 @@ SERIES = (
 # -- Imaging ------------------------------------------------------------------------------------------------
 
 
-def parsed(files: dict[str, str | bytes], file: str) -> Made:
+def parsed(files: dict[str, str | bytes], file: str, **options: bool) -> Made:
     def make(folder: Path) -> Kind:
         cat12.write(folder / "cat12", files)
         out = {"regions": "r.parquet", "globals": "g.tsv", "quality": "q.tsv"}
         return Kind(
             f"cat12/{file}",
-            lambda data, to: parse_cat12([data / "cat12"], **{name: to / end for name, end in out.items()}),
+            lambda data, to: parse_cat12(
+                [data / "cat12"], **{name: to / end for name, end in out.items()}, **options
+            ),
         )
 
     return make
@@ -509,6 +511,7 @@ KINDS: dict[str, Made] = {
     "CAT12 reports of one name": parsed(
         {f"sub-1/ses-{visit}/report/cat_T1w.xml": cat12.report(tiv=f"140{n}") for visit, n in ("a1", "b2")},
         "sub-1/ses-b/report/cat_T1w.xml",
+        allow_failed_files=True,  # the tables of the other scan are kept
     ),
     "CAT12 time points": parsed(GOOD | {"report/catlong_x.xml": POINTS}, "report/catlong_x.xml"),
     "list of scans": scans_listed,

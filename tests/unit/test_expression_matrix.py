@@ -233,7 +233,7 @@ REFUSED = {
         "counts",
         "the row 'all' is the sum of all others",
     ),
-    "probes of Illumina": ("gene\ta\tb\nILMN_1651229\t7.5\t8\n", "log2", "'ILMN_1651229'.*array's probes"),
+    "probes of Illumina": ("gene\ta\tb\nILMN_1651229\t7.5\t8\n", "log2", "'ILMN_1651229'.*Illumina's probes"),
     "German dates": ("gene\ta\tb\n01. Mrz\t1\t2\nIL6\t3\t4\n", "counts", "01. Mrz are dates"),
 }
 

@@ -15,6 +15,8 @@ import pytest
 import cat12_files as made
 from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 
+pytestmark = pytest.mark.xdist_group("cat12")  # one worker runs the study once
+
 STUDY = """title: Tables of the brain
 sessions: {ses-pre: {day: 0}, ses-post: {day: 56}}
 cat12: {folder: cat12, lesion_handling: none}

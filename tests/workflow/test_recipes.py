@@ -72,6 +72,8 @@ from pniflow.cohort.branches import Branch, Gathered
 from pniflow.cohort.exclusions import COLUMNS
 from pniflow.cohort.roster import PLACE
 
+pytestmark = pytest.mark.xdist_group("recipes")  # one worker runs the study once
+
 
 def sleep(gathered: Gathered) -> Branch | None:
     """Minutes asleep as a measure."""

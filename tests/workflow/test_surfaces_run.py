@@ -15,6 +15,8 @@ from pniflow.contracts import read_table
 from pniflow.imaging.cat12 import template
 from workflow.runs import in_clone, knowledge_named, knowledge_opened, said
 
+pytestmark = pytest.mark.xdist_group("surfaces")  # one worker runs the study once
+
 N = template.VERTICES["32k"]
 PEOPLE = 12
 SESSIONS = ("ses-pre", "ses-post")

@@ -309,10 +309,12 @@ def _no_gene(labels: list[str]) -> str:
     first = shown(labels[0]) if labels else "no row"
     if any(label.startswith("ENSMUS") for label in labels[:100]):
         return f"the row names ({first}) are Ensembl ids of the mouse; human genes were expected."
-    if any(re.fullmatch(r"\w+_at|ILMN_\d+", label) for label in labels[:100]):
+    probes = {r"\w+_at": "Affymetrix probe sets", r"ILMN_\d+": "Illumina's probes"}
+    kinds = [kind for name, kind in probes.items() if any(re.fullmatch(name, one) for one in labels[:100])]
+    if kinds:
         return (
-            f"the row names ({first}) are an array's probes (Affymetrix probe sets, Illumina), not genes;"
-            " give a matrix with a column of gene symbols beside them (SYMBOL), from the array's annotation."
+            f"the row names ({first}) are {kinds[0]}, not genes; give"
+            " a matrix with a column of gene symbols beside them (SYMBOL), from the array's annotation."
         )
     if any(re.match(r"ENST\d|[NX][MR]_\d", label) for label in labels[:100]):
         return (

@@ -280,7 +280,7 @@ def _freesurfer(results: Results, lead: str) -> list[str | Link]:
     streams = (
         "; atlases that end in long are those of its longitudinal stream, and are never mixed with others"
     )
-    named = ", ".join(labels.atlas(name) for name in atlases)
+    named = ", ".join(atlases)
     return [
         f"{lead}Tables of FreeSurfer were read beside ({'; '.join(versions) or 'version not recorded'})",
         *results.bibliography.cite("freesurfer"),
