@@ -12,6 +12,8 @@ import pytest
 
 from workflow.runs import ROOT, said, snakemake
 
+pytestmark = pytest.mark.xdist_group("recipes")  # one worker runs the study once
+
 STUDY = """
 title: Three questions
 sessions: {ses-pre: {day: 0}, ses-post: {day: 56}}
@@ -71,8 +73,6 @@ import pandas as pd
 from pniflow.cohort.branches import Branch, Gathered
 from pniflow.cohort.exclusions import COLUMNS
 from pniflow.cohort.roster import PLACE
-
-pytestmark = pytest.mark.xdist_group("recipes")  # one worker runs the study once
 
 
 def sleep(gathered: Gathered) -> Branch | None:
