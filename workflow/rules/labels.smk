@@ -8,7 +8,12 @@ rule summarize_labels:
         table=raw["cat12.labels.table"],
         scans="<results>/cat12/scans.tsv",
         quality="<results>/cat12/quality.tsv",
-        knowledge=(known := reads("scans quality regions atlases/ranges")),
+        knowledge=(
+            known := reads(
+                "scans quality regions atlases/*",
+                but="atlases/groups atlases/test_retest atlases/freesurfer_*",
+            )
+        ),
     output:
         regions="<results>/cat12/label_regions.parquet",
     log:
