@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pniflow.figures import style
 from pniflow.text import labels, numbers, wording
 
 if TYPE_CHECKING:
@@ -113,6 +114,18 @@ def scale(row: Mapping[str, Any], about: Mapping[str, Any]) -> str:
     per = "" if term.kind == "change" else f" per unit of {labels.label(term.of).short}"
     sign = "\nhigher CTRA = more adverse" if term.of.startswith("ctra") else ""
     return f"estimate{', ' if unit else ''}{unit}{per} (blue: less, red: more){sign}"
+
+
+def closing(
+    tests: Sequence[Tested], people: Sequence[int], fitted: int, about: Mapping[str, Any], element: str
+) -> tuple[str, str]:
+    """Return the end of a caption (persons, further tests, the sign), and each test's result in words."""
+    words = f"{numbers.persons(people)}."
+    if fitted > len(tests):
+        words += f" The first {len(tests)} of {fitted} tests; all stand in the tables."
+    predictors = [wording.term_of(test.first["term"]).of for test in tests]
+    words += style.sign(*(name for name in predictors if name))
+    return words, " ".join(said(test, about, element) for test in tests)
 
 
 def said(test: Tested, about: Mapping[str, Any], element: str) -> str:

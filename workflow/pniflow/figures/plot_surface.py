@@ -12,7 +12,6 @@ from pniflow.figures import brain, map_words, style
 from pniflow.figures.map_words import Tested
 from pniflow.imaging.cat12.overlays import read_gifti
 from pniflow.imaging.cat12.template import HALVES, VERTICES, map_name
-from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,10 +107,5 @@ def _words(
             " Black outlines hold vertices whose family-wise p, over both hemispheres together and by"
             f" permutation of persons ({correction}), is below .05."
         )
-    caption += f" {numbers.persons(people)}."
-    if fitted > len(tests):
-        caption += f" The first {len(tests)} of {fitted} tests; all stand in the tables."
-    predictors = [wording.term_of(test.first["term"]).of for test in tests]
-    caption += style.sign(*(name for name in predictors if name))
-    said = [map_words.said(test, about, "vertices") for test in tests]
-    return caption, " ".join(["Maps of the cortex, both sides of both hemispheres.", *said])
+    closing, said = map_words.closing(tests, people, fitted, about, "vertices")
+    return f"{caption} {closing}", f"Maps of the cortex, both sides of both hemispheres. {said}"

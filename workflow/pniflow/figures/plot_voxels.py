@@ -12,7 +12,6 @@ from pniflow.errors import InputError
 from pniflow.figures import map_words, style
 from pniflow.figures.map_words import Tested
 from pniflow.imaging.cat12.template import plain_word
-from pniflow.text import numbers, wording
 
 if TYPE_CHECKING:
     import nibabel
@@ -125,10 +124,5 @@ def _words(
             " Black outlines, and the glass brain below, hold voxels whose family-wise p over the whole mask,"
             f" by permutation of persons ({correction}), is below .05; where there are none it is empty."
         )
-    caption += f" {numbers.persons(people)}."
-    if fitted > len(tests):
-        caption += f" The first {len(tests)} of {fitted} tests; all stand in the tables."
-    predictors = [wording.term_of(test.first["term"]).of for test in tests]
-    caption += style.sign(*(name for name in predictors if name))
-    said = [map_words.said(test, about, "voxels") for test in tests]
-    return caption, " ".join(["Slices of grey matter and a glass brain.", *said])
+    closing, said = map_words.closing(tests, people, fitted, about, "voxels")
+    return f"{caption} {closing}", f"Slices of grey matter and a glass brain. {said}"
