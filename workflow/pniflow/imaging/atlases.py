@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pniflow import resources
 from pniflow.errors import InputError, listing
-from pniflow.imaging.ranges import ANY, Range, range_of
+from pniflow.imaging.ranges import ANY, Range, number, range_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,17 +43,6 @@ def _atlas(name: str) -> list[dict[str, str]]:
     return resources.rows("atlases", name, "source_name", "region", "hemisphere") if name in known else []
 
 
-def _number(row: dict[str, str], column: str) -> float:
-    """Read a cell of a table, which may be the user's own."""
-    try:
-        return float(row[column])
-    except ValueError:
-        named = ", ".join(filter(None, list(row.values())[:2]))
-        raise InputError(
-            f"resources/atlases: {column} of {named} is '{row[column]}'; a number was expected."
-        ) from None
-
-
 @resources.cached
 def _metrics() -> dict[str, Metric]:
     return {
@@ -65,8 +54,8 @@ def _metrics() -> dict[str, Metric]:
 def _range(row: dict[str, str]) -> Range:
     """Return a measure's range; limits beside a measure of one's own go before the table of ranges."""
     known = range_of(row["metric"])
-    least = _number(row, "minimum") if row["minimum"] else known.minimum
-    most = _number(row, "maximum") if row["maximum"] else known.maximum
+    least = number(row, "minimum") if row["minimum"] else known.minimum
+    most = number(row, "maximum") if row["maximum"] else known.maximum
     return replace(known, minimum=least, maximum=most)
 
 
@@ -255,7 +244,7 @@ def _definitions(wanted: Sequence[str] | None) -> pd.DataFrame:
     for atlas, group in pairs:
         require_group(atlas, group)
     weights = ("weight_left", "weight_right")
-    parts = [row | {column: _number(row, column) for column in weights} for row in group_parts()]
+    parts = [row | {column: number(row, column) for column in weights} for row in group_parts()]
     groups = pd.DataFrame(parts).melt(
         ["group", "atlas", "generation", "metric", "region", "source"],
         weights,

@@ -87,9 +87,9 @@ def range_of(quantity: str) -> Range:
     for row in resources.rows("atlases", "ranges", "quantity"):
         if row["quantity"] == quantity:
             limits = ("minimum", "maximum", "usual_from", "usual_to")
-            given = {name: _number(row, name) for name in limits if row[name]}
+            given = {name: number(row, name) for name in limits if row[name]}
             slips = [one.rpartition(" ") for one in row["slips"].split(", ") if one]
-            named = tuple((unit, _number({**row, "slips": count}, "slips")) for unit, _, count in slips)
+            named = tuple((unit, number({**row, "slips": count}, "slips")) for unit, _, count in slips)
             return Range(row["unit"], **given, slips=named)
     return ANY
 
@@ -200,11 +200,12 @@ class MapCheck:
         return "; ".join([*words, *([f"the same values as {first}"] if first != source else [])])
 
 
-def _number(row: dict[str, str], column: str) -> float:
-    """Read a cell of the table, which may be the user's own."""
+def number(row: dict[str, str], column: str) -> float:
+    """Read a cell of a table of resources/atlases, which may be the user's own."""
     try:
         return float(row[column])
     except ValueError:
+        named = ", ".join(filter(None, list(row.values())[:2]))
         raise InputError(
-            f"resources/atlases: {column} of {row['quantity']} is '{row[column]}'; a number was expected."
+            f"resources/atlases: {column} of {named} is '{row[column]}'; a number was expected."
         ) from None
